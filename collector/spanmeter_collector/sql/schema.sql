@@ -1,0 +1,94 @@
+-- Observations: what senders said. One row a span.
+CREATE TABLE IF NOT EXISTS spans (
+    trace_id              FixedString(16),
+    span_id               FixedString(8),
+    parent_span_id        FixedString(8),                              -- zeros: a root
+    start_time            DateTime64(9, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+    duration_ns           UInt64 CODEC(T64, ZSTD(1)),
+    received_at           DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+    name                  LowCardinality(String),
+    kind                  LowCardinality(String),                      -- internal, server, client, producer, consumer
+    status                LowCardinality(String),                      -- ok, error, cancelled, unset
+    status_message        String CODEC(ZSTD(1)),
+    error_type            LowCardinality(String),
+    service               LowCardinality(String),
+    instance              LowCardinality(String),                      -- service.instance.id: one process
+    scope                 LowCardinality(String),
+    framework             LowCardinality(String),
+    operation             LowCardinality(String),
+    provider              LowCardinality(String),
+    request_model         LowCardinality(String),
+    model                 LowCardinality(String),                      -- response model, else request model
+    response_id           String CODEC(ZSTD(1)),
+    user                  String CODEC(ZSTD(1)),
+    session               String CODEC(ZSTD(1)),
+    tenant                LowCardinality(String),
+    feature               LowCardinality(String),
+    team                  LowCardinality(String),
+    wrapper               UInt8,                                       -- encloses the call that is counted
+    input_tokens          UInt64 CODEC(T64, ZSTD(1)),                  -- cached included
+    cached_input_tokens   UInt64 CODEC(T64, ZSTD(1)),
+    output_tokens         UInt64 CODEC(T64, ZSTD(1)),                  -- reasoning included
+    reasoning_tokens      UInt64 CODEC(T64, ZSTD(1)),
+    first_chunk_ns        UInt64 CODEC(T64, ZSTD(1)),                  -- 0: not a stream
+    attributes            Map(LowCardinality(String), String) CODEC(ZSTD(1)),
+    resource              Map(LowCardinality(String), String) CODEC(ZSTD(1)),
+    events                String CODEC(ZSTD(1)),                       -- JSON array
+    INDEX trace_index trace_id TYPE bloom_filter(0.01) GRANULARITY 1
+) ENGINE = MergeTree
+PARTITION BY toDate(start_time)
+ORDER BY (start_time, trace_id, span_id)
+SETTINGS non_replicated_deduplication_window = 10000;
+
+-- The ledger: append-only. A correction is a reversing entry, never an update.
+CREATE TABLE IF NOT EXISTS charges (
+    time                  DateTime64(9, 'UTC') CODEC(DoubleDelta, ZSTD(1)),   -- start of the call
+    recorded_at           DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+    entry                 LowCardinality(String),                      -- charge, reversal (its numbers are negative)
+    trace_id              FixedString(16),
+    span_id               FixedString(8),
+    component             LowCardinality(String),                      -- 'call' carries the counts; else the usage bucket
+    calls                 Int64 CODEC(T64, ZSTD(1)),
+    failed_calls          Int64 CODEC(T64, ZSTD(1)),
+    cache_hits            Int64 CODEC(T64, ZSTD(1)),
+    unpriced_calls        Int64 CODEC(T64, ZSTD(1)),
+    input_tokens          Int64 CODEC(T64, ZSTD(1)),
+    cached_input_tokens   Int64 CODEC(T64, ZSTD(1)),
+    output_tokens         Int64 CODEC(T64, ZSTD(1)),
+    reasoning_tokens      Int64 CODEC(T64, ZSTD(1)),
+    quantity              Int64 CODEC(T64, ZSTD(1)),
+    unit                  LowCardinality(String),                      -- token, search, call
+    usd_per_unit          Nullable(Decimal(38, 18)),
+    usd                   Nullable(Decimal(38, 12)),                   -- NULL: unpriced
+    grade                 LowCardinality(String),                      -- reported, computed, estimated, unpriced, '' (nothing to bill)
+    price_version         LowCardinality(String),
+    service               LowCardinality(String),
+    framework             LowCardinality(String),
+    operation             LowCardinality(String),
+    provider              LowCardinality(String),
+    model                 LowCardinality(String),
+    user                  String CODEC(ZSTD(1)),
+    session               String CODEC(ZSTD(1)),
+    tenant                LowCardinality(String),
+    feature               LowCardinality(String),
+    team                  LowCardinality(String),
+    tags                  Map(LowCardinality(String), String) CODEC(ZSTD(1)),
+    INDEX trace_index trace_id TYPE bloom_filter(0.01) GRANULARITY 1
+) ENGINE = MergeTree
+PARTITION BY toYYYYMM(time)
+ORDER BY (time, trace_id, span_id, component)
+SETTINGS non_replicated_deduplication_window = 10000;
+
+-- Cumulative counters that application processes report, for the loss check.
+CREATE TABLE IF NOT EXISTS counters (
+    time                  DateTime64(9, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+    start_time            DateTime64(9, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+    service               LowCardinality(String),
+    instance              LowCardinality(String),
+    name                  LowCardinality(String),
+    attributes            Map(LowCardinality(String), String) CODEC(ZSTD(1)),
+    value                 Float64 CODEC(ZSTD(1))
+) ENGINE = MergeTree
+PARTITION BY toDate(time)
+ORDER BY (service, instance, name, time)
+SETTINGS non_replicated_deduplication_window = 10000;

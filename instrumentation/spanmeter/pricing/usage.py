@@ -1,0 +1,56 @@
+"""What one call consumed, in disjoint buckets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Token counts and billed units of one call; no token is in two buckets and none is negative.
+
+    `input` is text read neither from nor into a cache; `output` is visible text without reasoning.
+    """
+
+    input: int = 0
+    cache_read: int = 0
+    cache_write_5m: int = 0
+    cache_write_1h: int = 0
+    input_audio: int = 0
+    cache_read_audio: int = 0
+    input_image: int = 0
+    output: int = 0
+    reasoning: int = 0
+    output_audio: int = 0
+    output_image: int = 0
+    web_searches: int = 0
+    rerank_searches: int = 0
+
+    @property
+    def input_tokens(self) -> int:
+        """All input tokens, cached ones included."""
+        return sum(getattr(self, bucket) for bucket in INPUT_BUCKETS)
+
+    @property
+    def output_tokens(self) -> int:
+        """All output tokens, reasoning included."""
+        return sum(getattr(self, bucket) for bucket in OUTPUT_BUCKETS)
+
+    @property
+    def cached_input_tokens(self) -> int:
+        """Input tokens read from the provider's cache."""
+        return self.cache_read + self.cache_read_audio
+
+
+INPUT_BUCKETS = (
+    "input",
+    "cache_read",
+    "cache_write_5m",
+    "cache_write_1h",
+    "input_audio",
+    "cache_read_audio",
+    "input_image",
+)
+OUTPUT_BUCKETS = ("output", "reasoning", "output_audio", "output_image")
+UNIT_BUCKETS = ("web_searches", "rerank_searches")
+BUCKETS = tuple(field.name for field in fields(Usage))

@@ -1,0 +1,63 @@
+"""Attribute keys and the closed sets of their values.
+
+Standard keys follow the OpenTelemetry GenAI semantic conventions 1.41.1
+(https://github.com/open-telemetry/semantic-conventions/tree/v1.41.1/docs/gen-ai);
+`spanmeter.*` exists only where the convention has no key.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+SCHEMA_URL: Final = "https://opentelemetry.io/schemas/1.41.1"
+
+OPERATION_NAME: Final = "gen_ai.operation.name"
+PROVIDER_NAME: Final = "gen_ai.provider.name"
+REQUEST_MODEL: Final = "gen_ai.request.model"
+REQUEST_STREAM: Final = "gen_ai.request.stream"
+RESPONSE_MODEL: Final = "gen_ai.response.model"
+RESPONSE_ID: Final = "gen_ai.response.id"
+FINISH_REASONS: Final = "gen_ai.response.finish_reasons"
+TIME_TO_FIRST_CHUNK: Final = "gen_ai.response.time_to_first_chunk"
+INPUT_TOKENS: Final = "gen_ai.usage.input_tokens"
+OUTPUT_TOKENS: Final = "gen_ai.usage.output_tokens"
+CACHE_READ_TOKENS: Final = "gen_ai.usage.cache_read.input_tokens"
+CACHE_CREATION_TOKENS: Final = "gen_ai.usage.cache_creation.input_tokens"
+REASONING_TOKENS: Final = "gen_ai.usage.reasoning.output_tokens"
+TOKEN_TYPE: Final = "gen_ai.token.type"
+CONVERSATION_ID: Final = "gen_ai.conversation.id"
+TOOL_NAME: Final = "gen_ai.tool.name"
+TOOL_CALL_ID: Final = "gen_ai.tool.call.id"
+AGENT_NAME: Final = "gen_ai.agent.name"
+WORKFLOW_NAME: Final = "gen_ai.workflow.name"
+INPUT_MESSAGES: Final = "gen_ai.input.messages"
+OUTPUT_MESSAGES: Final = "gen_ai.output.messages"
+ERROR_TYPE: Final = "error.type"
+USER_ID: Final = "user.id"
+SERVICE_NAME: Final = "service.name"
+SERVICE_INSTANCE_ID: Final = "service.instance.id"
+OPENAI_SERVICE_TIER: Final = "openai.response.service_tier"
+
+OPERATION: Final = "spanmeter.operation"
+FRAMEWORK: Final = "spanmeter.framework"
+TENANT: Final = "spanmeter.tenant"
+FEATURE: Final = "spanmeter.feature"
+TEAM: Final = "spanmeter.team"
+TAG_PREFIX: Final = "spanmeter.tag."
+WRAPPER: Final = "spanmeter.wrapper"
+CACHE_HIT: Final = "spanmeter.cache.hit"
+CALLS: Final = "spanmeter.calls"
+OUTCOME: Final = "spanmeter.outcome"
+USAGE_PREFIX: Final = "spanmeter.usage."
+USAGE_GRADE: Final = "spanmeter.usage.grade"
+COST_USD: Final = "spanmeter.cost.usd"
+COST_GRADE: Final = "spanmeter.cost.grade"
+REPORTED_COST_USD: Final = "spanmeter.reported_cost.usd"
+DOCUMENT_COUNT: Final = "spanmeter.retrieval.document_count"
+TOP_SCORE: Final = "spanmeter.retrieval.top_score"
+
+GENERATION_OPERATIONS: Final = frozenset({"chat", "text_completion", "generate_content"})
+CALL_OPERATIONS: Final = GENERATION_OPERATIONS | {"embeddings", "rerank"}
+
+DURATION_BUCKETS: Final = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
+TOKEN_BUCKETS: Final = tuple(4**power for power in range(14))
