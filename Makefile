@@ -1,0 +1,61 @@
+# Everything runs in .venv; `make demo` and `make test` set it up themselves.
+SHELL := /bin/bash
+.SHELLFLAGS := -o pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+BIN := .venv/bin
+DEMO := .venv/.installed-demo
+DEV := .venv/.installed-dev
+
+.PHONY: help setup demo test lint types imports fmt screenshots clean
+
+help:  ## what each command does
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+setup: $(DEV)  ## everything for working on Spanmeter, in .venv
+
+demo: $(DEMO)  ## the main job: reference RAG, sidecar and cost explorer, until Ctrl-C
+	@$(BIN)/spanmeter demo $(ARGS)
+
+test: $(DEV)  ## all tests (ARGS="-k cost" for some)
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: $(DEV)  ## style
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+
+types: $(DEV)  ## mypy, strict, sources and tests
+	@$(BIN)/mypy
+
+imports: $(DEV)  ## who may import whom
+	@$(BIN)/lint-imports
+
+fmt: $(DEV)  ## format and mend what can be mended
+	@$(BIN)/ruff format
+	@$(BIN)/ruff check --fix
+
+screenshots: $(DEV)  ## the README's pictures, from a running `make demo`
+	@$(BIN)/python tests/dashboard/screenshots.py $(ARGS)
+
+clean:  ## remove .venv and caches
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+		|| { echo "Spanmeter needs Python 3.11 or newer; '$(PYTHON)' is not. Name one: make PYTHON=python3.11 …"; exit 1; }
+	@$(PYTHON) -m venv .venv >/dev/null \
+		|| { rm -rf .venv; echo "'$(PYTHON) -m venv' failed; on Debian: apt install python3-venv"; exit 1; }
+
+$(DEMO): extra := demo
+$(DEV): extra := dev
+$(DEMO) $(DEV): pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing Spanmeter and what its '$(extra)' extra needs into .venv; the first time takes a few minutes."
+	@if command -v uv >/dev/null; then \
+		uv pip install --python $(BIN)/python --constraint constraints.txt --editable '.[$(extra)]'; \
+	else \
+		$(BIN)/python -m pip install --disable-pip-version-check --progress-bar off \
+			--constraint constraints.txt --editable '.[$(extra)]' \
+		| awk '/^ERROR/ {print; next} /^(Collecting|Installing)/ {printf "\r\033[K  %3d  %s", ++n, $$2; fflush()} END {printf "\r\033[K  %d packages looked at\n", n}'; \
+	fi
+	@touch $@
