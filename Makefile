@@ -58,4 +58,4 @@ $(DEMO) $(DEV): pyproject.toml constraints.txt | $(BIN)/python
 			--constraint constraints.txt --editable '.[$(extra)]' \
 		| awk '/^ERROR/ {print; next} /^(Collecting|Installing)/ {printf "\r\033[K  %3d  %s", ++n, $$2; fflush()} END {printf "\r\033[K  %d packages looked at\n", n}'; \
 	fi
-	@touch $@
+	@touch $@ $(if $(filter dev,$(extra)),$(DEMO))
