@@ -1,0 +1,14 @@
+"""What a call consumed and what it cost; pure, offline, the same code in the application and in the sidecar.
+
+Importing this package is cheap: the price list is read by `PriceBook.load`.
+"""
+
+from __future__ import annotations
+
+from spanmeter.pricing.book import PriceBook
+from spanmeter.pricing.cost import Component, Cost, Grade
+from spanmeter.pricing.key import PriceKey
+from spanmeter.pricing.reading import read_usage, read_usage_metadata
+from spanmeter.pricing.usage import Usage
+
+__all__ = ["Component", "Cost", "Grade", "PriceBook", "PriceKey", "Usage", "read_usage", "read_usage_metadata"]
