@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 SCHEMA_URL: Final = "https://opentelemetry.io/schemas/1.41.1"
+SCOPE: Final = "spanmeter"
 
 OPERATION_NAME: Final = "gen_ai.operation.name"
 PROVIDER_NAME: Final = "gen_ai.provider.name"
@@ -57,6 +58,13 @@ DOCUMENT_COUNT: Final = "spanmeter.retrieval.document_count"
 TOP_SCORE: Final = "spanmeter.retrieval.top_score"
 
 GENERATION_OPERATIONS: Final = frozenset({"chat", "text_completion", "generate_content"})
+STANDARD_OPERATIONS: Final = GENERATION_OPERATIONS | {
+    "embeddings",
+    "retrieval",
+    "execute_tool",
+    "invoke_agent",
+    "invoke_workflow",
+}
 CALL_OPERATIONS: Final = GENERATION_OPERATIONS | {"embeddings", "rerank"}
 
 DURATION_BUCKETS: Final = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)

@@ -1,0 +1,95 @@
+"""What is known when a call ends."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
+from decimal import Decimal
+from typing import Final
+
+from spanmeter import semconv
+from spanmeter.opening import Attributes, AttributeValue
+from spanmeter.pricing import Cost, Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the end of a call tells.
+
+    `usage` None means that nobody reported any, `cache_hit` that the application's own cache answered.
+    """
+
+    usage: Usage | None = None
+    model: str = ""
+    response_id: str = ""
+    finish_reasons: tuple[str, ...] = ()
+    reported_usd: Decimal | None = None
+    cache_hit: bool = False
+    estimated: bool = False
+    service_tier: str = ""
+    attributes: Attributes = field(default_factory=dict)
+
+
+NO_ANSWER: Final = Answer()
+_STANDARD_KEYS: Final = {"cache_read": semconv.CACHE_READ_TOKENS, "reasoning": semconv.REASONING_TOKENS}
+_OWN_BUCKETS: Final = tuple(
+    (bucket.name, semconv.USAGE_PREFIX + bucket.name)
+    for bucket in fields(Usage)
+    if bucket.name not in {"input", "output", *_STANDARD_KEYS}
+)
+
+
+def answer_attributes(answer: Answer) -> dict[str, AttributeValue]:
+    """Spell what the provider told as span attributes."""
+    known: dict[str, AttributeValue] = {
+        semconv.RESPONSE_MODEL: answer.model,
+        semconv.RESPONSE_ID: answer.response_id,
+        semconv.FINISH_REASONS: answer.finish_reasons,
+        semconv.OPENAI_SERVICE_TIER: answer.service_tier,
+    }
+    return {key: value for key, value in known.items() if value}
+
+
+def usage_attributes(usage: Usage, *, estimated: bool) -> dict[str, AttributeValue]:
+    """Spell token buckets as span attributes: the standard keys include their parts, ours are disjoint."""
+    attributes: dict[str, AttributeValue] = {
+        semconv.INPUT_TOKENS: usage.input_tokens,
+        semconv.OUTPUT_TOKENS: usage.output_tokens,
+        semconv.USAGE_GRADE: "estimated" if estimated else "reported",
+    }
+    if usage.cache_read:
+        attributes[semconv.CACHE_READ_TOKENS] = usage.cache_read
+    if usage.reasoning:
+        attributes[semconv.REASONING_TOKENS] = usage.reasoning
+    if written := usage.cache_write_5m + usage.cache_write_1h:
+        attributes[semconv.CACHE_CREATION_TOKENS] = written
+    for bucket, key in _OWN_BUCKETS:
+        if count := getattr(usage, bucket):
+            attributes[key] = count
+    return attributes
+
+
+def cost_attributes(cost: Cost, reported_usd: Decimal | None) -> dict[str, AttributeValue]:
+    """Spell a cost as span attributes; money is a decimal string."""
+    attributes: dict[str, AttributeValue] = {semconv.COST_GRADE: cost.grade}
+    if cost.usd is not None:
+        attributes[semconv.COST_USD] = format(cost.usd, "f")
+    if reported_usd is not None:
+        attributes[semconv.REPORTED_COST_USD] = format(reported_usd, "f")
+    return attributes
+
+
+def combined(answer: Answer, reports: Sequence[Answer]) -> Answer:
+    """Fill what an answer lacks from the reports of the provider requests below it."""
+    if not reports or answer.usage is not None:
+        return answer
+    usages = [report.usage for report in reports if report.usage is not None]
+    total = Usage(**{bucket.name: sum(getattr(usage, bucket.name) for usage in usages) for bucket in fields(Usage)})
+    last = reports[-1]
+    return Answer(
+        usage=total if usages else None,
+        model=answer.model or last.model,
+        response_id=answer.response_id or (last.response_id if len(reports) == 1 else ""),
+        service_tier=answer.service_tier or last.service_tier,
+        attributes=answer.attributes,
+    )

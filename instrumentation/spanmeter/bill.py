@@ -1,0 +1,68 @@
+"""A bill adds up the calls made inside a block."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from spanmeter.receipt import Receipt
+
+
+@dataclass(slots=True)
+class Totals:
+    """Sums over calls. `input_tokens` include cached and `output_tokens` include reasoning tokens.
+
+    `cost_usd` is None while every answered call is unpriced; otherwise it is the sum over the priced ones, and
+    `unpriced_calls` says how many are missing from it.
+    """
+
+    calls: int = 0
+    failed_calls: int = 0
+    cache_hits: int = 0
+    unpriced_calls: int = 0
+    input_tokens: int = 0
+    cached_input_tokens: int = 0
+    output_tokens: int = 0
+    reasoning_tokens: int = 0
+    priced_usd: Decimal = Decimal(0)
+
+    @property
+    def cost_usd(self) -> Decimal | None:
+        """US dollars, None when nothing that was answered has a price."""
+        return None if self.calls and self.calls == self.unpriced_calls else self.priced_usd
+
+    def add(self, receipt: Receipt) -> None:
+        """Count one ended call in."""
+        self.calls += receipt.calls
+        self.failed_calls += receipt.failed_calls
+        self.cache_hits += receipt.cache_hits
+        self.input_tokens += receipt.usage.input_tokens
+        self.cached_input_tokens += receipt.usage.cached_input_tokens
+        self.output_tokens += receipt.usage.output_tokens
+        self.reasoning_tokens += receipt.usage.reasoning
+        if receipt.cost_usd is not None:
+            self.priced_usd += receipt.cost_usd
+        else:
+            self.unpriced_calls += receipt.calls
+
+
+class Bill(Totals):
+    """The sums over every call started inside `spanmeter.measure()`, in all its threads and tasks, so far."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lock = threading.Lock()
+        self._by_model: dict[str, Totals] = {}
+
+    def add(self, receipt: Receipt) -> None:
+        """Count one ended call in; safe from any thread."""
+        with self._lock:
+            super().add(receipt)
+            self._by_model.setdefault(receipt.model, Totals()).add(receipt)
+
+    def by_model(self) -> Mapping[str, Totals]:
+        """The same sums for each model that answered, by its name as the provider reports it."""
+        with self._lock:
+            return dict(self._by_model)

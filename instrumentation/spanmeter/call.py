@@ -1,0 +1,241 @@
+"""A call from its start to its one end: the model adapters share.
+
+An adapter reads the framework's objects at its door and speaks in these values only:
+
+    call = calls.start(Opening(operation="chat", name="chat gpt-5", framework="llama_index", ...), parent=parent_call)
+    call.first_chunk()                      # the first token of a stream arrived
+    call.leave()                            # a stream was handed to its consumer: open, but no longer current
+    call.stop(Answer(usage=usage, model="gpt-5-2025-08-07"))      # or call.fail(error), or call.cancel()
+
+`parent` is the call the framework itself names, None when it names none; the real parent is the deepest of that,
+`current.parent_hints` and what is current (`current.resolve`). An adapter that can read its framework's idea of
+the parent out of the running context appends a function to `current.parent_hints`; this is how a LlamaIndex
+span inside a LangChain run finds it, and the adapters never import each other.
+
+A call operation that starts below an open call of the same family (chat in chat, embeddings in embeddings) makes
+the upper one a wrapper: it carries no tokens and no cost and is not counted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from time import perf_counter
+from typing import Final, Protocol
+
+from opentelemetry import trace
+from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer, TracerProvider
+
+from spanmeter import semconv
+from spanmeter.answer import NO_ANSWER, Answer, answer_attributes, combined, cost_attributes, usage_attributes
+from spanmeter.current import LiveSpan, Place, here, resolve
+from spanmeter.opening import Attributes, AttributeValue, Opening, opening_attributes
+from spanmeter.pricing import Cost, PriceKey, Usage
+from spanmeter.receipt import NO_USAGE, Receipt
+from spanmeter.scope import Scope, current_scope
+from spanmeter.version import __version__
+
+__all__ = ["NO_ANSWER", "Answer", "Attributes", "Call", "Calls", "Opening", "error_type"]
+
+
+class Price(Protocol):
+    """The signature of `PriceBook.cost`."""
+
+    def __call__(
+        self, key: PriceKey, usage: Usage, *, at: datetime, reported_usd: Decimal | None = None, estimated: bool = False
+    ) -> Cost:
+        """Price what one call used."""
+
+
+class Calls:
+    """Starts calls, and holds what they share: the tracer, the prices and who gets a receipt of each end."""
+
+    def __init__(
+        self,
+        *,
+        tracer_provider: TracerProvider | None = None,
+        price: Price | None = None,
+        receivers: Sequence[Callable[[Receipt], None]] = (),
+    ) -> None:
+        self.price = price
+        self.receivers = receivers
+        self.trace_with(tracer_provider)
+
+    def trace_with(self, tracer_provider: TracerProvider | None) -> None:
+        """Send the spans of further calls through this provider, None meaning the application's global one."""
+        self.tracer: Tracer = trace.get_tracer(
+            semconv.SCOPE, __version__, tracer_provider=tracer_provider, schema_url=semconv.SCHEMA_URL
+        )
+
+    def start(self, opening: Opening, *, parent: LiveSpan | None = None, skip_claiming: bool = False) -> Call:
+        """Open a call under the deepest known parent and make it current."""
+        place = resolve(parent, skip_claiming=skip_claiming)
+        call = Call(opening, calls=self, scope=current_scope(), place=place)
+        call.attach()
+        return call
+
+
+class Call(LiveSpan):
+    """An open operation; `stop`, `fail` or `cancel` ends it, the first of them counts and any later one is ignored."""
+
+    above: Call | None
+
+    def __init__(self, opening: Opening, *, calls: Calls, scope: Scope, place: Place) -> None:
+        self.opening = opening
+        self.open = True
+        self.wrapper = opening.wrapper
+        self.first_chunk_s: float | None = None
+        self._calls = calls
+        self._scope = scope
+        self._reports: list[Answer] = []
+        super().__init__(
+            _start_span(opening, calls.tracer, scope, place),
+            behind=here(),
+            above=place.call,
+            claims_children=opening.claims_children,
+        )
+        self._mark_wrappers()
+        self._started = perf_counter()
+
+    def first_chunk(self) -> None:
+        """Note the arrival of the first token of a stream; later ones are ignored."""
+        if self.first_chunk_s is None:
+            self.first_chunk_s = perf_counter() - self._started
+
+    def report(self, answer: Answer) -> None:
+        """Add what one provider request below this call answered, for frameworks that throw it away; reports add up."""
+        self._reports.append(answer)
+
+    def stop(self, answer: Answer = NO_ANSWER) -> None:
+        """End an answered call; `answer.usage` None falls back to what was reported on the way."""
+        if self._close():
+            answer = answer if answer.usage is not None else combined(answer, self._reports)
+            self._end(answer, calls=0 if answer.cache_hit else (len(self._reports) or 1))
+
+    def fail(self, error: BaseException, answer: Answer = NO_ANSWER) -> None:
+        """End a failed call; being closed early or cancelled is no failure."""
+        if isinstance(error, (GeneratorExit, asyncio.CancelledError)):
+            self.cancel(answer)
+        elif self._close():
+            kind = error_type(error)
+            self.span.set_status(Status(StatusCode.ERROR, kind))
+            self.span.set_attribute(semconv.ERROR_TYPE, kind)
+            self._end(combined(answer, self._reports), calls=len(self._reports), error_type=kind)
+
+    def cancel(self, answer: Answer = NO_ANSWER, *, outcome: str = "cancelled") -> None:
+        """End a call nobody waits for any more; it counts only with usage. `outcome` may be `interrupted`."""
+        if self._close():
+            self.span.set_attribute(semconv.OUTCOME, outcome)
+            answer = combined(answer, self._reports)
+            self._end(answer, calls=len(self._reports) or int(answer.usage is not None))
+
+    def rename(self, opening: Opening) -> None:
+        """Correct what was known at the start, when a framework shows only later what it started."""
+        self.opening = opening
+        self.span.update_name(opening.name)
+        self.span.set_attributes(opening_attributes(opening))
+
+    def _mark_wrappers(self) -> None:
+        family = _FAMILIES.get(self.opening.operation)
+        above = self.above if family else None
+        while above is not None:
+            if above.open and _FAMILIES.get(above.opening.operation) in (family, "rerank"):
+                above.wrapper = True
+            above = above.above
+
+    def _close(self) -> bool:
+        with _closing:
+            was_open, self.open = self.open, False
+        return was_open
+
+    def _end(self, answer: Answer, *, calls: int, error_type: str = "") -> None:
+        duration = perf_counter() - self._started
+        try:
+            counted = self.opening.operation in semconv.CALL_OPERATIONS and not self.wrapper
+            usage = answer.usage if counted and not answer.cache_hit else None
+            cost = self._cost(answer, usage) if counted and calls else None
+            self.span.set_attributes(self._end_attributes(answer, usage, cost, calls))
+            if counted:
+                self._hand_out(self._receipt(answer, usage, cost, calls, error_type, duration))
+        finally:
+            self.span.end()
+            self.forget()
+
+    def _cost(self, answer: Answer, usage: Usage | None) -> Cost | None:
+        if self._calls.price is None or (usage is None and answer.reported_usd is None):
+            return None
+        key = PriceKey(self.opening.provider, answer.model or self.opening.model, service_tier=answer.service_tier)
+        return self._calls.price(
+            key, usage or NO_USAGE, at=datetime.now(UTC), reported_usd=answer.reported_usd, estimated=answer.estimated
+        )
+
+    def _end_attributes(
+        self, answer: Answer, usage: Usage | None, cost: Cost | None, calls: int
+    ) -> dict[str, AttributeValue]:
+        attributes = dict(answer.attributes)
+        if self.wrapper:
+            attributes[semconv.WRAPPER] = True
+        if answer.cache_hit and not self.wrapper:
+            attributes[semconv.CACHE_HIT] = True
+        attributes |= answer_attributes(answer)
+        if self.first_chunk_s is not None:
+            attributes[semconv.TIME_TO_FIRST_CHUNK] = self.first_chunk_s
+        if usage is not None:
+            attributes |= usage_attributes(usage, estimated=answer.estimated)
+            if calls > 1:
+                attributes[semconv.CALLS] = calls
+        if cost is not None:
+            attributes |= cost_attributes(cost, answer.reported_usd)
+        return attributes
+
+    def _receipt(  # noqa: PLR0913, PLR0917
+        self, answer: Answer, usage: Usage | None, cost: Cost | None, calls: int, error_type: str, duration: float
+    ) -> Receipt:
+        opening = self.opening
+        return Receipt(
+            framework=opening.framework,
+            operation=opening.operation,
+            provider=opening.provider,
+            model=answer.model or opening.model,
+            duration_s=duration,
+            calls=calls,
+            failed_calls=1 if error_type else 0,
+            cache_hits=1 if answer.cache_hit else 0,
+            usage=usage or NO_USAGE,
+            cost_usd=cost.usd if cost else None,
+            time_to_first_chunk_s=self.first_chunk_s,
+            error_type=error_type,
+        )
+
+    def _hand_out(self, receipt: Receipt) -> None:
+        for bill in self._scope.bills:
+            bill.add(receipt)
+        for receive in self._calls.receivers:
+            receive(receipt)
+
+
+def error_type(error: BaseException) -> str:
+    """Name an error by the provider's class, which langchain-openai wraps in classes that differ by version."""
+    kinds = type(error).__mro__
+    foreign = (kind for kind in kinds if not kind.__module__.startswith(("langchain", "builtins")))
+    return next(foreign, kinds[0]).__qualname__
+
+
+_closing: Final = threading.Lock()
+_FAMILIES: Final = dict.fromkeys(semconv.GENERATION_OPERATIONS, "generation") | {
+    "embeddings": "embeddings",
+    "rerank": "rerank",
+}
+
+
+def _start_span(opening: Opening, tracer: Tracer, scope: Scope, place: Place) -> Span:
+    parent = place.span.recording() if isinstance(place.span, LiveSpan) else place.span
+    return tracer.start_span(
+        opening.name,
+        context=trace.set_span_in_context(parent),
+        kind=SpanKind.CLIENT if opening.operation in semconv.CALL_OPERATIONS else SpanKind.INTERNAL,
+        attributes={**opening_attributes(opening), **scope.attributes},
+    )

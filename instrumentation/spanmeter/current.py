@@ -1,0 +1,153 @@
+"""What is current: spans that are attached once, never detached, and step aside when their call ends.
+
+LangChain ends asynchronous runs in a copied context, where the token of the start is of no use: a span
+attached the usual way stays current for ever, or is detached with an error. So a live span is attached
+without keeping the token; once its call has ended it stands for what was current before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final, NamedTuple
+
+from opentelemetry import context, trace
+from opentelemetry.trace import INVALID_SPAN, NonRecordingSpan, Span, SpanContext
+
+_INNERMOST: Final = context.create_key("spanmeter-innermost-call")
+
+
+class Place(NamedTuple):
+    """Where something starts: under `span`, which is `call` itself or a span the application opened inside it."""
+
+    span: Span
+    call: LiveSpan | None
+
+
+NOWHERE: Final = Place(INVALID_SPAN, None)
+
+
+class LiveSpan(Span):
+    """The current span while its call is open; afterwards whatever was current before.
+
+    `above` is the call that encloses this one, open or not. `claims_children` says that the framework names
+    this call as the parent of each run of its own below, so a run that does not name it is its sibling.
+    """
+
+    def __init__(self, span: Span, *, behind: Place, above: LiveSpan | None, claims_children: bool) -> None:
+        self.span = span
+        self.behind = behind
+        self.above = above
+        self.claims_children = claims_children
+        self.current = True
+
+    def attach(self) -> None:
+        """Make this span current in the running context; there is no way to detach, see `leave`."""
+        context.attach(trace.set_span_in_context(self, context.set_value(_INNERMOST, self)))
+
+    def leave(self) -> None:
+        """Step aside while the call stays open, as a stream does once its consumer has control."""
+        self.current = False
+
+    def recording(self) -> Span:
+        """Return the span that stands at this place now."""
+        span = self._now()
+        return span.span if isinstance(span, LiveSpan) else span
+
+    def _now(self) -> Span:
+        return self if self.current else innermost(self.behind).span
+
+    def get_span_context(self) -> SpanContext:
+        """Return the identity new children get as their parent."""
+        return self.recording().get_span_context()
+
+    def is_recording(self) -> bool:
+        """Tell whether what is written here is kept."""
+        return self.recording().is_recording()
+
+    def end(self, end_time: int | None = None) -> None:
+        """Do nothing: only the call that opened the span ends it."""
+
+    def set_attributes(self, attributes: Mapping[str, Any]) -> None:
+        """Write to the span that stands here."""
+        self.recording().set_attributes(attributes)
+
+    def set_attribute(self, key: str, value: Any) -> None:  # noqa: ANN401
+        """Write to the span that stands here."""
+        self.recording().set_attribute(key, value)
+
+    def add_event(self, name: str, attributes: Any = None, timestamp: int | None = None) -> None:  # noqa: ANN401
+        """Write to the span that stands here."""
+        self.recording().add_event(name, attributes, timestamp)
+
+    def add_link(self, context: SpanContext, attributes: Any = None) -> None:  # noqa: ANN401
+        """Write to the span that stands here."""
+        self.recording().add_link(context, attributes)
+
+    def update_name(self, name: str) -> None:
+        """Rename the span that stands here."""
+        self.recording().update_name(name)
+
+    def set_status(self, status: Any, description: str | None = None) -> None:  # noqa: ANN401
+        """Write to the span that stands here."""
+        self.recording().set_status(status, description)
+
+    def record_exception(
+        self,
+        exception: BaseException,
+        attributes: Any = None,  # noqa: ANN401
+        timestamp: int | None = None,
+        escaped: bool = False,  # noqa: FBT001, FBT002
+    ) -> None:
+        """Write to the span that stands here."""
+        self.recording().record_exception(exception, attributes, timestamp, escaped)
+
+    def forget(self) -> None:
+        """Keep the identity alone: contexts hold an ended call for as long as they live."""
+        self.current = False
+        self.span = NonRecordingSpan(self.span.get_span_context())
+
+
+ParentHint = Callable[[], LiveSpan | None]
+parent_hints: Final[list[ParentHint]] = []
+"""What each framework believes the parent to be in the running context; asked when a start names none.
+
+An adapter appends its own when it is installed and removes it again; so adapters never import each other.
+"""
+
+
+def innermost(place: Place) -> Place:
+    """Follow live spans that stepped aside to what was current before them."""
+    while isinstance(place.span, LiveSpan) and not place.span.current:
+        place = place.span.behind
+    return place
+
+
+def here() -> Place:
+    """Return the innermost open span of the running context."""
+    span = trace.get_current_span()
+    if isinstance(span, LiveSpan):
+        return innermost(Place(span, span))
+    call = context.get_value(_INNERMOST)
+    return Place(span, call if isinstance(call, LiveSpan) else None)
+
+
+def resolve(named: LiveSpan | None, *, skip_claiming: bool = False) -> Place:
+    """Return the deepest of the parent the framework names, the parents others hint at, and what is current.
+
+    With `skip_claiming` the framework would have named a claiming call if it were the parent: such calls that are
+    current are siblings, as the runs of one `batch` are.
+    """
+    place = here()
+    if named is None:
+        named = next(filter(None, (hint() for hint in parent_hints)), None)
+    while skip_claiming and isinstance(place.span, LiveSpan) and place.span is not named and place.span.claims_children:
+        place = innermost(place.span.behind)
+    return place if named is None or _is_below(place.call, named) else Place(named, named)
+
+
+def _is_below(call: LiveSpan | None, ancestor: LiveSpan) -> bool:
+    while call is not None:
+        if call is ancestor:
+            return True
+        call = call.above
+    return False

@@ -1,0 +1,45 @@
+"""What is known when a call starts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from spanmeter import semconv
+
+AttributeValue = str | bool | int | float | Sequence[str]
+Attributes = Mapping[str, AttributeValue]
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What a framework tells at the start.
+
+    `operation` is a `gen_ai.operation.name` or one of ours, `name` the span's name, `provider` a
+    `gen_ai.provider.name`. `wrapper` says from the start that the call only encloses the real one;
+    for `claims_children` see `current.LiveSpan`.
+    """
+
+    operation: str
+    name: str
+    framework: str
+    provider: str = ""
+    model: str = ""
+    attributes: Attributes = field(default_factory=dict)
+    wrapper: bool = False
+    claims_children: bool = False
+
+
+def opening_attributes(opening: Opening) -> dict[str, AttributeValue]:
+    """Spell an opening as span attributes."""
+    standard = opening.operation in semconv.STANDARD_OPERATIONS
+    attributes: dict[str, AttributeValue] = {
+        semconv.OPERATION_NAME if standard else semconv.OPERATION: opening.operation,
+        semconv.FRAMEWORK: opening.framework,
+    }
+    if opening.provider:
+        attributes[semconv.PROVIDER_NAME] = opening.provider
+    if opening.model:
+        attributes[semconv.REQUEST_MODEL] = opening.model
+    attributes |= opening.attributes
+    return attributes

@@ -1,0 +1,14 @@
+"""What the calls of one process share: prices, metrics and counters."""
+
+from __future__ import annotations
+
+import functools
+
+from spanmeter.call import Calls
+from spanmeter.pricing import PriceBook
+
+
+@functools.cache
+def calls() -> Calls:
+    """Return the process's own `Calls`; the first time reads the price list, some 0.4 s."""
+    return Calls(price=PriceBook.load().cost)
