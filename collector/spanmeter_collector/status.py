@@ -1,0 +1,67 @@
+"""The status: what the sidecar says about itself on /ready and /metrics."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+OK: Final = "ok"
+_SECONDS: Final = (0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256, 0.512, 1.024, 2.048, 4.096, 8.192)
+_SPANS: Final = (1, 4, 16, 64, 256, 1024, 4096, 16384, 65536)
+
+
+class Status:
+    """Readiness checks and self-metrics of the pipeline; safe to share between threads.
+
+    `registry` holds the `spanmeter_collector_*` families; further collectors may be registered in it.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._checks = {"log": OK, "store": OK}
+        started = time.monotonic()
+        self.registry = CollectorRegistry()
+        self.received_spans = self._counter("received_spans", "Spans received and acknowledged.")
+        self.received_requests = self._counter("received_requests", "Requests received and acknowledged.", "transport")
+        self.refused_requests = self._counter("refused_requests", "Requests or log records refused.", "reason")
+        self.refused_spans = self._counter("refused_spans", "Spans refused inside accepted requests.", "reason")
+        self.ignored_metrics = self._counter("ignored_metrics", "Metric data points accepted and not kept.")
+        self.stored_spans = self._counter("stored_spans", "Spans written to the store.")
+        self.repeated_spans = self._counter("repeated_spans", "Spans received again and not stored again.")
+        self.pending_spans = self._gauge("pending_spans", "Spans acknowledged and not yet stored.")
+        self.log_bytes = self._gauge("log_bytes", "Size of the log of requests that are not yet stored.")
+        self.log_sync_seconds = self._histogram("log_sync_seconds", "Time to append and sync requests.", _SECONDS)
+        self.store_write_seconds = self._histogram("store_write_seconds", "Time to write a batch.", _SECONDS)
+        self.batch_spans = self._histogram("batch_spans", "Spans in a batch.", _SPANS)
+        self._gauge("up_seconds", "Time since the start.").set_function(lambda: time.monotonic() - started)
+        self.price_book = Gauge(
+            "spanmeter_collector_price_book_info", "The price book in use.", ["version"], registry=self.registry
+        )
+
+    @property
+    def ready(self) -> bool:
+        """Whether every check is well."""
+        return all(reason == OK for reason in self.checks().values())
+
+    def checks(self) -> Mapping[str, str]:
+        """Every check by name: "ok", or the reason why not."""
+        with self._lock:
+            return dict(self._checks)
+
+    def report(self, check: str, reason: str = OK) -> None:
+        """Say how a check stands; without a reason it is well."""
+        with self._lock:
+            self._checks[check] = reason
+
+    def _counter(self, name: str, text: str, *labels: str) -> Counter:
+        return Counter(f"spanmeter_collector_{name}", text, labels, registry=self.registry)
+
+    def _gauge(self, name: str, text: str) -> Gauge:
+        return Gauge(f"spanmeter_collector_{name}", text, registry=self.registry)
+
+    def _histogram(self, name: str, text: str, buckets: tuple[float, ...]) -> Histogram:
+        return Histogram(f"spanmeter_collector_{name}", text, buckets=buckets, registry=self.registry)

@@ -1,0 +1,169 @@
+"""The store: observations, ledger and counters in ClickHouse SQL, embedded (chDB) or a server by URL."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from functools import cache
+from importlib.resources import files
+from operator import attrgetter
+from queue import LifoQueue
+from string import Template
+from typing import Any, Final, Self
+from urllib.parse import parse_qs, urlsplit
+
+import clickhouse_connect
+
+from spanmeter_collector.charge import Charge
+from spanmeter_collector.counter import Counter
+from spanmeter_collector.row import Row
+
+_READERS: Final = 4
+_SLACK_NS: Final = 60_000_000_000
+_SETTINGS: Final = {"max_threads": 2, "max_insert_threads": 1}
+_WRITE_SETTINGS: Final = {"max_partitions_per_insert_block": 0, "deduplicate_blocks_in_dependent_materialized_views": 1}
+_TABLES: Final = {"spans": Row, "charges": Charge, "counters": Counter}
+
+Record = Row | Charge | Counter
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What one write adds: to be stored together under one deduplication token."""
+
+    rows: Sequence[Row] = ()
+    charges: Sequence[Charge] = ()
+    counters: Sequence[Counter] = ()
+
+
+SpanKey = tuple[bytes, bytes]
+"""Trace id and span id: what names a span."""
+
+
+class Store:
+    """Reads and writes one database; safe to share between threads.
+
+    The embedded engine holds one path per process; a second path in the same process is refused by it.
+    """
+
+    def __init__(self, connect: Callable[[], Any]) -> None:
+        self._connect = connect
+        self._writer = connect()
+        self._writing = threading.Lock()
+        self._readers: LifoQueue[Any] = LifoQueue()
+        for _ in range(_READERS):
+            self._readers.put(None)
+        self._columns = {table: _Columns.of(self._writer, table, record) for table, record in _TABLES.items()}
+
+    @classmethod
+    def open(cls, url: str) -> Self:
+        """Open `chdb:///directory[?database=name]` or `clickhouse://user:password@host:port/database`, creating tables.
+
+        Raises:
+            clickhouse_connect.driver.exceptions.Error: the path is in use by another process, or no server answers.
+        """
+        connect = _connector(url)
+        client = connect()
+        for statement in _read_sql("schema").split(";\n"):
+            if statement.strip():
+                client.command(statement)
+        client.close()
+        return cls(connect)
+
+    def query(
+        self, name: str, parameters: Mapping[str, object], fragments: Mapping[str, str] | None = None
+    ) -> list[dict[str, Any]]:
+        """Ask the question in `sql/<name>.sql` and return its rows by column name.
+
+        `parameters` are bound by ClickHouse (`{name:Type}`). `fragments` replace `$name` in the text and may only
+        be made of words of ours. Times come back naive in UTC, decimals as `Decimal`.
+        """
+        sql = Template(_read_sql(name)).substitute(fragments or {})
+        with self._reader() as client:
+            return list(client.query(sql, parameters=dict(parameters)).named_results())
+
+    def write(self, batch: Batch, *, token: str) -> None:
+        """Add a batch; the same token with the same batch adds nothing a second time."""
+        with self._writing:
+            self._insert("spans", batch.rows, token)
+            self._insert("charges", batch.charges, token)
+            self._insert("counters", batch.counters, token)
+
+    def known(self, table: str, keys: Iterable[SpanKey], *, since_ns: int, until_ns: int) -> frozenset[SpanKey]:
+        """Which of the keys, whose spans started in the period, table `spans` or `charges` holds already."""
+        asked = {(trace_id.hex(), span_id) for trace_id, span_id in keys}
+        found = self.query(
+            f"known_{table}",
+            {
+                "since": since_ns - _SLACK_NS,
+                "until": until_ns + _SLACK_NS,
+                "trace_ids": sorted({trace_id for trace_id, _ in asked}),
+            },
+        )
+        return frozenset((row["trace_id"], row["span_id"]) for row in found)
+
+    def close(self) -> None:
+        """Give the store back, after the queries under way have ended."""
+        for _ in range(_READERS):
+            client = self._readers.get()
+            if client is not None:
+                client.close()
+        with self._writing:
+            self._writer.close()
+
+    def _insert(self, table: str, records: Sequence[Record], token: str) -> None:
+        if not records:
+            return
+        columns = self._columns[table]
+        self._writer.insert(
+            table,
+            columns.of_records(records),
+            column_names=columns.names,
+            column_types=columns.types,
+            column_oriented=True,
+            settings={**_WRITE_SETTINGS, "insert_deduplication_token": f"{table}-{token}"},
+        )
+
+    @contextmanager
+    def _reader(self) -> Iterator[Any]:
+        client = self._readers.get()
+        try:
+            client = client or self._connect()
+            yield client
+        finally:
+            self._readers.put(client)
+
+
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    names: tuple[str, ...]
+    types: Sequence[Any]
+
+    @classmethod
+    def of(cls, client: Any, table: str, record: type[Record]) -> _Columns:  # noqa: ANN401
+        names = tuple(field.name for field in fields(record))
+        return cls(names, client.create_insert_context(table, column_names=names).column_types)
+
+    def of_records(self, records: Sequence[Record]) -> list[list[object]]:
+        return [list(map(attrgetter(name), records)) for name in self.names]
+
+
+def _connector(url: str) -> Callable[[], Any]:
+    parts = urlsplit(url)
+    if parts.scheme == "chdb":
+        return _embedded(parts.path, parse_qs(parts.query).get("database", ["default"])[0])
+    return lambda: clickhouse_connect.get_client(dsn=url, settings=_SETTINGS, autogenerate_session_id=False)
+
+
+def _embedded(path: str, database: str) -> Callable[[], Any]:
+    client = clickhouse_connect.get_client(interface="chdb", path=path)
+    client.command("CREATE DATABASE IF NOT EXISTS {name:Identifier}", parameters={"name": database})
+    client.close()
+    return lambda: clickhouse_connect.get_client(interface="chdb", path=path, database=database, settings=_SETTINGS)
+
+
+@cache
+def _read_sql(name: str) -> str:
+    return (files("spanmeter_collector") / "sql" / f"{name}.sql").read_text(encoding="utf-8")
