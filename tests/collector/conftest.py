@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from spanmeter_collector.store import Store
 
 _NUMBERS = itertools.count(1)
