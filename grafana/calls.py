@@ -1,0 +1,88 @@
+"""How much was asked: panels over `spanmeter_calls_total` and `spanmeter_tokens_total`."""
+
+from __future__ import annotations
+
+from grafana_foundation_sdk.builders import stat, timeseries
+
+from panels import COUNT, RATE, SHARE, TOKENS, Panel, Query, chart, figure
+from promql import in_range, or_zero, rate, select, share
+
+CALLS = select("spanmeter_calls_total")
+ANSWERED = select("spanmeter_calls_total", 'outcome="answered"')
+FAILED = select("spanmeter_calls_total", 'outcome="failed"')
+TOKENS_USED = select("spanmeter_tokens_total")
+CACHE_READ = select("spanmeter_tokens_total", 'operation!="embeddings"', 'component=~"cache_read.*"')
+INPUT = select("spanmeter_tokens_total", 'operation!="embeddings"', 'component=~"input.*|cache_.*"')
+
+
+def figures() -> tuple[stat.Panel, ...]:
+    """Answered calls and the share that failed."""
+    return (
+        figure(
+            Panel(
+                "Calls in range",
+                "LLM, embedding and rerank calls that a provider answered in the time range, from "
+                "spanmeter_calls_total. Each provider call counts once, whichever frameworks saw it.",
+                COUNT,
+                (Query(or_zero(in_range(ANSWERED), where=in_range(CALLS)), "Calls"),),
+            )
+        ),
+        figure(
+            Panel(
+                "Failed share",
+                "Failed attempts of all attempts in the time range, from spanmeter_calls_total by outcome. Above 5 %, "
+                "see 'Failed share by model' and the failed traces in the cost explorer.",
+                SHARE,
+                (Query(share(in_range(FAILED), in_range(CALLS)), "Failed share"),),
+            ),
+            thresholds=((None, "green"), (0.05, "orange"), (0.2, "red")),
+        ),
+    )
+
+
+def charts() -> tuple[timeseries.Panel, ...]:
+    """Tokens by component, the cached share of input, calls by outcome, failures by model."""
+    attempts = rate(CALLS, "model")
+    return (
+        chart(
+            Panel(
+                "Tokens by component",
+                "Rate of spanmeter_tokens_total by component. Components do not overlap, so the stack is the total: "
+                "input excludes cached and output excludes reasoning tokens.",
+                TOKENS,
+                (Query(rate(TOKENS_USED, "component"), "{{component}}"),),
+            ),
+            stacked=True,
+            width=12,
+        ),
+        chart(
+            Panel(
+                "Cache-read share of input",
+                "Input tokens that the provider read from its cache, of all input tokens, from spanmeter_tokens_total. "
+                "A fall means that prompts no longer begin alike: put what changes at the end.",
+                SHARE,
+                (Query(share(rate(CACHE_READ, "model"), rate(INPUT, "model")), "{{model}}"),),
+            ),
+            width=12,
+        ),
+        chart(
+            Panel(
+                "Calls by outcome",
+                "Attempts a second from spanmeter_calls_total by outcome. Failed attempts that rise with answered ones "
+                "flat are retries: they cost time, and money when the provider had begun to answer.",
+                RATE,
+                (Query(rate(CALLS, "outcome"), "{{outcome}}"),),
+            ),
+            width=12,
+        ),
+        chart(
+            Panel(
+                "Failed share by model",
+                "Failed attempts of all attempts by model, from spanmeter_calls_total. One model alone points to its "
+                "provider or its rate limit, all together to the network or the application.",
+                SHARE,
+                (Query(share(rate(FAILED, "model"), attempts), "{{model}}"),),
+            ),
+            width=12,
+        ),
+    )

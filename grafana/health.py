@@ -1,0 +1,65 @@
+"""Whether the figures can be trusted: panels over the sidecar's own `spanmeter_collector_*` metrics."""
+
+from __future__ import annotations
+
+from grafana_foundation_sdk.builders import timeseries
+
+from panels import COUNT, RATE, SECONDS, Panel, Query, chart
+from promql import SIDECAR, UP, quantile, rate, select
+
+RECEIVED = select("spanmeter_collector_received_spans_total", scope=SIDECAR)
+STORED = select("spanmeter_collector_stored_spans_total", scope=SIDECAR)
+PENDING = select("spanmeter_collector_pending_spans", scope=SIDECAR)
+REFUSED = select("spanmeter_collector_refused_requests_total", scope=SIDECAR)
+LOG_SYNC = select("spanmeter_collector_log_sync_seconds_bucket", scope=SIDECAR)
+STORE_WRITE = select("spanmeter_collector_store_write_seconds_bucket", scope=SIDECAR)
+
+
+def charts() -> tuple[timeseries.Panel, ...]:
+    """Spans in and stored, spans waiting, requests refused, time for the disk."""
+    none = f'label_replace(0 * sum({UP}), "reason", "none", "", "")'
+    return (
+        chart(
+            Panel(
+                "Spans received and stored",
+                "Rates of spanmeter_collector_received_spans_total and spanmeter_collector_stored_spans_total. "
+                "Stored staying below received means the store is too slow: see 'Spans waiting'.",
+                RATE,
+                (Query(rate(RECEIVED), "received"), Query(rate(STORED), "stored")),
+            ),
+            width=6,
+        ),
+        chart(
+            Panel(
+                "Spans waiting",
+                "spanmeter_collector_pending_spans: acknowledged and safe in the log, not yet in the store. It should "
+                "fall back to zero within seconds; if it only grows, see 'Log sync and store write'.",
+                COUNT,
+                (Query(f"sum by (instance) ({PENDING})", "{{instance}}"),),
+            ),
+            width=6,
+        ),
+        chart(
+            Panel(
+                "Refused requests",
+                "Rate of spanmeter_collector_refused_requests_total by reason: spans that are not counted here. The "
+                "reason says whether the sender (malformed, too large) or the sidecar (over capacity) needs attention.",
+                RATE,
+                (Query(f"{rate(REFUSED, 'reason')} or {none}", "{{reason}}"),),
+            ),
+            width=6,
+        ),
+        chart(
+            Panel(
+                "Log sync and store write",
+                "95th percentiles of spanmeter_collector_log_sync_seconds, which every sender waits for, and of "
+                "spanmeter_collector_store_write_seconds. Above 0.5 s, look at the disk under the data directory.",
+                SECONDS,
+                (
+                    Query(quantile(0.95, LOG_SYNC), "log sync p95"),
+                    Query(quantile(0.95, STORE_WRITE), "store write p95"),
+                ),
+            ),
+            width=6,
+        ),
+    )
