@@ -1,0 +1,186 @@
+"""The shapes of the API's answers.
+
+Money is a decimal string without exponent, unknown is null, times are RFC 3339 in UTC, durations are seconds.
+"""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Answer(BaseModel):
+    """A value that is written once."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class Refusal(Answer):
+    """Why a request was refused: what, which value, what is allowed."""
+
+    error: str
+
+
+class Readiness(Answer):
+    """Whether the sidecar takes and answers requests, and what stands in the way, by check."""
+
+    ready: bool
+    checks: dict[str, str]
+
+
+class Health(Answer):
+    """The process is up."""
+
+    status: str = "ok"
+
+
+class CostFigures(Answer):
+    """Sums over the ledger. Input includes cached tokens, output includes reasoning tokens."""
+
+    calls: int
+    failed_calls: int
+    cache_hits: int
+    input_tokens: int
+    cached_input_tokens: int
+    output_tokens: int
+    reasoning_tokens: int
+    cost_usd: str | None
+    unpriced_calls: int
+
+
+class CostRow(CostFigures):
+    """The figures of one group; the asked dimensions stand beside them, "" where a call lacks one."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+class CostAnswer(Answer):
+    """Rows by the asked dimensions and the total over all of them, also over those that `limit` left out."""
+
+    rows: list[CostRow]
+    total: CostFigures
+    priced_share: float
+    since: str
+    until: str
+    truncated: bool
+
+
+class LatencyFigures(Answer):
+    """How long spans took; null where there was nothing to measure."""
+
+    count: int
+    errors: int
+    mean_s: float | None
+    p50_s: float | None
+    p95_s: float | None
+    p99_s: float | None
+    max_s: float | None
+    time_to_first_chunk_p50_s: float | None
+    time_to_first_chunk_p95_s: float | None
+    output_tokens_per_s: float | None
+
+
+class LatencyRow(LatencyFigures):
+    """The figures of one group; the asked dimensions stand beside them."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+class LatencyAnswer(Answer):
+    """Rows by the asked dimensions and the total over all of them, also over those that `limit` left out."""
+
+    rows: list[LatencyRow]
+    total: LatencyFigures
+    since: str
+    until: str
+    truncated: bool
+
+
+class TraceSummary(Answer):
+    """One trace: its root's name, how long all of it took, and what its calls cost."""
+
+    trace_id: str
+    name: str
+    service: str
+    start: str
+    duration_s: float
+    spans: int
+    errors: int
+    calls: int
+    failed_calls: int
+    cache_hits: int
+    input_tokens: int
+    output_tokens: int
+    cost_usd: str | None
+    unpriced_calls: int
+    frameworks: list[str]
+    models: list[str]
+    user: str
+    session: str
+    tenant: str
+    feature: str
+
+
+class TracesAnswer(Answer):
+    """One page of traces and how many there are in all."""
+
+    traces: list[TraceSummary]
+    total: int
+    since: str
+    until: str
+
+
+class ChargeAnswer(Answer):
+    """What one component of a call cost."""
+
+    component: str
+    quantity: int
+    unit: str
+    usd_per_unit: str | None
+    usd: str | None
+    grade: str
+    price_version: str
+
+
+class EventAnswer(Answer):
+    """Something that happened within a span."""
+
+    name: str
+    time: str
+    attributes: dict[str, object]
+
+
+class SpanAnswer(CostFigures):
+    """One step of a trace. `status` is ok, error, cancelled or unset; an empty `parent_span_id` marks a root."""
+
+    span_id: str
+    parent_span_id: str
+    name: str
+    operation: str
+    framework: str
+    service: str
+    scope: str
+    provider: str
+    model: str
+    start: str
+    offset_s: float
+    duration_s: float
+    status: str
+    error_type: str
+    time_to_first_chunk_s: float | None
+    grade: str
+    wrapper: bool
+    charges: list[ChargeAnswer]
+    attributes: dict[str, str]
+    events: list[EventAnswer]
+
+
+class TraceAnswer(Answer):
+    """One trace, its spans in the order they started."""
+
+    trace_id: str
+    name: str
+    start: str
+    duration_s: float
+    total: CostFigures
+    priced_share: float
+    spans: list[SpanAnswer]

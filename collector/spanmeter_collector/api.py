@@ -1,0 +1,153 @@
+"""The query API: JSON for the dashboard and the command line, metrics for Prometheus."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from clickhouse_connect.driver.exceptions import ClickHouseError
+from fastapi import FastAPI, Request, Response
+from starlette.exceptions import HTTPException
+
+from spanmeter import version
+from spanmeter_collector import cost, latency, traces
+from spanmeter_collector.answers import (
+    Answer,
+    CostAnswer,
+    Health,
+    LatencyAnswer,
+    Readiness,
+    Refusal,
+    TraceAnswer,
+    TracesAnswer,
+)
+from spanmeter_collector.metrics import expose, register
+from spanmeter_collector.question_error import QuestionError
+from spanmeter_collector.selection import TAG, Options, Selection, read_selection
+from spanmeter_collector.status import Status
+from spanmeter_collector.store import Store
+from spanmeter_collector.times import ALLOWED
+from spanmeter_collector.trace import UnknownTraceError, answer_trace
+
+_TIMED_OUT: Final = "TIMEOUT_EXCEEDED"
+_REFUSALS: Final[dict[int | str, dict[str, Any]]] = {code: {"model": Refusal} for code in (400, 401, 503)}
+_DESCRIPTIONS: Final = {
+    "since": f"Start of the period: {ALLOWED}.",
+    "until": f"End of the period, now unless given: {ALLOWED}.",
+    "group_by": "Dimensions, separated by commas.",
+    "limit": "The most rows to answer with.",
+    "offset": "Traces to leave out before the first.",
+    "order": f"What comes first: {', '.join(traces.ORDERS)}.",
+    "errors": "true: only traces with a failed span.",
+}
+
+_log = logging.getLogger(__name__)
+
+
+def create_api(*, store: Store, status: Status, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> FastAPI:
+    """The application that answers every path but the OTLP door's. It never writes.
+
+    Bad questions get 400, unknown routes and traces 404, a store that cannot answer 503, each with {"error": sentence}.
+    """
+    api = FastAPI(
+        title="Spanmeter",
+        version=version.__version__,
+        openapi_url="/api/v1/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+    )
+    register(status.registry, store)
+    _add_refusals(api)
+    _add_questions(api, store, now)
+    _add_operations(api, status)
+    return api
+
+
+def _add_questions(api: FastAPI, store: Store, now: Callable[[], datetime]) -> None:
+    def read(request: Request, options: Options) -> Selection:
+        return read_selection(request.query_params.multi_items(), options, now=now())
+
+    @api.get("/api/v1/cost", response_model=CostAnswer, responses=_REFUSALS, openapi_extra=_parameters(cost.OPTIONS))
+    def get_cost(request: Request) -> Response:
+        """What calls cost, by dimension and in total."""
+        return _json(cost.answer_cost(store, read(request, cost.OPTIONS)))
+
+    @api.get(
+        "/api/v1/latency", response_model=LatencyAnswer, responses=_REFUSALS, openapi_extra=_parameters(latency.OPTIONS)
+    )
+    def get_latency(request: Request) -> Response:
+        """How long spans took, by dimension and in total."""
+        return _json(latency.answer_latency(store, read(request, latency.OPTIONS)))
+
+    @api.get(
+        "/api/v1/traces", response_model=TracesAnswer, responses=_REFUSALS, openapi_extra=_parameters(traces.OPTIONS)
+    )
+    def get_traces(request: Request) -> Response:
+        """The traces of a period; every filter has to be met by some span of a trace."""
+        return _json(traces.answer_traces(store, read(request, traces.OPTIONS)))
+
+    @api.get("/api/v1/traces/{trace_id}", response_model=TraceAnswer, responses={**_REFUSALS, 404: {"model": Refusal}})
+    def get_trace(trace_id: str) -> Response:
+        """One trace step by step."""
+        return _json(answer_trace(store, trace_id))
+
+
+def _add_operations(api: FastAPI, status: Status) -> None:
+    @api.get("/health", response_model=Health)
+    def get_health() -> Response:
+        """The process is up."""
+        return _json(Health())
+
+    @api.get("/ready", response_model=Readiness, responses={503: {"model": Readiness}})
+    def get_ready() -> Response:
+        """Whether requests are taken and stored."""
+        ready = status.ready
+        return _json(Readiness(ready=ready, checks=dict(status.checks())), status_code=200 if ready else 503)
+
+    @api.get("/metrics", response_class=Response)
+    def get_metrics(request: Request) -> Response:
+        """Metrics in the Prometheus text format or OpenMetrics, as the Accept header asks."""
+        body, content_type = expose(status.registry, request.headers.get("accept", ""))
+        return Response(body, headers={"content-type": content_type})
+
+
+def _add_refusals(api: FastAPI) -> None:
+    @api.exception_handler(QuestionError)
+    def refuse_question(_: Request, error: QuestionError) -> Response:
+        return _json(Refusal(error=str(error)), status_code=400)
+
+    @api.exception_handler(UnknownTraceError)
+    def miss_trace(_: Request, error: UnknownTraceError) -> Response:
+        return _json(Refusal(error=str(error)), status_code=404)
+
+    @api.exception_handler(HTTPException)
+    def refuse_route(request: Request, error: HTTPException) -> Response:
+        what = "there is no" if error.status_code == 404 else f"{error.detail}:"
+        sentence = f"{what} {request.method} {request.url.path}; see /api/v1/openapi.json for what there is"
+        return _json(Refusal(error=sentence), status_code=error.status_code, headers=error.headers)
+
+    @api.exception_handler(ClickHouseError)
+    def excuse_store(request: Request, error: ClickHouseError) -> Response:
+        _log.error("The store could not answer %s", request.url.path, exc_info=error)
+        slow = _TIMED_OUT in str(error)
+        reason = "ask for a shorter period or fewer dimensions" if slow else "the sidecar's log says why"
+        sentence = f"the store could not answer{' in time' if slow else ''}; {reason}"
+        return _json(Refusal(error=sentence), status_code=503, headers={"retry-after": "5"})
+
+
+def _json(answer: Answer, *, status_code: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    return Response(answer.model_dump_json(), status_code, headers, media_type="application/json")
+
+
+def _parameters(options: Options) -> dict[str, Any]:
+    texts = {name: f"{_DESCRIPTIONS[name]} Default: {default or 'none'}." for name, default in options.defaults.items()}
+    texts |= dict.fromkeys(options.dimensions.names, "Only these; give it again for any of several.")
+    texts[f"{TAG}{{key}}"] = "Only calls with this tag; put the tag's key in place of {key}."
+    return {
+        "parameters": [
+            {"name": name, "in": "query", "description": text, "schema": {"type": "string"}}
+            for name, text in texts.items()
+        ]
+    }

@@ -1,0 +1,62 @@
+"""What calls cost: sums over the ledger, by dimension and in total."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from spanmeter_collector.answers import CostAnswer, CostFigures, CostRow
+from spanmeter_collector.clauses import grouped
+from spanmeter_collector.money import usd_text
+from spanmeter_collector.selection import CHARGES, Options, Selection, grouped_by
+from spanmeter_collector.store import Store
+from spanmeter_collector.times import write_time
+
+OPTIONS: Final = Options(CHARGES, {"since": "24h", "until": "", "group_by": "", "limit": "1000"})
+MOST_ROWS: Final = 10_000
+
+COUNTS: Final = (
+    "calls",
+    "failed_calls",
+    "cache_hits",
+    "input_tokens",
+    "cached_input_tokens",
+    "output_tokens",
+    "reasoning_tokens",
+    "unpriced_calls",
+)
+
+
+def answer_cost(store: Store, selection: Selection) -> CostAnswer:
+    """The cost of a selection.
+
+    Raises:
+        QuestionError: The limit is not allowed.
+    """
+    limit = selection.whole("limit", least=1, most=MOST_ROWS)
+    clauses = grouped(selection, CHARGES, most="cost_usd", limit=limit)
+    total, *rows = store.query("cost", clauses.parameters, clauses.fragments)
+    figures = cost_figures(total)
+    return CostAnswer(
+        rows=[
+            CostRow.model_validate({**grouped_by(row, selection), **cost_figures(row).model_dump()})
+            for row in rows[:limit]
+        ],
+        total=figures,
+        priced_share=priced_share(figures),
+        since=write_time(selection.period.since),
+        until=write_time(selection.period.until),
+        truncated=len(rows) > limit,
+    )
+
+
+def cost_figures(row: Mapping[str, Any]) -> CostFigures:
+    """The figures of one row of a question about the ledger."""
+    return CostFigures(cost_usd=usd_text(row["cost_usd"]), **{name: row[name] for name in COUNTS})
+
+
+def priced_share(figures: CostFigures) -> float:
+    """The share of calls whose price is known, 0 to 1; 1 when there were no calls."""
+    if figures.calls <= 0:
+        return 1.0
+    return min(1.0, max(0.0, 1 - figures.unpriced_calls / figures.calls))

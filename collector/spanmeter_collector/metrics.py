@@ -1,0 +1,204 @@
+"""What Prometheus reads: counters and histograms made of the store at each scrape, so they go on across restarts."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from itertools import accumulate, groupby
+from typing import Any, Final
+
+from prometheus_client import CollectorRegistry, disable_created_metrics
+from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.registry import Collector
+from prometheus_client.utils import floatToGoString
+
+from spanmeter import semconv
+from spanmeter_collector.store import Store
+
+CALL_LABELS: Final = ("service", "framework", "operation", "provider", "model")
+MODEL_LABELS: Final = ("service", "provider", "model")
+NANOSECONDS: Final = 1_000_000_000
+STANDARD_OPERATIONS: Final = sorted(
+    semconv.CALL_OPERATIONS | {"retrieval", "execute_tool", "invoke_agent", "invoke_workflow"}
+)
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerCounter:
+    """A counter over the ledger: its labels and what one row of the question adds to it, None for nothing."""
+
+    name: str
+    help: str
+    labels: tuple[str, ...]
+    amount: Callable[[Row], Decimal | int | None]
+
+
+@dataclass(frozen=True, slots=True)
+class SpanHistogram:
+    """A histogram over spans: the question, its columns by label, and its bounds in the columns' unit."""
+
+    name: str
+    help: str
+    question: str
+    labels: Mapping[str, str]
+    bounds: tuple[float, ...]
+    scale: int
+
+
+def _is_call(row: Row) -> bool:
+    return bool(row["component"] == "call")
+
+
+LEDGER_COUNTERS: Final = (
+    LedgerCounter(
+        "spanmeter_cost_usd",
+        "US dollars charged.",
+        (*CALL_LABELS, "component", "grade"),
+        lambda row: None if row["usd"] is None or (_is_call(row) and row["usd"] == 0) else row["usd"],
+    ),
+    LedgerCounter(
+        "spanmeter_tokens",
+        "Tokens charged, in components that do not overlap.",
+        (*CALL_LABELS, "component"),
+        lambda row: None if _is_call(row) else row["tokens"],
+    ),
+    LedgerCounter(
+        "spanmeter_unpriced_calls",
+        "Answered calls whose price is unknown.",
+        MODEL_LABELS,
+        lambda row: row["unpriced_calls"] if _is_call(row) else None,
+    ),
+    LedgerCounter(
+        "spanmeter_unpriced_tokens",
+        "Tokens whose price is unknown.",
+        MODEL_LABELS,
+        lambda row: row["tokens"] if row["grade"] == "unpriced" else 0,
+    ),
+)
+
+_OPERATION_LABELS: Final = {
+    "service": "service",
+    "gen_ai_operation_name": "operation",
+    "gen_ai_provider_name": "provider",
+    "gen_ai_request_model": "request_model",
+}
+SPAN_HISTOGRAMS: Final = (
+    SpanHistogram(
+        "gen_ai_client_token_usage",
+        "Input and output tokens of operations.",
+        "metrics_tokens",
+        _OPERATION_LABELS | {"gen_ai_token_type": "token_type"},
+        semconv.TOKEN_BUCKETS,
+        1,
+    ),
+    SpanHistogram(
+        "gen_ai_client_operation_duration_seconds",
+        "How long operations took.",
+        "metrics_durations",
+        _OPERATION_LABELS | {"error_type": "error_type"},
+        semconv.DURATION_BUCKETS,
+        NANOSECONDS,
+    ),
+    SpanHistogram(
+        "gen_ai_client_operation_time_to_first_chunk_seconds",
+        "How long streams took to bring their first chunk.",
+        "metrics_first_chunks",
+        _OPERATION_LABELS,
+        semconv.DURATION_BUCKETS,
+        NANOSECONDS,
+    ),
+)
+
+
+class StoreCollector(Collector):
+    """The families that come from the store. Labels are a closed set: never users, sessions, tags or prompts."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def collect(self) -> Iterator[Metric]:
+        """Ask the store and yield every family, also the empty ones."""
+        ledger = self._store.query("metrics_ledger", {})
+        for counter in LEDGER_COUNTERS:
+            yield _ledger_counter(counter, ledger)
+        yield _calls(ledger)
+        yield _cache_requests(ledger)
+        for histogram in SPAN_HISTOGRAMS:
+            yield self._histogram(histogram)
+
+    def describe(self) -> Iterable[Metric]:
+        """Nothing: registering must not ask the store."""
+        return ()
+
+    def _histogram(self, histogram: SpanHistogram) -> HistogramMetricFamily:
+        bounds = [round(bound * histogram.scale) for bound in histogram.bounds]
+        rows = self._store.query(histogram.question, {"bounds": bounds, "operations": STANDARD_OPERATIONS})
+        family = HistogramMetricFamily(histogram.name, histogram.help, labels=tuple(histogram.labels))
+        for values, group in groupby(rows, key=lambda row: tuple(row[column] for column in histogram.labels.values())):
+            buckets, total = _buckets(list(group), histogram)
+            family.add_metric(values, buckets, total)
+        return family
+
+
+def _ledger_counter(counter: LedgerCounter, ledger: Sequence[Row]) -> CounterMetricFamily:
+    sums: defaultdict[tuple[str, ...], Decimal | int] = defaultdict(int)
+    for row in ledger:
+        amount = counter.amount(row)
+        if amount is not None:
+            sums[tuple(row[label] for label in counter.labels)] += amount
+    family = CounterMetricFamily(counter.name, counter.help, labels=counter.labels)
+    for values, amount in sums.items():
+        family.add_metric(values, float(amount))
+    return family
+
+
+def _calls(ledger: Sequence[Row]) -> CounterMetricFamily:
+    family = CounterMetricFamily("spanmeter_calls", "Calls by how they ended.", labels=(*CALL_LABELS, "outcome"))
+    for outcome, column in (("answered", "calls"), ("failed", "failed_calls")):
+        sums: Counter[tuple[str, ...]] = Counter()
+        for row in filter(_is_call, ledger):
+            sums[tuple(row[label] for label in CALL_LABELS)] += row[column]
+        for values, number in sums.items():
+            family.add_metric((*values, outcome), number)
+    return family
+
+
+def _cache_requests(ledger: Sequence[Row]) -> CounterMetricFamily:
+    sums: Counter[str] = Counter()
+    for row in ledger:
+        sums[row["service"]] += row["cache_hits"]
+    family = CounterMetricFamily(
+        "spanmeter_cache_requests", "Requests that a cache answered.", labels=("service", "cache", "result")
+    )
+    for service, hits in sums.items():
+        family.add_metric((service, "llm", "hit"), hits)
+    return family
+
+
+def _buckets(rows: Sequence[Row], histogram: SpanHistogram) -> tuple[list[tuple[str, float]], float]:
+    observed = {row["bucket"]: row["observed"] for row in rows}
+    counts = [observed.get(index, 0) for index in range(1, len(histogram.bounds) + 1)] + [observed.get(0, 0)]
+    names = [*map(_bound_text, histogram.bounds), "+Inf"]
+    total = sum(row["total"] for row in rows) / histogram.scale
+    return list(zip(names, accumulate(counts), strict=True)), total
+
+
+def _bound_text(bound: float) -> str:
+    return str(floatToGoString(bound))  # type: ignore[no-untyped-call]
+
+
+def register(registry: CollectorRegistry, store: Store) -> None:
+    """Expose the store's families beside those already in the registry, without _created series anywhere."""
+    disable_created_metrics()  # type: ignore[no-untyped-call]
+    registry.register(StoreCollector(store))
+
+
+def expose(registry: CollectorRegistry, accept: str) -> tuple[bytes, str]:
+    """The body and content type a scraper with this Accept header reads: OpenMetrics or the text format."""
+    encode, content_type = choose_encoder(accept)
+    return encode(registry), content_type

@@ -1,0 +1,162 @@
+"""What a question asks about: a period, dimensions and filters, read from a query string.
+
+No text of the asker ever becomes SQL: dimensions are looked up in a closed table, everything else
+(filter values, tag keys, times, limits) travels as a bound parameter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Final
+
+from spanmeter import semconv
+from spanmeter_collector.question_error import QuestionError
+from spanmeter_collector.times import Period, read_period
+
+TAG: Final = "tag."
+MAX_DIMENSIONS: Final = 8
+MAX_VALUES: Final = 100
+MAX_LENGTH: Final = 1000
+
+_SHARED = ("service", "framework", "operation", "provider", "model", "user", "session", "tenant", "feature", "team")
+
+
+@dataclass(frozen=True, slots=True)
+class Dimensions:
+    """The closed set of dimensions of one table: what to group by, and how a value of it reads as text."""
+
+    keys: Mapping[str, str]
+    texts: Mapping[str, str]
+    tags: str
+    tag_prefix: str
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every dimension but the tags."""
+        return tuple(self.keys)
+
+    def key(self, name: str, parameter: str) -> str:
+        """The SQL expression to group by; `parameter` is the bound name of a tag's key."""
+        return self.keys.get(name) or f"{self.tags}[{{{parameter}:String}}]"
+
+    def text(self, name: str, parameter: str) -> str:
+        """The SQL expression to compare with a filter's text."""
+        return self.texts.get(name) or self.key(name, parameter)
+
+    def holds(self, name: str) -> bool:
+        """Whether `name` is a dimension of this table: one of `names` or tag.<key>."""
+        return name in self.keys or (name.startswith(TAG) and name != TAG)
+
+
+def _dimensions(table: str, *, time: str, columns: Iterable[str], tags: str, tag_prefix: str) -> Dimensions:
+    hour, day = f"toStartOfHour({table}.{time})", f"toDate({table}.{time})"
+    return Dimensions(
+        keys={"hour": hour, "day": day} | {name: f"{table}.{name}" for name in columns},
+        texts={"hour": f"formatDateTime({hour}, '%Y-%m-%dT%H:%i:%SZ', 'UTC')", "day": f"toString({day})"},
+        tags=f"{table}.{tags}",
+        tag_prefix=tag_prefix,
+    )
+
+
+CHARGES: Final = _dimensions(
+    "charges", time="time", columns=(*_SHARED, "grade", "component"), tags="tags", tag_prefix=""
+)
+SPANS: Final = _dimensions(
+    "spans", time="start_time", columns=(*_SHARED, "name"), tags="attributes", tag_prefix=semconv.TAG_PREFIX
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What one question understands besides its filters, each with its default as text."""
+
+    dimensions: Dimensions
+    defaults: Mapping[str, str]
+
+    @property
+    def allowed(self) -> str:
+        """The sentence part that lists every parameter."""
+        return f"{', '.join((*self.defaults, *self.dimensions.names))} and {TAG}<key>"
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """A checked question: options as text, the period, dimensions to group by, and filters (any of the values)."""
+
+    period: Period
+    options: Mapping[str, str]
+    group_by: tuple[str, ...] = ()
+    filters: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def whole(self, name: str, *, least: int, most: int) -> int:
+        """Option `name` as a whole number.
+
+        Raises:
+            QuestionError: It is none, or lies outside `least` to `most`.
+        """
+        text = self.options[name]
+        if not (text.isascii() and text.isdigit() and len(text) <= 12 and least <= int(text) <= most):
+            raise QuestionError(f"{name}={text!r} is not allowed; allowed: a whole number from {least} to {most}")
+        return int(text)
+
+    def choice(self, name: str, allowed: tuple[str, ...]) -> str:
+        """Option `name`, which has to be one of `allowed`.
+
+        Raises:
+            QuestionError: It is something else.
+        """
+        text = self.options[name]
+        if text not in allowed:
+            raise QuestionError(f"{name}={text!r} is not allowed; allowed: {', '.join(allowed)}")
+        return text
+
+
+def read_selection(query: Iterable[tuple[str, str]], options: Options, *, now: datetime) -> Selection:
+    """The selection a query string describes.
+
+    Raises:
+        QuestionError: A parameter, dimension or time is not allowed; the message names it and what is.
+    """
+    given: dict[str, str] = {}
+    filters: dict[str, list[str]] = {}
+    for name, value in query:
+        if len(value) > MAX_LENGTH or len(name) > MAX_LENGTH:
+            raise QuestionError(f"{name[:40]} is longer than {MAX_LENGTH} characters")
+        if name in options.defaults:
+            given[name] = value
+        elif options.dimensions.holds(name):
+            filters.setdefault(name, []).append(value)
+        else:
+            raise QuestionError(f"unknown parameter {name!r}; allowed: {options.allowed}")
+    if sum(map(len, filters.values())) > MAX_VALUES:
+        raise QuestionError(f"more than {MAX_VALUES} filter values; ask for fewer at once")
+    chosen = {name: given.get(name) or default for name, default in options.defaults.items()}
+    return Selection(
+        period=read_period(since=chosen["since"], until=chosen["until"], now=now),
+        options=chosen,
+        group_by=_read_group_by(chosen.get("group_by", ""), options.dimensions),
+        filters={name: tuple(values) for name, values in filters.items()},
+    )
+
+
+def _read_group_by(text: str, dimensions: Dimensions) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(name.strip() for name in text.split(","))) if text else ()
+    for name in names:
+        if not dimensions.holds(name):
+            raise QuestionError(f"unknown dimension {name!r}; allowed: {', '.join(dimensions.names)} and {TAG}<key>")
+    if len(names) > MAX_DIMENSIONS:
+        raise QuestionError(f"group_by names {len(names)} dimensions; allowed: up to {MAX_DIMENSIONS}")
+    return names
+
+
+def grouped_by(row: Mapping[str, object], selection: Selection) -> dict[str, str]:
+    """The dimensions of a row that came out as dim_0, dim_1, …: hours as RFC 3339, days as dates, the rest as it is."""
+    return {name: _text(row[f"dim_{index}"]) for index, name in enumerate(selection.group_by)}
+
+
+def _text(value: object) -> str:
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%dT%H:%M:%SZ}"
+    return value.isoformat() if isinstance(value, date) else str(value)

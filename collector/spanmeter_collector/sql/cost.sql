@@ -1,0 +1,26 @@
+-- What the calls of a period cost, by the asked dimensions and in total. One scan, so rows and total agree.
+SELECT
+    $dimensions,
+    grouping(dim_0) AS is_total,
+    sum(charges.calls) AS calls,
+    sum(charges.failed_calls) AS failed_calls,
+    sum(charges.cache_hits) AS cache_hits,
+    sum(charges.input_tokens) AS input_tokens,
+    sum(charges.cached_input_tokens) AS cached_input_tokens,
+    sum(charges.output_tokens) AS output_tokens,
+    sum(charges.reasoning_tokens) AS reasoning_tokens,
+    -- Nothing asked costs nothing; calls of which no price is known cost an unknown amount.
+    multiIf(
+        count() = 0, toDecimal128(0, 12),
+        unpriced_calls > 0 AND unpriced_calls >= calls AND ifNull(sum(usd), 0) = 0, NULL,
+        sum(usd)
+    ) AS cost_usd,
+    sum(charges.unpriced_calls) AS unpriced_calls
+FROM charges
+WHERE time >= fromUnixTimestamp64Micro({since:Int64}, 'UTC')
+  AND time < fromUnixTimestamp64Micro({until:Int64}, 'UTC')
+  AND $filters
+GROUP BY GROUPING SETS (($keys), ())
+ORDER BY is_total DESC, $order
+LIMIT {limit:UInt32}
+SETTINGS max_execution_time = 30

@@ -1,0 +1,65 @@
+-- The traces that started in a period, each whole: spans up to a day around it count, and money comes from the ledger.
+WITH
+    fromUnixTimestamp64Micro({since:Int64}, 'UTC') AS since,
+    fromUnixTimestamp64Micro({until:Int64}, 'UTC') AS until,
+    toFixedString('', 8) AS no_parent
+SELECT
+    lower(hex(trace_id)) AS trace,
+    name,
+    service,
+    toUnixTimestamp64Nano(start) AS start_ns,
+    duration_ns,
+    span_count,
+    errors,
+    ifNull(ledger.calls, 0) AS calls,
+    ifNull(ledger.failed_calls, 0) AS failed_calls,
+    ifNull(ledger.cache_hits, 0) AS cache_hits,
+    ifNull(ledger.input_tokens, 0) AS input_tokens,
+    ifNull(ledger.output_tokens, 0) AS output_tokens,
+    if(ledger.found = 0, 0, ledger.cost_usd) AS cost_usd,
+    ifNull(ledger.unpriced_calls, 0) AS unpriced_calls,
+    frameworks,
+    models,
+    user,
+    session,
+    tenant,
+    feature,
+    count() OVER () AS matching
+FROM (
+    SELECT
+        trace_id,
+        argMin(spans.name, (parent_span_id != no_parent, start_time)) AS name,
+        argMin(spans.service, (parent_span_id != no_parent, start_time)) AS service,
+        min(start_time) AS start,
+        max(toUnixTimestamp64Nano(start_time) + spans.duration_ns) - toUnixTimestamp64Nano(start) AS duration_ns,
+        count() AS span_count,
+        countIf(status = 'error') AS errors,
+        arraySort(groupUniqArrayIf(framework, framework != '')) AS frameworks,
+        arraySort(groupUniqArrayIf(model, model != '')) AS models,
+        argMinIf(spans.user, start_time, spans.user != '') AS user,
+        argMinIf(spans.session, start_time, spans.session != '') AS session,
+        argMinIf(spans.tenant, start_time, spans.tenant != '') AS tenant,
+        argMinIf(spans.feature, start_time, spans.feature != '') AS feature
+    FROM spans
+    WHERE start_time >= since - INTERVAL 1 DAY AND start_time < until + INTERVAL 1 DAY
+    GROUP BY trace_id
+    HAVING start >= since AND start < until AND $matches
+) AS seen
+LEFT JOIN (
+    SELECT
+        trace_id,
+        sum(charges.calls) AS calls,
+        sum(charges.failed_calls) AS failed_calls,
+        sum(charges.cache_hits) AS cache_hits,
+        sum(charges.input_tokens) AS input_tokens,
+        sum(charges.output_tokens) AS output_tokens,
+        if(unpriced_calls > 0 AND unpriced_calls >= calls AND ifNull(sum(usd), 0) = 0, NULL, sum(usd)) AS cost_usd,
+        sum(charges.unpriced_calls) AS unpriced_calls,
+        1 AS found
+    FROM charges
+    WHERE time >= since - INTERVAL 1 DAY AND time < until + INTERVAL 1 DAY
+    GROUP BY trace_id
+) AS ledger ON ledger.trace_id = seen.trace_id
+ORDER BY $order
+LIMIT {limit:UInt32} OFFSET {offset:UInt32}
+SETTINGS max_execution_time = 30
