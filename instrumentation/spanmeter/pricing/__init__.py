@@ -8,7 +8,8 @@ from __future__ import annotations
 from spanmeter.pricing.book import PriceBook
 from spanmeter.pricing.cost import Component, Cost, Grade
 from spanmeter.pricing.key import PriceKey
-from spanmeter.pricing.reading import read_usage, read_usage_metadata
+from spanmeter.pricing.metadata import read_usage_metadata
+from spanmeter.pricing.reading import read_usage
 from spanmeter.pricing.usage import Usage
 
 __all__ = ["Component", "Cost", "Grade", "PriceBook", "PriceKey", "Usage", "read_usage", "read_usage_metadata"]

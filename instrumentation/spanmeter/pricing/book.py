@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from spanmeter.pricing.cost import Component, Cost
 from spanmeter.pricing.key import PriceKey
 from spanmeter.pricing.rates import Rates, Schedule
-from spanmeter.pricing.usage import BUCKETS, UNIT_BUCKETS, Usage
+from spanmeter.pricing.usage import UNIT_BUCKETS, Usage
 
 if TYPE_CHECKING:
     from spanmeter.pricing.listing import Listing
@@ -33,8 +33,9 @@ class PriceBook:
     def load(cls) -> PriceBook:
         """Read the installed price list; never uses the network. The first time in a process takes some 0.4 s."""
         from spanmeter.pricing.listing import Listing  # noqa: PLC0415  imports pydantic, paid only by who prices
+        from spanmeter.pricing.overlay import Overlay  # noqa: PLC0415  reads TOML, as above
 
-        return cls(Listing())
+        return cls(Listing(Overlay.load()))
 
     def cost(
         self,
@@ -89,14 +90,13 @@ def _total(components: tuple[Component, ...]) -> Decimal:
 
 def _components(rates: Rates, usage: Usage) -> Iterator[Component]:
     input_tokens = usage.input_tokens
-    for bucket in BUCKETS:
-        count = getattr(usage, bucket)
-        if count:
-            rate = rates.buckets.get(bucket)
-            price = None if rate is None else rate.price(input_tokens)
-            yield _component(bucket, count, price, per_unit=bucket in UNIT_BUCKETS)
-    if rates.request is not None:
-        yield _component("requests", 1, rates.request.price(input_tokens), per_unit=True)
+    for bucket, count in usage:
+        rate = rates.buckets.get(bucket)
+        price = None if rate is None else rate.price(input_tokens)
+        yield _component(bucket, count, price, per_unit=bucket in UNIT_BUCKETS)
+    fee = rates.buckets.get("requests")
+    if fee is not None:
+        yield _component("requests", 1, fee.price(input_tokens), per_unit=True)
 
 
 def _component(label: str, count: int, price: Decimal | None, *, per_unit: bool) -> Component:

@@ -1,4 +1,4 @@
-"""List prices, read from a private copy of genai-prices.
+"""List prices: a private copy of genai-prices under Spanmeter's own corrections.
 
 Importing this module imports genai-prices and pydantic (some 0.3 s of CPU), so `PriceBook.load` does it on demand.
 """
@@ -6,6 +6,7 @@ Importing this module imports genai-prices and pydantic (some 0.3 s of CPU), so 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from importlib.metadata import version
@@ -13,50 +14,38 @@ from typing import Final
 
 from genai_prices.data import providers
 from genai_prices.data_snapshot import DataSnapshot
-from genai_prices.types import ConditionalPrice, ModelInfo, ModelPrice, TieredPrices, TimeOfDateConstraint
+from genai_prices.types import ModelInfo, ModelPrice, PriceVariant, StartDateConstraint, TieredPrices
+from genai_prices.types import TimeOfDateConstraint as DailyWindow
 
 from spanmeter.pricing.key import PriceKey
 from spanmeter.pricing.names import model_names, provider_id
-from spanmeter.pricing.rates import Rate, Rates, Schedule
+from spanmeter.pricing.overlay import Overlay, PriceEntry
+from spanmeter.pricing.rates import PriceSheet, Rate, Rates, Schedule
 
-TOKEN_PRICES: Final[Mapping[str, tuple[str, ...]]] = {
-    "input": ("input_mtok",),
-    "cache_read": ("cache_read_mtok", "input_mtok"),
-    "cache_write_5m": ("cache_write_5m_mtok", "cache_write_mtok", "input_mtok"),
-    "cache_write_1h": ("cache_write_1h_mtok", "cache_write_mtok", "input_mtok"),
-    "input_audio": ("input_audio_mtok", "input_mtok"),
-    "cache_read_audio": ("cache_audio_read_mtok", "cache_read_mtok", "input_audio_mtok", "input_mtok"),
-    "input_image": ("input_image_mtok", "input_mtok"),
-    "output": ("output_mtok",),
-    "reasoning": ("output_reasoning_mtok", "output_mtok"),
-    "output_audio": ("output_audio_mtok", "output_mtok"),
-    "output_image": ("output_image_mtok", "output_mtok"),
-}
-THOUSAND_PRICES: Final[Mapping[str, str]] = {
-    "web_searches": "web_searches_kcount",
-    "rerank_searches": "rerank_searches_kcount",
-}
-_CONTEXTS: Final[Mapping[str, Mapping[str, str]]] = {
+# The other words for a tier name the standard price: https://platform.openai.com/docs/api-reference/chat/object.
+_TIER_CONTEXTS: Final[Mapping[str, Mapping[str, str]]] = {
     "batch": {"processing": "batch"},
     "fast": {"service_tier": "fast", "speed": "fast"},
+    "flex": {"service_tier": "flex"},
+    "priority": {"service_tier": "priority"},
 }
 
 
 class Listing:
-    """Schedules by price key from a snapshot that nothing else in the process can swap or change."""
+    """Schedules by price key, from a snapshot that nothing else in the process can swap or change."""
 
-    version: Final = f"genai-prices {version('genai-prices')}"
-
-    def __init__(self) -> None:
+    def __init__(self, overlay: Overlay) -> None:
+        self.version = f"genai-prices {version('genai-prices')} + overlay {overlay.version}"
+        self._overlay = overlay
         self._snapshot = DataSnapshot(providers=list(providers), from_auto_update=False)
 
     def schedule(self, key: PriceKey, day: date) -> Schedule:
-        """The rates of a model on one UTC day; without rates and with the reason when it is not listed."""
+        """The rates of a model on one UTC day; without rates and with the reason when they are not known."""
         provider = provider_id(key.provider)
         for name in model_names(provider, key.model):
-            model = self._model(provider, name)
-            if model is not None:
-                return Schedule(_day(model, day, key.service_tier))
+            model, entries = self._model(provider, name), self._overlay.prices_for(provider, name)
+            if model is not None or entries:
+                return self._day(key, _Listed(provider, name, model, entries), day)
         return Schedule(reason=f"no price for model {key.model!r} of provider {key.provider!r}")
 
     def _model(self, provider: str, name: str) -> ModelInfo | None:
@@ -65,44 +54,101 @@ class Listing:
         except LookupError:
             return None
 
+    def _day(self, key: PriceKey, listed: _Listed, day: date) -> Schedule:
+        rates: list[tuple[time, Rates]] = []
+        for start in listed.changes(day):
+            sheet = self._sheet(key, listed, datetime.combine(day, start, UTC))
+            if sheet is None:
+                return Schedule(reason=f"no price for the {key.service_tier} tier of model {key.model!r}")
+            rates.append((start, Rates.of(sheet)))
+        return Schedule(tuple(rates))
 
-def _day(model: ModelInfo, day: date, service_tier: str) -> tuple[tuple[time, Rates], ...]:
-    context = _CONTEXTS.get(service_tier, {"service_tier": service_tier} if service_tier else {})
-    return tuple(
-        (start, _rates(model.get_prices(datetime.combine(day, start, UTC), context or None)))
-        for start in _changes(model)
-    )
+    def _sheet(self, key: PriceKey, listed: _Listed, moment: datetime) -> PriceSheet | None:
+        sheet: PriceSheet | None = listed.standard(moment)
+        context = _TIER_CONTEXTS.get(key.service_tier)
+        if context is not None:
+            sheet = listed.tier(moment, context) or self._tier(key, listed, moment)
+        if sheet is None:
+            return None
+        return _times(sheet, self._overlay.region_factor(listed.provider, listed.name, moment, key.region))
 
-
-def _changes(model: ModelInfo) -> list[time]:
-    changes = {time(0)}
-    for conditional in model.prices if isinstance(model.prices, list) else ():
-        changes.update(_daily_bounds(conditional))
-    return sorted(changes)
-
-
-def _daily_bounds(conditional: ConditionalPrice) -> tuple[time, ...]:
-    window = conditional.constraint
-    if not isinstance(window, TimeOfDateConstraint):
-        return ()
-    return tuple(bound.replace(tzinfo=None) for bound in (window.start_time, window.end_time))
-
-
-def _rates(price: ModelPrice) -> Rates:
-    listed = {key: value for key, value in vars(price).items() if value is not None}
-    buckets = {
-        bucket: _rate(listed[found], Decimal(1))
-        for bucket, keys in TOKEN_PRICES.items()
-        if (found := next((key for key in keys if key in listed), None))
-    }
-    buckets |= {
-        bucket: _rate(listed[key], Decimal("0.001")) for bucket, key in THOUSAND_PRICES.items() if key in listed
-    }
-    request = _rate(listed["requests_kcount"], Decimal("0.001")) if "requests_kcount" in listed else None
-    return Rates(buckets, request)
+    def _tier(self, key: PriceKey, listed: _Listed, moment: datetime) -> PriceSheet | None:
+        factor = self._overlay.tier_factor(listed.provider, listed.name, moment, key.service_tier)
+        return None if factor is None else _times(listed.standard(moment), factor)
 
 
-def _rate(listed: Decimal | TieredPrices, factor: Decimal) -> Rate:
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    provider: str
+    name: str
+    model: ModelInfo | None
+    entries: tuple[PriceEntry, ...]
+
+    def changes(self, day: date) -> list[time]:
+        """The times of that day at which the price may change, midnight first."""
+        bounds = (bound for entry in self.entries for bound in (entry.scope.start, entry.scope.end))
+        dated = {bound.time() for bound in bounds if bound.date() == day}
+        return sorted({time(0)} | dated | _daily_bounds(self.model))
+
+    def standard(self, moment: datetime) -> PriceSheet:
+        """The standard price: the list's, under the corrections in force."""
+        sheet = {} if self.model is None else dict(_sheet(self.model.get_prices(moment)))
+        for entry in self.entries:
+            if entry.scope.holds(moment):
+                sheet.update(entry.prices)
+        return sheet
+
+    def tier(self, moment: datetime, context: Mapping[str, str]) -> PriceSheet | None:
+        """The price of a service tier, or None when the list has none for this model.
+
+        The list dates a tier from the day it was verified, not from the day it was sold. A response that was served
+        earlier pays the first listed price of the tier, in proportion to the standard price of its own time.
+        """
+        variants = [variant for variant in self._variants() if _applies(variant, context)]
+        if self.model is None or not variants:
+            return None
+        known = max(moment, min(_start(variant) for variant in variants))
+        tier = _sheet(self.model.get_prices(known, context))
+        listed = _sheet(self.model.get_prices(known))
+        standard = self.standard(moment)
+        return {key: _in_proportion(tier.get(key), listed.get(key), rate) for key, rate in standard.items()}
+
+    def _variants(self) -> list[PriceVariant]:
+        return [] if self.model is None else self.model.price_variants or []
+
+
+def _daily_bounds(model: ModelInfo | None) -> set[time]:
+    conditionals = model.prices if model is not None and isinstance(model.prices, list) else ()
+    windows = [each.constraint for each in conditionals if isinstance(each.constraint, DailyWindow)]
+    return {bound.replace(tzinfo=None) for window in windows for bound in (window.start_time, window.end_time)}
+
+
+def _applies(variant: PriceVariant, context: Mapping[str, str]) -> bool:
+    return bool(vars(variant.prices)) and all(context.get(key) == value for key, value in variant.when.items())
+
+
+def _start(variant: PriceVariant) -> datetime:
+    start = variant.constraint.start_date if isinstance(variant.constraint, StartDateConstraint) else date.min
+    return datetime.combine(start, time(0), UTC)
+
+
+def _in_proportion(tier: Rate | None, listed: Rate | None, standard: Rate) -> Rate:
+    if tier is None or listed is None or listed == tier:
+        return standard
+    return tier if listed == standard or not listed.base else tier.times(standard.base / listed.base)
+
+
+def _sheet(price: ModelPrice) -> PriceSheet:
+    return {key: _rate(value) for key, value in vars(price).items() if value is not None}
+
+
+def _rate(listed: Decimal | TieredPrices) -> Rate:
     if isinstance(listed, TieredPrices):
-        return Rate(listed.base, tuple((tier.start, tier.price) for tier in listed.tiers)).times(factor)
-    return Rate(listed).times(factor)
+        return Rate(listed.base, tuple((tier.start, tier.price) for tier in listed.tiers))
+    return Rate(listed)
+
+
+def _times(sheet: PriceSheet, factor: Decimal) -> PriceSheet:
+    if factor == 1:
+        return sheet
+    return {key: rate.times(factor) if key.endswith("_mtok") else rate for key, rate in sheet.items()}

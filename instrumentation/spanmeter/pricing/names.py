@@ -51,7 +51,7 @@ def model_names(provider: str, model: str) -> tuple[str, ...]:
         prefix, _, rest = names[-1].partition("/")
         if provider_id(prefix) == provider or prefix in _ROUTES:
             names.append(rest)
-    if ":" in names[-1] and not names[-1].startswith(("ft:", "arn:")):
+    if ":" in names[-1] and not names[-1].startswith(("ft:", "arn:")) and not names[-1].endswith(":free"):
         names.append(names[-1].partition(":")[0])
     return tuple(dict.fromkeys(name for name in names if name))
 

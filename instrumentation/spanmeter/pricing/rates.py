@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, time
 from decimal import Decimal
+from typing import Final
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +33,46 @@ class Rate:
         return Rate(self.base * factor, tuple((threshold, price * factor) for threshold, price in self.steps))
 
 
+# Rates under the price list's own keys: `input_mtok`, `cache_read_mtok`, …, and `…_kcount` per thousand.
+PriceSheet = Mapping[str, Rate]
+
+_TOKEN_KEYS: Final[Mapping[str, tuple[str, ...]]] = {
+    "input": ("input_mtok",),
+    "cache_read": ("cache_read_mtok", "input_mtok"),
+    "cache_write_5m": ("cache_write_5m_mtok", "cache_write_mtok", "input_mtok"),
+    "cache_write_1h": ("cache_write_1h_mtok", "cache_write_mtok", "input_mtok"),
+    "input_audio": ("input_audio_mtok", "input_mtok"),
+    "cache_read_audio": ("cache_audio_read_mtok", "cache_read_mtok", "input_audio_mtok", "input_mtok"),
+    "input_image": ("input_image_mtok", "input_mtok"),
+    "output": ("output_mtok",),
+    "reasoning": ("output_reasoning_mtok", "output_mtok"),
+    "output_audio": ("output_audio_mtok", "output_mtok"),
+    "output_image": ("output_image_mtok", "output_mtok"),
+}
+_THOUSAND_KEYS: Final[Mapping[str, str]] = {
+    "web_searches": "web_searches_kcount",
+    "rerank_searches": "rerank_searches_kcount",
+    "requests": "requests_kcount",
+}
+_THOUSANDTH: Final = Decimal("0.001")
+
+
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """A rate per usage bucket; a bucket that is absent has no known price. `request` is a fee per answered request."""
+    """A rate per usage bucket, and per `requests` where a provider charges for each; absent means not known."""
 
     buckets: Mapping[str, Rate] = field(default_factory=dict)
-    request: Rate | None = None
+
+    @classmethod
+    def of(cls, sheet: PriceSheet) -> Rates:
+        """The rates of a price sheet: a bucket without a price of its own pays that of the wider one around it."""
+        found = {bucket: key for bucket, keys in _TOKEN_KEYS.items() if (key := _first(keys, sheet))}
+        units = {bucket: sheet[key].times(_THOUSANDTH) for bucket, key in _THOUSAND_KEYS.items() if key in sheet}
+        return cls({bucket: sheet[key] for bucket, key in found.items()} | units)
+
+
+def _first(keys: tuple[str, ...], sheet: PriceSheet) -> str | None:
+    return next((key for key in keys if key in sheet), None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from collections.abc import Iterator
+from dataclasses import dataclass
+from operator import add, attrgetter
+from typing import Final
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,15 +29,23 @@ class Usage:
     web_searches: int = 0
     rerank_searches: int = 0
 
+    def __add__(self, other: Usage) -> Usage:
+        """The usage of two calls together."""
+        return Usage(*map(add, _counts(self), _counts(other)))
+
+    def __iter__(self) -> Iterator[tuple[str, int]]:
+        """The buckets that are not empty, as (name, count), input before output before units."""
+        return ((bucket, count) for bucket, count in zip(BUCKETS, _counts(self), strict=True) if count)
+
     @property
     def input_tokens(self) -> int:
         """All input tokens, cached ones included."""
-        return sum(getattr(self, bucket) for bucket in INPUT_BUCKETS)
+        return sum(_counts(self)[: len(INPUT_BUCKETS)])
 
     @property
     def output_tokens(self) -> int:
         """All output tokens, reasoning included."""
-        return sum(getattr(self, bucket) for bucket in OUTPUT_BUCKETS)
+        return sum(_counts(self)[len(INPUT_BUCKETS) : -len(UNIT_BUCKETS)])
 
     @property
     def cached_input_tokens(self) -> int:
@@ -42,7 +53,7 @@ class Usage:
         return self.cache_read + self.cache_read_audio
 
 
-INPUT_BUCKETS = (
+INPUT_BUCKETS: Final = (
     "input",
     "cache_read",
     "cache_write_5m",
@@ -51,6 +62,7 @@ INPUT_BUCKETS = (
     "cache_read_audio",
     "input_image",
 )
-OUTPUT_BUCKETS = ("output", "reasoning", "output_audio", "output_image")
-UNIT_BUCKETS = ("web_searches", "rerank_searches")
-BUCKETS = tuple(field.name for field in fields(Usage))
+OUTPUT_BUCKETS: Final = ("output", "reasoning", "output_audio", "output_image")
+UNIT_BUCKETS: Final = ("web_searches", "rerank_searches")
+BUCKETS: Final = INPUT_BUCKETS + OUTPUT_BUCKETS + UNIT_BUCKETS
+_counts: Final = attrgetter(*BUCKETS)

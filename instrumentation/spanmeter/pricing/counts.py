@@ -1,0 +1,117 @@
+"""Numbers as reported, which overlap, and how they become disjoint buckets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import product
+from typing import Final
+
+from spanmeter.pricing.usage import Usage
+
+_LARGEST: Final = 10**15
+
+
+def count(value: object) -> int | None:
+    """A reported number as a count, or None when it is none: no number, negative, not finite or absurdly large."""
+    if isinstance(value, str):
+        value = int(value) if value.isascii() and value.isdigit() and len(value) < 16 else None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return round(value) if 0 <= value <= _LARGEST else None
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Disjoint usage, and a sentence for each thing that did not add up."""
+
+    usage: Usage
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """What a payload says. Details are parts of `input` and `output`, unless the flags say they come on top.
+
+    `total` decides about the flags when it is given: providers, versions and gateways differ, sums do not.
+    """
+
+    input: int | None = None
+    output: int | None = None
+    total: int | None = None
+    cache_read: int = 0
+    cache_write: int = 0
+    cache_write_5m: int = 0
+    cache_write_1h: int = 0
+    input_tool: int = 0
+    input_audio: int = 0
+    cache_read_audio: int = 0
+    input_image: int = 0
+    cache_read_image: int = 0
+    reasoning: int = 0
+    output_audio: int = 0
+    output_image: int = 0
+    web_searches: int = 0
+    rerank_searches: int = 0
+    input_includes_cache: bool = True
+    output_includes_reasoning: bool = True
+
+    def read(self) -> Reading:
+        """Make the buckets disjoint; parts that exceed their whole are clamped to it and noted."""
+        notes: list[str] = []
+        tokens_in, tokens_out = self._wholes(notes)
+        cached_audio = min(self.cache_read_audio, self.cache_read)
+        given = {
+            "cache_read_audio": cached_audio,
+            "cache_read": self.cache_read - cached_audio,
+            "cache_write_1h": self.cache_write_1h,
+            "cache_write_5m": self._written - self.cache_write_1h,
+            "input_audio": max(self.input_audio - cached_audio, 0),
+            "input_image": max(self.input_image - self.cache_read_image, 0),
+        }
+        got = {"reasoning": self.reasoning, "output_audio": self.output_audio, "output_image": self.output_image}
+        usage = Usage(
+            **_split("input", tokens_in, given, notes),
+            **_split("output", tokens_out, got, notes),
+            web_searches=self.web_searches,
+            rerank_searches=self.rerank_searches,
+        )
+        return Reading(usage, tuple(notes))
+
+    @property
+    def _written(self) -> int:
+        return max(self.cache_write, self.cache_write_5m + self.cache_write_1h)
+
+    def _wholes(self, notes: list[str]) -> tuple[int, int]:
+        tokens_out = self.output or 0
+        if self.input is None and self.total is not None:
+            return max(self.total - tokens_out, 0), tokens_out
+        possible = self._possible_wholes((self.input or 0) + self.input_tool, tokens_out)
+        if self.total is None or sum(possible[0]) == self.total:
+            return possible[0]
+        for wholes in possible[1:]:
+            if sum(wholes) == self.total:
+                notes.append(f"the total of {self.total} tokens tells what input and output include")
+                return wholes
+        notes.append(f"the total of {self.total} tokens is not the sum of {self.input} input and {tokens_out} output")
+        return possible[0]
+
+    def _possible_wholes(self, tokens_in: int, tokens_out: int) -> list[tuple[int, int]]:
+        cached = self.cache_read + self._written
+        inputs = [tokens_in, tokens_in + cached]
+        outputs = [tokens_out, tokens_out + self.reasoning]
+        confirmed = tokens_in + tokens_out == self.total
+        if not self.input_includes_cache or (cached > tokens_in and not confirmed):
+            inputs.reverse()
+        if not self.output_includes_reasoning:
+            outputs.reverse()
+        return list(product(inputs, outputs))
+
+
+def _split(name: str, whole: int, parts: dict[str, int], notes: list[str]) -> dict[str, int]:
+    fitting, left = {}, whole
+    for part, tokens in parts.items():
+        fitting[part] = min(tokens, left)
+        left -= fitting[part]
+    if sum(parts.values()) > whole:
+        notes.append(f"details of {sum(parts.values())} {name} tokens exceed the {whole} reported")
+    return {name: left, **fitting}

@@ -1,0 +1,183 @@
+"""Where each provider writes which number in its usage object.
+
+Paths are dotted and separated by blanks, the first that holds a number counts. A step `field=value` adds up
+the matching items of a list, a step `=value` counts the items that are equal to it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from spanmeter.pricing.counts import Counts, count
+
+Path = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """Paths per field of `Counts`, and whether cache and reasoning tokens are inside input and output."""
+
+    paths: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
+    input_includes_cache: bool = True
+    output_includes_reasoning: bool = True
+
+    def counts(self, payload: Mapping[str, Any]) -> Counts:
+        """The numbers of one usage object."""
+        found = {name: number for name, paths in self.paths.items() if (number := _first(payload, paths)) is not None}
+        return Counts(
+            **found,
+            input_includes_cache=self.input_includes_cache,
+            output_includes_reasoning=self.output_includes_reasoning,
+        )
+
+
+def _first(payload: Mapping[str, Any], paths: tuple[Path, ...]) -> int | None:
+    for path in paths:
+        number = count(_find(payload, path))
+        if number is not None:
+            return number
+    return None
+
+
+def _find(value: object, path: Path) -> object:
+    for position, step in enumerate(path):
+        if isinstance(value, Mapping):
+            value = value.get(step)
+        elif isinstance(value, list | tuple):
+            return _add_up(value, step, path[position + 1 :])
+        else:
+            return None
+    return value
+
+
+def _add_up(items: list[object] | tuple[object, ...], step: str, rest: Path) -> int:
+    name, _, wanted = step.partition("=")
+    if not name:
+        return sum(item == wanted for item in items)
+    return sum(
+        count(_find(item, rest)) or 0 for item in items if isinstance(item, Mapping) and item.get(name) == wanted
+    )
+
+
+def _paths(**paths: str) -> dict[str, tuple[Path, ...]]:
+    return {name: tuple(tuple(path.split(".")) for path in listed.split()) for name, listed in paths.items()}
+
+
+# https://platform.openai.com/docs/api-reference/chat/object and /responses/object. Most providers follow it with
+# names of their own: DeepSeek's cache hits, Moonshot's cached_tokens, xAI's gRPC names, Voyage's lone total.
+OPENAI: Final = Dialect(
+    _paths(
+        input="prompt_tokens input_tokens",
+        output="completion_tokens output_tokens",
+        total="total_tokens",
+        cache_read="prompt_tokens_details.cached_tokens input_tokens_details.cached_tokens"
+        " input_token_details.cached_tokens prompt_cache_hit_tokens cached_prompt_text_tokens cached_tokens",
+        cache_write="prompt_tokens_details.cache_write_tokens input_tokens_details.cache_write_tokens",
+        input_audio="prompt_tokens_details.audio_tokens input_tokens_details.audio_tokens"
+        " input_token_details.audio_tokens",
+        cache_read_audio="input_token_details.cached_tokens_details.audio_tokens"
+        " prompt_tokens_details.cached_tokens_details.audio_tokens",
+        input_image="prompt_tokens_details.image_tokens input_tokens_details.image_tokens"
+        " input_token_details.image_tokens prompt_image_tokens",
+        reasoning="completion_tokens_details.reasoning_tokens output_tokens_details.reasoning_tokens reasoning_tokens",
+        output_audio="completion_tokens_details.audio_tokens output_token_details.audio_tokens",
+        output_image="completion_tokens_details.image_tokens output_tokens_details.image_tokens",
+        web_searches="server_tool_use_details.web_search_requests server_tool_use.web_search_requests"
+        " server_side_tools_used.=SERVER_SIDE_TOOL_WEB_SEARCH",
+    )
+)
+# https://docs.x.ai/docs/guides/reasoning: completion_tokens leaves reasoning out and the bill adds it.
+XAI: Final = replace(OPENAI, output_includes_reasoning=False)
+# https://platform.claude.com/docs/en/api/messages: input_tokens leaves both cache counts out.
+ANTHROPIC: Final = Dialect(
+    _paths(
+        input="input_tokens",
+        output="output_tokens",
+        cache_read="cache_read_input_tokens",
+        cache_write="cache_creation_input_tokens",
+        cache_write_5m="cache_creation.ephemeral_5m_input_tokens",
+        cache_write_1h="cache_creation.ephemeral_1h_input_tokens",
+        reasoning="output_tokens_details.thinking_tokens",
+        web_searches="server_tool_use.web_search_requests",
+    ),
+    input_includes_cache=False,
+)
+# https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_TokenUsage.html; Nova's InvokeModel says …Count.
+BEDROCK: Final = Dialect(
+    _paths(
+        input="inputTokens inputTokenCount inputTextTokenCount",
+        output="outputTokens outputTokenCount",
+        total="totalTokens",
+        cache_read="cacheReadInputTokens cacheReadInputTokenCount",
+        cache_write="cacheWriteInputTokens cacheWriteInputTokenCount",
+        cache_write_5m="cacheDetails.ttl=5m.inputTokens",
+        cache_write_1h="cacheDetails.ttl=1h.inputTokens",
+    ),
+    input_includes_cache=False,
+)
+# https://ai.google.dev/api/generate-content#UsageMetadata: thoughts and tool-use prompts come on top.
+GEMINI: Final = Dialect(
+    _paths(
+        input="promptTokenCount",
+        input_tool="toolUsePromptTokenCount",
+        output="candidatesTokenCount responseTokenCount",
+        total="totalTokenCount",
+        cache_read="cachedContentTokenCount",
+        cache_read_audio="cacheTokensDetails.modality=AUDIO.tokenCount",
+        input_audio="promptTokensDetails.modality=AUDIO.tokenCount",
+        input_image="promptTokensDetails.modality=IMAGE.tokenCount",
+        cache_read_image="cacheTokensDetails.modality=IMAGE.tokenCount",
+        reasoning="thoughtsTokenCount",
+        output_audio="candidatesTokensDetails.modality=AUDIO.tokenCount",
+        output_image="candidatesTokensDetails.modality=IMAGE.tokenCount",
+    ),
+    output_includes_reasoning=False,
+)
+# https://docs.cohere.com/reference/chat: the bill counts billed_units, not tokens.
+COHERE: Final = Dialect(
+    _paths(
+        input="billed_units.input_tokens meta.billed_units.input_tokens",
+        output="billed_units.output_tokens meta.billed_units.output_tokens",
+        rerank_searches="billed_units.search_units meta.billed_units.search_units search_units",
+    )
+)
+
+
+def _snake(name: str) -> str:
+    return name if "=" in name else re.sub(r"([A-Z])", r"_\1", name).lower()
+
+
+# The Python client writes the same fields in snake case.
+GEMINI_PYTHON: Final = replace(
+    GEMINI,
+    paths={name: tuple(tuple(_snake(step) for step in path) for path in paths) for name, paths in GEMINI.paths.items()},
+)
+
+_BY_KEY: Final = {
+    "billed_units": COHERE,
+    "meta": COHERE,
+    "search_units": COHERE,
+    "totalTokenCount": GEMINI,
+    "promptTokenCount": GEMINI,
+    "total_token_count": GEMINI_PYTHON,
+    "prompt_token_count": GEMINI_PYTHON,
+    "inputTokens": BEDROCK,
+    "inputTokenCount": BEDROCK,
+    "inputTextTokenCount": BEDROCK,
+    "cache_read_input_tokens": ANTHROPIC,
+    "cache_creation_input_tokens": ANTHROPIC,
+    "cache_creation": ANTHROPIC,
+}
+
+
+def dialect(payload: Mapping[str, Any], *, provider: str, api: str = "") -> Dialect:
+    """The dialect a usage object is written in: the keys tell, since gateways answer in other providers' words."""
+    for key, spoken in _BY_KEY.items():
+        if key in payload:
+            return spoken
+    if "prompt_tokens" in payload:
+        return XAI if provider == "x-ai" else OPENAI
+    return ANTHROPIC if provider == "anthropic" or "anthropic" in api else OPENAI

@@ -1,0 +1,69 @@
+"""What the provider itself says a call cost, and on which terms it served it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final
+
+_TICK: Final = Decimal("1e-10")
+_STANDARD: Final = frozenset({"default", "on_demand", "standard", "standard_only"})
+_UNDECIDED: Final = frozenset({"", "auto"})
+
+
+def read_reported_usd(payload: Mapping[str, Any]) -> Decimal | None:
+    """The cost in a raw usage object: OpenRouter's `cost`, xAI's ticks, Perplexity's `cost.total_cost`; else None.
+
+    With a key of one's own at OpenRouter (`is_byok`) `cost` is OpenRouter's fee, and the upstream provider's bill
+    comes on top (https://openrouter.ai/docs/use-cases/usage-accounting).
+    """
+    ticks = _amount(payload.get("cost_in_usd_ticks"))
+    if ticks is not None:
+        return ticks * _TICK
+    cost = payload.get("cost")
+    if isinstance(cost, Mapping):
+        return _amount(cost.get("total_cost"))
+    if not {"cost_details", "is_byok"} & payload.keys():
+        return None
+    fee = _amount(cost)
+    if not payload.get("is_byok"):
+        return fee
+    upstream = _amount((payload.get("cost_details") or {}).get("upstream_inference_cost"))
+    return None if fee is None or upstream is None else fee + upstream
+
+
+def _amount(value: object) -> Decimal | None:
+    if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
+        return None
+    try:
+        amount = Decimal(str(value))
+    except InvalidOperation:
+        return None
+    return amount if amount.is_finite() and 0 <= amount < 10**12 else None
+
+
+def read_service_tier(*sources: Mapping[str, Any]) -> str:
+    """The service tier that selects a price: `batch`, `flex`, `priority`, `fast`; "" is the standard one.
+
+    The first source that names a tier counts, so give what the response says before what the request asked for.
+    """
+    for source in sources:
+        if source.get("speed") == "fast":
+            return "fast"
+        if source.get("batch") is True:
+            return "batch"
+        said = [source.get(key) for key in ("service_tier", "serviceTier", "processing")]
+        tiers = {tier.lower() for tier in said if isinstance(tier, str) and tier.lower() not in _UNDECIDED}
+        if tiers:
+            return min(tiers - _STANDARD, default="")
+    return ""
+
+
+def read_region(*sources: Mapping[str, Any]) -> str:
+    """Where the request had to be served when that has its own price (`us`, `eu`), else ""."""
+    for source in sources:
+        for key in ("inference_geo", "data_residency", "region"):
+            said = source.get(key)
+            if isinstance(said, str) and said.lower() not in {"", "global", "not_available"}:
+                return said.lower()
+    return ""
