@@ -38,15 +38,23 @@ class LiveSpan(Span):
         self.behind = behind
         self.above = above
         self.claims_children = claims_children
-        self.current = True
+        self._is_current: Callable[[], bool] = _always
+
+    @property
+    def current(self) -> bool:
+        """Whether what starts now starts below this span."""
+        return self._is_current()
 
     def attach(self) -> None:
         """Make this span current in the running context; there is no way to detach, see `leave`."""
         context.attach(trace.set_span_in_context(self, context.set_value(_INNERMOST, self)))
 
-    def leave(self) -> None:
-        """Step aside while the call stays open, as a stream does once its consumer has control."""
-        self.current = False
+    def leave(self, *, current_while: Callable[[], bool] | None = None) -> None:
+        """Step aside while the call stays open, as a stream does once its consumer has control.
+
+        It is current again whenever `current_while()` is true: while the stream's own code runs, not its consumer's.
+        """
+        self._is_current = current_while or _never
 
     def recording(self) -> Span:
         """Return the span that stands at this place now."""
@@ -103,8 +111,16 @@ class LiveSpan(Span):
 
     def forget(self) -> None:
         """Keep the identity alone: contexts hold an ended call for as long as they live."""
-        self.current = False
+        self._is_current = _never
         self.span = NonRecordingSpan(self.span.get_span_context())
+
+
+def _always() -> bool:
+    return True
+
+
+def _never() -> bool:
+    return False
 
 
 ParentHint = Callable[[], LiveSpan | None]
@@ -128,7 +144,7 @@ def here() -> Place:
     if isinstance(span, LiveSpan):
         return innermost(Place(span, span))
     call = context.get_value(_INNERMOST)
-    return Place(span, call if isinstance(call, LiveSpan) else None)
+    return Place(span, innermost(Place(call, call)).call if isinstance(call, LiveSpan) else None)
 
 
 def resolve(named: LiveSpan | None, *, skip_claiming: bool = False) -> Place:
