@@ -8,8 +8,14 @@ SIDECAR = 'job=~"$job", instance=~"$instance"'
 LEDGER = f'{SIDECAR}, service=~"$service", provider=~"$provider", model=~"$model"'
 """Selects what the ledger counted: `model` is the model that answered."""
 
-CLIENT = f'{SIDECAR}, service=~"$service", gen_ai_provider_name=~"$provider", gen_ai_request_model=~"$requested_model"'
-"""Selects the convention's histograms: they carry the model that was asked for."""
+CLIENT = (
+    f'{SIDECAR}, service!="", service=~"$service", '
+    'gen_ai_provider_name=~"$provider", gen_ai_request_model=~"$requested_model"'
+)
+"""Selects the sidecar's histograms of the convention, which carry the model that was asked for.
+
+An application may expose histograms of the same name itself; those have no `service` and would count twice.
+"""
 
 UP = f"up{{{SIDECAR}}}"
 
