@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, Protocol, get_args
 
@@ -11,11 +12,15 @@ MODES: tuple[Mode, ...] = get_args(Mode)
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A passage an answer rests on, and how well it fitted the question (cosine, 1 is best)."""
+    """A passage an answer rests on, and how well it fits the question (cosine, 1 is best)."""
 
     id: str
     title: str
+    text: str
     score: float
+
+
+Sources = tuple[Source, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,13 +28,22 @@ class Answer:
     """An answer and what it rests on, the best source first."""
 
     text: str
-    sources: tuple[Source, ...]
+    sources: Sources
+
+
+def best(found: Iterable[Source], *, count: int = 4) -> Sources:
+    """Return the best sources of several searches, each passage once."""
+    once = {source.id: source for source in found}
+    return tuple(sorted(once.values(), key=lambda source: (-source.score, source.id))[:count])
+
+
+def as_context(sources: Sources) -> str:
+    """Return the passages as a model reads them."""
+    return "\n\n".join(f"[{source.title}]\n{source.text}" for source in sources)
 
 
 class Way(Protocol):
     """One way to answer a question, in each of the three modes an application may choose."""
-
-    model: str
 
     def ask(self, question: str) -> Answer:
         """Answer in the calling thread."""

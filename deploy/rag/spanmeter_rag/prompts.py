@@ -8,8 +8,8 @@ from langchain_core.prompts import ChatPromptTemplate
 
 from spanmeter_rag.corpus import SECTIONS, passages
 
-_ANSWER = """You answer questions about the Python language from its reference alone. Answer in at most three sentences, \
-in the words of the reference. If the passages do not answer the question, say so."""
+_ANSWER = """You answer questions about the Python language from its reference alone. Answer in at most three \
+sentences, in the words of the reference. If the passages do not answer the question, say so."""
 
 ANSWER = ChatPromptTemplate.from_messages(
     [
