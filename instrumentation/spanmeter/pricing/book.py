@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import TYPE_CHECKING, Final
 
 from spanmeter.pricing.cost import Component, Cost
 from spanmeter.pricing.key import PriceKey
-from spanmeter.pricing.rates import Rates, Schedule
-from spanmeter.pricing.usage import UNIT_BUCKETS, Usage
+from spanmeter.pricing.rates import Line, Rates, Schedule
+from spanmeter.pricing.usage import Usage
 
 if TYPE_CHECKING:
     from spanmeter.pricing.listing import Listing
 
 _PLACES: Final = Decimal("1e-12")
-_MILLIONTH: Final = Decimal("1e-6")
 _MONEY: Final = Context(prec=60, rounding=ROUND_HALF_EVEN)
+_ZERO: Final = Decimal("0E-12")
+_add, _multiply, _quantize = _MONEY.add, _MONEY.multiply, _MONEY.quantize
 _MAX_CACHED: Final = 16_384
 
 
@@ -55,12 +56,12 @@ class PriceBook:
             return _reported(reported_usd, self.version)
         moment = at if at.tzinfo is None or at.tzinfo is UTC else at.astimezone(UTC)
         schedule = self._schedule(key, moment.date())
-        components = tuple(_components(schedule.at(moment) if schedule.rates else _NO_RATES, usage))
-        unknown = [component.label for component in components if component.usd is None]
-        if schedule.reason or unknown:
-            reason = schedule.reason or f"no price for {', '.join(unknown)} of model {key.model!r}"
+        components, total = _bill(schedule.at(moment) if schedule.rates else None, usage)
+        if total is None:
+            unknown = ", ".join(component.label for component in components if component.usd is None)
+            reason = schedule.reason or f"no price for {unknown} of model {key.model!r}"
             return Cost(None, "unpriced", components, self.version, reason)
-        return Cost(_total(components), "estimated" if estimated else "computed", components, self.version)
+        return Cost(total, "estimated" if estimated else "computed", components, self.version)
 
     def _schedule(self, key: PriceKey, day: date) -> Schedule:
         found = self._schedules.get((key, day))
@@ -71,38 +72,29 @@ class PriceBook:
         return found
 
 
-_ZERO: Final = Decimal("0E-12")
-_NO_RATES: Final = Rates()
-
-
 def _reported(usd: Decimal, version: str) -> Cost:
     rounded = _MONEY.quantize(usd, _PLACES)
     return Cost(rounded, "reported", (Component("reported", 1, None, rounded, rounded),), version)
 
 
-def _total(components: tuple[Component, ...]) -> Decimal:
-    total = _ZERO
-    for component in components:
-        if component.usd is not None:
-            total = _MONEY.add(total, component.usd)
-    return total
+def _bill(rates: Rates | None, usage: Usage) -> tuple[tuple[Component, ...], Decimal | None]:
+    """Runs for every call of an application: one pass over the buckets, and no look at thresholds that do not exist."""
+    lines = _lines(rates, usage)
+    components: list[Component] = []
+    total: Decimal | None = _ZERO
+    for label, count in usage.filled():
+        line = lines.get(label)
+        if line is None:
+            components.append(Component(label, count, None, None, None))
+            total = None
+            continue
+        usd = _quantize(_multiply(line.usd_each, count), _PLACES)
+        components.append(Component(label, count, line.usd_per_mtok, line.usd_per_unit, usd))
+        total = total if total is None else _add(total, usd)
+    return tuple(components), total
 
 
-def _components(rates: Rates, usage: Usage) -> Iterator[Component]:
-    input_tokens = usage.input_tokens
-    for bucket, count in usage:
-        rate = rates.buckets.get(bucket)
-        price = None if rate is None else rate.price(input_tokens)
-        yield _component(bucket, count, price, per_unit=bucket in UNIT_BUCKETS)
-    fee = rates.buckets.get("requests")
-    if fee is not None:
-        yield _component("requests", 1, fee.price(input_tokens), per_unit=True)
-
-
-def _component(label: str, count: int, price: Decimal | None, *, per_unit: bool) -> Component:
-    if price is None:
-        return Component(label, count, None, None, None)
-    if per_unit:
-        return Component(label, count, None, price, _MONEY.quantize(_MONEY.multiply(price, count), _PLACES))
-    usd = _MONEY.quantize(_MONEY.multiply(_MONEY.multiply(price, count), _MILLIONTH), _PLACES)
-    return Component(label, count, price, None, usd)
+def _lines(rates: Rates | None, usage: Usage) -> Mapping[str, Line]:
+    if rates is None:
+        return {}
+    return rates.lines_for(usage.input_tokens) if rates.steps else rates.lines

@@ -11,7 +11,7 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """US dollars per million tokens, or per unit for searches and requests.
+    """US dollars per million tokens, or per thousand searches or requests.
 
     `steps` are (threshold, price), ascending: a request whose whole input exceeds a threshold pays that price
     for every token, which is how providers bill long context.
@@ -31,6 +31,15 @@ class Rate:
     def times(self, factor: Decimal) -> Rate:
         """The same rate with every price multiplied."""
         return Rate(self.base * factor, tuple((threshold, price * factor) for threshold, price in self.steps))
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One price of a bill as it is shown (per million tokens or per unit) and as it is multiplied (`usd_each`)."""
+
+    usd_per_mtok: Decimal | None
+    usd_per_unit: Decimal | None
+    usd_each: Decimal
 
 
 # Rates under the price list's own keys: `input_mtok`, `cache_read_mtok`, …, and `…_kcount` per thousand.
@@ -54,21 +63,45 @@ _THOUSAND_KEYS: Final[Mapping[str, str]] = {
     "rerank_searches": "rerank_searches_kcount",
     "requests": "requests_kcount",
 }
-_THOUSANDTH: Final = Decimal("0.001")
 
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """A rate per usage bucket, and per `requests` where a provider charges for each; absent means not known."""
+    """What each usage bucket costs, and `requests` where a provider charges for each; absent means not known.
 
-    buckets: Mapping[str, Rate] = field(default_factory=dict)
+    `steps` are (threshold, lines) in the same sense as in `Rate`, ascending.
+    """
+
+    lines: Mapping[str, Line] = field(default_factory=dict)
+    steps: tuple[tuple[int, Mapping[str, Line]], ...] = ()
 
     @classmethod
     def of(cls, sheet: PriceSheet) -> Rates:
         """The rates of a price sheet: a bucket without a price of its own pays that of the wider one around it."""
-        found = {bucket: key for bucket, keys in _TOKEN_KEYS.items() if (key := _first(keys, sheet))}
-        units = {bucket: sheet[key].times(_THOUSANDTH) for bucket, key in _THOUSAND_KEYS.items() if key in sheet}
-        return cls({bucket: sheet[key] for bucket, key in found.items()} | units)
+        thresholds = sorted({threshold for rate in sheet.values() for threshold, _ in rate.steps})
+        return cls(_lines(sheet, 0), tuple((threshold, _lines(sheet, threshold + 1)) for threshold in thresholds))
+
+    def lines_for(self, input_tokens: int) -> Mapping[str, Line]:
+        """The prices for a request with `input_tokens` of input, cached ones included."""
+        lines = self.lines
+        for threshold, stepped in self.steps:
+            if input_tokens > threshold:
+                lines = stepped
+        return lines
+
+
+def _lines(sheet: PriceSheet, input_tokens: int) -> dict[str, Line]:
+    lines: dict[str, Line] = {}
+    for bucket, keys in _TOKEN_KEYS.items():
+        key = _first(keys, sheet)
+        if key is not None:
+            price = sheet[key].price(input_tokens)
+            lines[bucket] = Line(price, None, price.scaleb(-6))
+    for bucket, key in _THOUSAND_KEYS.items():
+        if key in sheet:
+            price = sheet[key].price(input_tokens).scaleb(-3)
+            lines[bucket] = Line(None, price, price)
+    return lines
 
 
 def _first(keys: tuple[str, ...], sheet: PriceSheet) -> str | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from operator import add, attrgetter
 from typing import Final
@@ -33,9 +32,9 @@ class Usage:
         """The usage of two calls together."""
         return Usage(*map(add, _counts(self), _counts(other)))
 
-    def __iter__(self) -> Iterator[tuple[str, int]]:
-        """The buckets that are not empty, as (name, count), input before output before units."""
-        return ((bucket, count) for bucket, count in zip(BUCKETS, _counts(self), strict=True) if count)
+    def filled(self) -> list[tuple[str, int]]:
+        """The buckets that are not empty, as (name, count): input, then output, then units."""
+        return [named for named in zip(BUCKETS, _counts(self), strict=True) if named[1]]
 
     @property
     def input_tokens(self) -> int:
