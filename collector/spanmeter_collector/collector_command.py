@@ -1,0 +1,29 @@
+"""`spanmeter collector`: the sidecar."""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+from spanmeter_collector.extra import require
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The sidecar takes its settings from SPANMETER_* variables only."""
+    parser.epilog = (
+        "Settings: the variables SPANMETER_LISTEN, _GRPC_LISTEN, _DATA_DIR, _STORE and the others in README."
+    )
+
+
+def run(_: argparse.Namespace) -> int:
+    """Serve until the process is told to stop.
+
+    Raises:
+        MissingExtraError: The extra `collector` is not installed.
+    """
+    require("collector", "chdb", "clickhouse_connect", "fastapi", "grpc", "uvicorn")
+    from spanmeter_collector.server import serve  # noqa: PLC0415  # after the check for the extra
+    from spanmeter_collector.settings import Settings  # noqa: PLC0415
+
+    serve(Settings.from_environment(os.environ))
+    return 0

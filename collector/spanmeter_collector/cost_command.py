@@ -1,0 +1,64 @@
+"""`spanmeter cost`: the bill in the terminal."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from spanmeter_collector import sidecar
+from spanmeter_collector.console import say
+from spanmeter_collector.money import readable_usd
+from spanmeter_collector.table import Column, render
+from spanmeter_collector.wording import nothing, number, period, priced_share
+
+TOKENS: Final = {"input_tokens": "input", "cached_input_tokens": "cached", "output_tokens": "output"}
+WHEN_ANY: Final = {"failed_calls": "failed", "cache_hits": "cache hits", "unpriced_calls": "unpriced"}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What to group by, which period, which filters, which sidecar."""
+    parser.add_argument("--by", default="model", metavar="DIM[,DIM]", help="dimensions such as model,day or tag.KEY")
+    sidecar.add_selection(parser)
+    sidecar.add_arguments(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the bill.
+
+    Raises:
+        SidecarError: The sidecar was not reached or refused the question.
+    """
+    query = [("group_by", arguments.by), *sidecar.selection(arguments)]
+    answer = sidecar.ask(arguments.url, "/api/v1/cost", query)
+    if arguments.json:
+        say(json.dumps(answer, indent=2))
+    elif answer["rows"]:
+        say(_bill(answer, [name.strip() for name in arguments.by.split(",") if name.strip()]))
+    else:
+        say(nothing("calls", answer, filtered=bool(arguments.where)))
+    return 0
+
+
+def _bill(answer: Mapping[str, Any], dimensions: Sequence[str]) -> str:
+    rows, total = answer["rows"], answer["total"]
+    lines = [f"Cost {period(answer)}", "", render(_columns(rows, total, dimensions), ruled=True), ""]
+    lines.append(priced_share(total, answer["priced_share"]))
+    if answer["truncated"]:
+        lines.append(f"The {number(len(rows))} first rows are shown; the total is over all.")
+    return "\n".join(lines)
+
+
+def _columns(rows: Sequence[Mapping[str, Any]], total: Mapping[str, Any], dimensions: Sequence[str]) -> list[Column]:
+    names = [Column(name, [*(row[name] or "-" for row in rows), ""], right=False) for name in dimensions]
+    figures = {"calls": "calls"} | {name: text for name, text in WHEN_ANY.items() if total[name]} | TOKENS
+    columns = [Column(heading, [number(row[name]) for row in (*rows, total)]) for name, heading in figures.items()]
+    return [*names, *columns, Column("cost", _aligned([readable_usd(row["cost_usd"]) for row in (*rows, total)]))]
+
+
+def _aligned(amounts: Sequence[str]) -> list[str]:
+    """Pads after the decimals, so that the points stand under each other."""
+    decimals = [len(amount.rpartition(".")[2]) if "." in amount else 0 for amount in amounts]
+    most = max(decimals)
+    return [amount + " " * (most - own) if own else amount for amount, own in zip(amounts, decimals, strict=True)]

@@ -1,0 +1,84 @@
+"""The sidecar as the command line sees it: an address to ask over HTTP."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+from urllib.error import HTTPError, URLError
+from urllib.parse import urlencode, urlsplit
+from urllib.request import Request, urlopen
+
+DEFAULT_LISTEN: Final = "127.0.0.1:4318"
+TIMEOUT_S: Final = 40.0
+_EVERYWHERE: Final = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104  # read, not bound
+
+
+class SidecarError(Exception):
+    """The sidecar was not reached or refused; the message is one line that says what to do."""
+
+
+def default_url(environ: Mapping[str, str]) -> str:
+    """The address of the sidecar that the same environment would start."""
+    host, _, port = (environ.get("SPANMETER_LISTEN") or DEFAULT_LISTEN).rpartition(":")
+    return f"http://{_EVERYWHERE.get(host, host)}:{port}"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of every sub-command that asks the sidecar."""
+    parser.add_argument("--url", default=default_url(os.environ), help="the sidecar's address (%(default)s)")
+    parser.add_argument("--json", action="store_true", help="print the sidecar's answer as JSON")
+
+
+def add_selection(parser: argparse.ArgumentParser) -> None:
+    """Options that select a period and filter by dimensions."""
+    parser.add_argument("--since", default="24h", metavar="TIME", help="start: a length such as 24h or 7d, or RFC 3339")
+    parser.add_argument("--until", default="", metavar="TIME", help="end, now unless given")
+    parser.add_argument(
+        "--where", action="append", default=[], type=_filter, metavar="DIM=VALUE", help="filter; may be given again"
+    )
+
+
+def selection(arguments: argparse.Namespace) -> list[tuple[str, str]]:
+    """The query parameters of the options that `add_selection` added."""
+    return [("since", arguments.since), ("until", arguments.until), *arguments.where]
+
+
+def ask(url: str, path: str, query: Iterable[tuple[str, str]] = ()) -> dict[str, Any]:
+    """The JSON answer to GET `path`, with the token of SPANMETER_QUERY_TOKEN where that is set.
+
+    Raises:
+        SidecarError: No sidecar answers at `url`, or it refuses the question.
+    """
+    if urlsplit(url).scheme not in {"http", "https"}:
+        raise SidecarError(f"--url {url} is no address; allowed: http://host:port or https://host:port")
+    token = os.environ.get("SPANMETER_QUERY_TOKEN", "")
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    request = Request(f"{url.rstrip('/')}{path}?{urlencode(list(query))}", headers=headers)  # noqa: S310  # checked above
+    try:
+        with urlopen(request, timeout=TIMEOUT_S) as response:  # noqa: S310
+            answer: dict[str, Any] = json.load(response)
+    except HTTPError as error:
+        raise SidecarError(_refusal(error)) from None
+    except (URLError, OSError, ValueError) as error:
+        reason = getattr(error, "reason", error)
+        raise SidecarError(f"no sidecar answers at {url} ({reason}); start one with: spanmeter up") from None
+    return answer
+
+
+def _refusal(error: HTTPError) -> str:
+    if error.code == 401:
+        return "the sidecar asks for its token; set SPANMETER_QUERY_TOKEN to what the sidecar was started with"
+    try:
+        return str(json.load(error)["error"])
+    except (ValueError, KeyError, TypeError):
+        return f"{error.url} answered {error.code} {error.reason}; is this a sidecar?"
+
+
+def _filter(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not (name and equals):
+        raise argparse.ArgumentTypeError(f"{text!r} is no filter; allowed: DIM=VALUE such as model=gpt-4o-mini")
+    return name, value

@@ -1,0 +1,55 @@
+"""Figures as people read them in the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def duration(seconds: float | None) -> str:
+    """1.24 s, 120 ms, 2 min 5 s; "-" when there was nothing to measure."""
+    if seconds is None:
+        return "-"
+    if seconds < 0.001:
+        return f"{seconds * 1e3:.2f} ms"
+    if seconds < 1:
+        return f"{seconds * 1e3:.0f} ms"
+    if seconds < 60:
+        return f"{seconds:.2f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s"
+
+
+def number(value: int) -> str:
+    """A whole number with its thousands apart."""
+    return f"{value:,}"
+
+
+def counted(value: int, one: str, many: str = "") -> str:
+    """A number with its noun: 1 call, 2 calls."""
+    return f"{number(value)} {one if value == 1 else many or one + 's'}"
+
+
+def period(answer: Mapping[str, Any]) -> str:
+    """From when until when an answer speaks, to the second."""
+    since, until = (answer[name][:19].replace("T", " ") for name in ("since", "until"))
+    return f"from {since} to {until} UTC"
+
+
+def priced_share(total: Mapping[str, Any], share: float) -> str:
+    """The line under every total: which part of it has a known price."""
+    if not total["calls"]:
+        return "Priced: no call was answered."
+    if not total["unpriced_calls"]:
+        return f"Priced: 100 % of {counted(total['calls'], 'call')}."
+    percent = min(99.9, share * 100)
+    return (
+        f"Priced: {percent:.1f} % of {counted(total['calls'], 'call')}; what the other "
+        f"{number(total['unpriced_calls'])} cost is unknown and not in the total."
+    )
+
+
+def nothing(what: str, answer: Mapping[str, Any], *, filtered: bool) -> str:
+    """What to say and do when an answer is empty."""
+    wider = "a longer period (--since 7d) or fewer filters" if filtered else "a longer period (--since 7d)"
+    return f"No {what} {period(answer)}. Ask for {wider}, or make some with: spanmeter demo --once"
