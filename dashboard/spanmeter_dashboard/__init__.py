@@ -1,0 +1,1 @@
+"""The cost explorer: Streamlit pages over the sidecar's HTTP API."""

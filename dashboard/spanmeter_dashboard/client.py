@@ -1,0 +1,123 @@
+"""The sidecar's HTTP API as calls that return values or raise a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+import httpx
+
+from spanmeter_dashboard import answers
+from spanmeter_dashboard.settings import Settings
+from spanmeter_dashboard.window import Window
+
+Filters = tuple[tuple[str, str], ...]
+"""Pairs of dimension and value; several values of one dimension mean any of them."""
+Order = Literal["time", "cost", "duration"]
+MOST_ROWS = 10_000
+
+
+class SidecarError(Exception):
+    """The question got no answer; the message is a sentence for the reader."""
+
+
+class UnreachableError(SidecarError):
+    """Nothing answers at the sidecar's address."""
+
+
+class NotFoundError(SidecarError):
+    """The sidecar answers, but does not have what was asked for."""
+
+
+class Client:
+    """Asks one sidecar; safe to share between sessions, as httpx clients are."""
+
+    def __init__(self, settings: Settings, *, timeout_s: float = 10.0) -> None:
+        headers = {"authorization": f"Bearer {settings.token}"} if settings.token else {}
+        self.url = settings.url
+        self._http = httpx.Client(base_url=settings.url, headers=headers, timeout=timeout_s, trust_env=False)
+
+    def close(self) -> None:
+        """Close the kept connections."""
+        self._http.close()
+
+    def reachable(self) -> bool:
+        """Whether a server answers at the address, ready or not."""
+        try:
+            self._http.get("/health")
+        except httpx.TransportError:
+            return False
+        return True
+
+    def cost(self, window: Window, *, group_by: Sequence[str] = (), filters: Filters = ()) -> answers.Cost:
+        """Sums over charges, in all and by group."""
+        return answers.cost(self._get("/api/v1/cost", _question(window, group_by, filters)), group_by)
+
+    def latency(self, window: Window, *, group_by: Sequence[str] = (), filters: Filters = ()) -> answers.LatencyTable:
+        """Percentiles of span durations, in all and by group."""
+        return answers.latency(self._get("/api/v1/latency", _question(window, group_by, filters)), group_by)
+
+    def traces(  # noqa: PLR0913 - the parameters of the route
+        self,
+        window: Window,
+        *,
+        order: Order = "time",
+        errors_only: bool = False,
+        filters: Filters = (),
+        limit: int = 50,
+        offset: int = 0,
+    ) -> answers.TraceList:
+        """One page of traces, the latest, dearest or slowest first."""
+        page = [("order", order), ("limit", str(limit)), ("offset", str(offset))]
+        errors = [("errors", "true")] if errors_only else []
+        return answers.traces(self._get("/api/v1/traces", [*_times(window), *filters, *page, *errors]))
+
+    def trace(self, trace_id: str) -> answers.Trace:
+        """One trace with its steps and charges.
+
+        Raises:
+            NotFoundError: no such trace, or no trace id.
+        """
+        return answers.trace(self._get(f"/api/v1/traces/{trace_id}", []))
+
+    def _get(self, path: str, parameters: Sequence[tuple[str, str]]) -> Any:  # noqa: ANN401 - JSON
+        try:
+            response = self._http.get(path, params=httpx.QueryParams(tuple(parameters)))
+        except httpx.TimeoutException as error:
+            raise SidecarError(f"The sidecar at {self.url} did not answer within 10 s.") from error
+        except httpx.TransportError as error:
+            raise UnreachableError(f"No sidecar answers at {self.url}.") from error
+        if response.status_code != httpx.codes.OK:
+            raise _refusal(response)
+        return response.json()
+
+
+def _question(window: Window, group_by: Sequence[str], filters: Filters) -> list[tuple[str, str]]:
+    grouping = [("group_by", ",".join(group_by)), ("limit", str(MOST_ROWS))] if group_by else []
+    return [*_times(window), *grouping, *filters]
+
+
+def _times(window: Window) -> list[tuple[str, str]]:
+    return [("since", _rfc3339(window.since)), ("until", _rfc3339(window.until))]
+
+
+def _rfc3339(time: datetime) -> str:
+    return time.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _refusal(response: httpx.Response) -> SidecarError:
+    if response.status_code in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}:
+        return SidecarError("The sidecar asks for a token. Start the dashboard with SPANMETER_QUERY_TOKEN set to it.")
+    reason = _sentence(response)
+    missing = response.status_code in {httpx.codes.NOT_FOUND, httpx.codes.BAD_REQUEST}
+    if missing and "/traces/" in response.request.url.path:
+        return NotFoundError(reason)
+    return SidecarError(f"The sidecar refused the question ({response.status_code}): {reason}")
+
+
+def _sentence(response: httpx.Response) -> str:
+    try:
+        return str(response.json()["error"])
+    except (ValueError, KeyError, TypeError):
+        return response.reason_phrase

@@ -1,0 +1,69 @@
+"""What a page says when it has nothing to show: what is so, and what to do next."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from spanmeter_dashboard import markup
+
+
+def unreachable(url: str) -> str:
+    """The sidecar does not answer."""
+    return _notice(
+        "The sidecar does not answer",
+        f"Nothing answers at <b>{markup.text(url)}</b>. Start the sidecar, and this page fills by itself:",
+        "spanmeter up",
+        after="If it listens somewhere else, give the dashboard that address: "
+        "<code>SPANMETER_LISTEN=HOST:PORT spanmeter dashboard</code>",
+        kind="error",
+    )
+
+
+def refused(sentence: str) -> str:
+    """The sidecar answered with a reason and no figures."""
+    return _notice("The sidecar gave no figures", markup.text(sentence), kind="error")
+
+
+def no_calls(period: str, url: str, *, filtered: bool) -> str:
+    """No calls in a period (in words, such as `the last 24 h`)."""
+    title = f"No calls in {markup.text(period)}"
+    if filtered:
+        return _notice(title, "No call matches the filters. Remove a filter or choose a longer period.")
+    return _notice(
+        title,
+        "Choose a longer period, or send some calls. Two lines instrument a LangChain, LangGraph or LlamaIndex "
+        "application:",
+        f'import spanmeter\nspanmeter.instrument(service_name="my-app", endpoint="{markup.text(_origin(url))}")',
+        after="No application at hand? <code>spanmeter demo</code> runs one.",
+    )
+
+
+def no_traces(period: str, *, narrowed: bool) -> str:
+    """No trace in a period."""
+    advice = "Remove a filter or choose a longer period." if narrowed else "Choose a longer period or send some calls."
+    return _notice(f"No traces in {markup.text(period)}", advice)
+
+
+def no_such_trace(trace_id: str) -> str:
+    """A link to a trace that is not stored."""
+    return _notice(
+        "This trace is not stored",
+        f"The sidecar knows no trace <code>{markup.text(trace_id)}</code>. "
+        "Its last step may not have arrived yet: spans appear within a few seconds. Or the link is incomplete.",
+    )
+
+
+def bad_start(sentence: str) -> str:
+    """The dashboard was started with a value it cannot use."""
+    return _notice("The dashboard was started with a wrong value", markup.text(sentence), kind="error")
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _notice(title: str, sentence: str, code: str = "", *, after: str = "", kind: str = "") -> str:
+    block = f"<pre>{code}</pre>" if code else ""
+    last = f"<p>{after}</p>" if after else ""
+    return f'<div class="sm-notice {kind}" role="status"><h3>{title}</h3><p>{sentence}</p>{block}{last}</div>'

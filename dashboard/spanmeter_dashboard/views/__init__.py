@@ -1,0 +1,1 @@
+"""The pages of the cost explorer, one module each."""

@@ -1,0 +1,82 @@
+"""Spans of time that a page shows, and the buckets they are cut into."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
+
+PRESETS: Mapping[str, timedelta] = MappingProxyType(
+    {
+        "15m": timedelta(minutes=15),
+        "1h": timedelta(hours=1),
+        "24h": timedelta(hours=24),
+        "7d": timedelta(days=7),
+        "30d": timedelta(days=30),
+    }
+)
+STEPS: Mapping[str, timedelta] = MappingProxyType(
+    {
+        "30 s": timedelta(seconds=30),
+        "2 min": timedelta(minutes=2),
+        "10 min": timedelta(minutes=10),
+        "hour": timedelta(hours=1),
+        "day": timedelta(days=1),
+    }
+)
+"""Bucket widths; `hour` and `day` are dimensions of the API, the others are asked for one bucket at a time."""
+_MOST_BUCKETS = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """From `since` (included) until `until` (excluded), both UTC."""
+
+    since: datetime
+    until: datetime
+
+    @property
+    def length(self) -> timedelta:
+        """How long the window is."""
+        return self.until - self.since
+
+    def before(self) -> Window:
+        """The window of the same length that ends where this one starts."""
+        return Window(self.since - self.length, self.since)
+
+    def default_step(self) -> str:
+        """A bucket width that draws a readable number of bars."""
+        if self.length > timedelta(days=3):
+            return "day"
+        fitting = (name for name, width in STEPS.items() if self.length / width <= _MOST_BUCKETS)
+        return next(fitting, "hour")
+
+    def buckets(self, step: str) -> tuple[Window, ...]:
+        """Buckets on the clock's boundaries that cover the window; the first and last may reach beyond it."""
+        width = STEPS[step]
+        start = floor(self.since, width)
+        count = -(-(self.until - start) // width)
+        return tuple(Window(start + index * width, start + (index + 1) * width) for index in range(count))
+
+
+def last(period: str, *, now: datetime) -> Window:
+    """The window of a preset such as `24h` that ends now, on a full second.
+
+    Raises:
+        KeyError: a period that is no preset.
+    """
+    until = floor(now, timedelta(seconds=1)) + timedelta(seconds=1)
+    return Window(until - PRESETS[period], until)
+
+
+def floor(time: datetime, width: timedelta) -> datetime:
+    """The last multiple of `width` since the epoch that is not after `time`."""
+    epoch = datetime(1970, 1, 1, tzinfo=UTC)
+    return time - (time - epoch) % width
+
+
+def words(period: str) -> str:
+    """A preset in words for a sentence: `24h` is "the last 24 h"."""
+    units = {"m": "min", "h": "h", "d": "days"}
+    return f"the last {period[:-1]} {units[period[-1]]}"
