@@ -10,6 +10,18 @@ from spanmeter.pricing.cost import Component, Cost, Grade
 from spanmeter.pricing.key import PriceKey
 from spanmeter.pricing.metadata import read_usage_metadata
 from spanmeter.pricing.reading import read_usage
+from spanmeter.pricing.reported import read_reported_usd, read_service_tier
 from spanmeter.pricing.usage import Usage
 
-__all__ = ["Component", "Cost", "Grade", "PriceBook", "PriceKey", "Usage", "read_usage", "read_usage_metadata"]
+__all__ = [
+    "Component",
+    "Cost",
+    "Grade",
+    "PriceBook",
+    "PriceKey",
+    "Usage",
+    "read_reported_usd",
+    "read_service_tier",
+    "read_usage",
+    "read_usage_metadata",
+]

@@ -19,6 +19,7 @@ _PLACES: Final = Decimal("1e-12")
 _MONEY: Final = Context(prec=60, rounding=ROUND_HALF_EVEN)
 _ZERO: Final = Decimal("0E-12")
 _add, _multiply, _quantize = _MONEY.add, _MONEY.multiply, _MONEY.quantize
+_LARGEST: Final = Decimal(10**12)
 _MAX_CACHED: Final = 16_384
 
 
@@ -49,18 +50,16 @@ class PriceBook:
     ) -> Cost:
         """What a call answered at `at` (naive means UTC) cost.
 
-        What the provider itself reported wins over list prices; `estimated` says that the usage is an estimate.
-        An unknown model or bucket raises nothing: the cost is `unpriced` and says why.
+        What the provider itself reported wins over list prices (a negative or absurd amount does not); `estimated` says that the usage is an estimate.
+        Nothing is raised for an unknown model or bucket, or for an empty usage: the cost is `unpriced` and says why.
         """
-        if reported_usd is not None:
+        if reported_usd is not None and _credible(reported_usd):
             return _reported(reported_usd, self.version)
         moment = at if at.tzinfo is None or at.tzinfo is UTC else at.astimezone(UTC)
         schedule = self._schedule(key, moment.date())
         components, total = _bill(schedule.at(moment) if schedule.rates else None, usage)
-        if total is None:
-            unknown = ", ".join(component.label for component in components if component.usd is None)
-            reason = schedule.reason or f"no price for {unknown} of model {key.model!r}"
-            return Cost(None, "unpriced", components, self.version, reason)
+        if total is None or not components:
+            return Cost(None, "unpriced", components, self.version, schedule.reason or _reason(key, components))
         return Cost(total, "estimated" if estimated else "computed", components, self.version)
 
     def _schedule(self, key: PriceKey, day: date) -> Schedule:
@@ -72,6 +71,15 @@ class PriceBook:
         return found
 
 
+def _reason(key: PriceKey, components: tuple[Component, ...]) -> str:
+    unknown = ", ".join(component.label for component in components if component.usd is None)
+    return f"no price for {unknown} of model {key.model!r}" if unknown else "no usage was reported"
+
+
+def _credible(usd: Decimal) -> bool:
+    return usd.is_finite() and 0 <= usd < _LARGEST
+
+
 def _reported(usd: Decimal, version: str) -> Cost:
     rounded = _MONEY.quantize(usd, _PLACES)
     return Cost(rounded, "reported", (Component("reported", 1, None, rounded, rounded),), version)
@@ -80,9 +88,12 @@ def _reported(usd: Decimal, version: str) -> Cost:
 def _bill(rates: Rates | None, usage: Usage) -> tuple[tuple[Component, ...], Decimal | None]:
     """Runs for every call of an application: one pass over the buckets, and no look at thresholds that do not exist."""
     lines = _lines(rates, usage)
+    counts = usage.filled()
+    if counts and "requests" in lines:
+        counts.append(("requests", 1))
     components: list[Component] = []
     total: Decimal | None = _ZERO
-    for label, count in usage.filled():
+    for label, count in counts:
         line = lines.get(label)
         if line is None:
             components.append(Component(label, count, None, None, None))

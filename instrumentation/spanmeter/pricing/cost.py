@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Literal
+from typing import Final, Literal
 
 Grade = Literal["reported", "computed", "estimated", "unpriced"]
+_GRADES: Final[tuple[Grade, ...]] = ("reported", "computed", "estimated", "unpriced")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,3 +39,16 @@ class Cost:
     components: tuple[Component, ...]
     price_version: str
     reason: str = ""
+
+
+def together(costs: Sequence[Cost]) -> Cost:
+    """The cost of the parts of one call: not known if one part is not, and graded as the part that is known least."""
+    components = tuple(component for cost in costs for component in cost.components)
+    known = [cost.usd for cost in costs if cost.usd is not None]
+    return Cost(
+        usd=sum(known, Decimal(0)) if len(known) == len(costs) else None,
+        grade=max((cost.grade for cost in costs), key=_GRADES.index),
+        components=components,
+        price_version=costs[0].price_version,
+        reason="; ".join(dict.fromkeys(cost.reason for cost in costs if cost.reason)),
+    )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 from itertools import product
+from math import isfinite
 from typing import Final
 
 from spanmeter.pricing.usage import Usage
@@ -15,17 +17,10 @@ def count(value: object) -> int | None:
     """A reported number as a count, or None when it is none: no number, negative, not finite or absurdly large."""
     if isinstance(value, str):
         value = int(value) if value.isascii() and value.isdigit() and len(value) < 16 else None
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
         return None
-    return round(value) if 0 <= value <= _LARGEST else None
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """Disjoint usage, and a sentence for each thing that did not add up."""
-
-    usage: Usage
-    notes: tuple[str, ...] = ()
+    finite = value.is_finite() if isinstance(value, Decimal) else isfinite(value)
+    return round(value) if finite and 0 <= value <= _LARGEST else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,9 +50,8 @@ class Counts:
     input_includes_cache: bool = True
     output_includes_reasoning: bool = True
 
-    def read(self) -> Reading:
-        """Make the buckets disjoint; parts that exceed their whole are clamped to it and noted."""
-        notes: list[str] = []
+    def disjoint(self, notes: list[str]) -> Usage:
+        """The disjoint buckets. Details that exceed their whole are clamped to it; `notes` gets a sentence for each."""
         tokens_in, tokens_out = self._wholes(notes)
         cached_audio = min(self.cache_read_audio, self.cache_read)
         given = {
@@ -69,13 +63,12 @@ class Counts:
             "input_image": max(self.input_image - self.cache_read_image, 0),
         }
         got = {"reasoning": self.reasoning, "output_audio": self.output_audio, "output_image": self.output_image}
-        usage = Usage(
+        return Usage(
             **_split("input", tokens_in, given, notes),
             **_split("output", tokens_out, got, notes),
             web_searches=self.web_searches,
             rerank_searches=self.rerank_searches,
         )
-        return Reading(usage, tuple(notes))
 
     @property
     def _written(self) -> int:

@@ -24,9 +24,11 @@ class Dialect:
     input_includes_cache: bool = True
     output_includes_reasoning: bool = True
 
-    def counts(self, payload: Mapping[str, Any]) -> Counts:
-        """The numbers of one usage object."""
-        found = {name: number for name, paths in self.paths.items() if (number := _first(payload, paths)) is not None}
+    def counts(self, payload: Mapping[str, Any], notes: list[str]) -> Counts:
+        """The numbers of one usage object; `notes` gets a sentence for each that is no count, such as -1."""
+        found = {
+            name: number for name, paths in self.paths.items() if (number := _first(payload, paths, notes)) is not None
+        }
         return Counts(
             **found,
             input_includes_cache=self.input_includes_cache,
@@ -34,11 +36,14 @@ class Dialect:
         )
 
 
-def _first(payload: Mapping[str, Any], paths: tuple[Path, ...]) -> int | None:
+def _first(payload: Mapping[str, Any], paths: tuple[Path, ...], notes: list[str]) -> int | None:
     for path in paths:
-        number = count(_find(payload, path))
+        found = _find(payload, path)
+        number = None if found is None else count(found)
         if number is not None:
             return number
+        if found is not None:
+            notes.append(f"{'.'.join(path)} is {str(found)[:40]!r}, which is no count")
     return None
 
 

@@ -13,7 +13,7 @@ from importlib.metadata import version
 from typing import Final
 
 from genai_prices.data import providers
-from genai_prices.data_snapshot import DataSnapshot
+from genai_prices.data_snapshot import find_provider_by_id
 from genai_prices.types import ModelInfo, ModelPrice, PriceVariant, StartDateConstraint, TieredPrices
 from genai_prices.types import TimeOfDateConstraint as DailyWindow
 
@@ -32,12 +32,12 @@ _TIER_CONTEXTS: Final[Mapping[str, Mapping[str, str]]] = {
 
 
 class Listing:
-    """Schedules by price key, from a snapshot that nothing else in the process can swap or change."""
+    """Schedules by price key. Other users of genai-prices in the process may swap its global book; this one stays."""
 
     def __init__(self, overlay: Overlay) -> None:
         self.version = f"genai-prices {version('genai-prices')} + overlay {overlay.version}"
         self._overlay = overlay
-        self._snapshot = DataSnapshot(providers=list(providers), from_auto_update=False)
+        self._providers = list(providers)
 
     def schedule(self, key: PriceKey, day: date) -> Schedule:
         """The rates of a model on one UTC day; without rates and with the reason when they are not known."""
@@ -49,10 +49,8 @@ class Listing:
         return Schedule(reason=f"no price for model {key.model!r} of provider {key.provider!r}")
 
     def _model(self, provider: str, name: str) -> ModelInfo | None:
-        try:
-            return self._snapshot.find_provider_model(name, None, provider, None)[1]
-        except LookupError:
-            return None
+        found = find_provider_by_id(self._providers, provider) if provider else None
+        return found.find_model(name, all_providers=self._providers) if found else None
 
     def _day(self, key: PriceKey, listed: _Listed, day: date) -> Schedule:
         rates: list[tuple[time, Rates]] = []

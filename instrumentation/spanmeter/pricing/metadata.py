@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from spanmeter.pricing.counts import Counts, Reading, count
+from spanmeter.pricing.counts import Counts, count
 from spanmeter.pricing.usage import Usage
 
 # langchain-openai prefixes the details of a flex or priority response with the tier
@@ -29,11 +29,6 @@ def read_usage_metadata(usage_metadata: Mapping[str, Any], response_metadata: Ma
     Totals include caches and reasoning, except in old langchain-aws releases, which the total gives away.
     Web searches stand only in the provider's own usage inside `response_metadata`.
     """
-    return read_metadata(usage_metadata, response_metadata).usage
-
-
-def read_metadata(usage_metadata: Mapping[str, Any], response_metadata: Mapping[str, Any]) -> Reading:
-    """As `read_usage_metadata`, with a note for each contradiction."""
     return Counts(
         input=count(usage_metadata.get("input_tokens")),
         output=count(usage_metadata.get("output_tokens")),
@@ -41,7 +36,7 @@ def read_metadata(usage_metadata: Mapping[str, Any], response_metadata: Mapping[
         **_details(usage_metadata.get("input_token_details"), _INPUT_DETAILS),
         **_details(usage_metadata.get("output_token_details"), _OUTPUT_DETAILS),
         web_searches=_web_searches(response_metadata),
-    ).read()
+    ).disjoint([])
 
 
 def _details(details: object, fields: Mapping[str, str]) -> dict[str, Any]:

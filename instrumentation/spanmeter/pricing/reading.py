@@ -3,12 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import reduce
+from operator import add
 from typing import Any
 
-from spanmeter.pricing.counts import Reading
-from spanmeter.pricing.dialect import dialect
+from spanmeter.pricing.dialect import ANTHROPIC, dialect
 from spanmeter.pricing.names import provider_id
 from spanmeter.pricing.usage import Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one model consumed in a call; `model` is empty for the model that was asked."""
+
+    usage: Usage
+    model: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The parts of a call, each priced on its own, and a sentence for each thing that did not add up."""
+
+    parts: tuple[Part, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def usage(self) -> Usage:
+        """What the whole call consumed."""
+        return reduce(add, (part.usage for part in self.parts))
 
 
 def read_usage(payload: Mapping[str, Any], *, provider: str, api: str = "") -> Usage:
@@ -17,6 +40,29 @@ def read_usage(payload: Mapping[str, Any], *, provider: str, api: str = "") -> U
 
 
 def read(payload: Mapping[str, Any], *, provider: str, api: str = "") -> Reading:
-    """As `read_usage`, with a note for each contradiction."""
+    """As `read_usage`, by parts and with a note for each contradiction.
+
+    Anthropic bills the sum of `iterations`, and its totals leave out compactions and advisors
+    (https://platform.claude.com/docs/en/build-with-claude/compaction): each iteration is a part.
+    """
     spoken = dialect(payload, provider=provider_id(provider), api=api)
-    return spoken.counts(payload).read()
+    notes: list[str] = []
+    whole = spoken.counts(payload, notes).disjoint(notes)
+    parts = _iterations(payload, notes) if spoken is ANTHROPIC else ()
+    itemised = sum(part.usage.input_tokens + part.usage.output_tokens for part in parts)
+    if not parts or itemised < whole.input_tokens + whole.output_tokens:
+        return Reading((Part(whole),), tuple(notes))
+    searches = (Part(Usage(web_searches=whole.web_searches)),) if whole.web_searches else ()
+    return Reading(parts + searches, tuple(notes))
+
+
+def _iterations(payload: Mapping[str, Any], notes: list[str]) -> tuple[Part, ...]:
+    listed = payload.get("iterations")
+    iterations = [each for each in listed if isinstance(each, Mapping)] if isinstance(listed, list) else []
+    parts = (Part(ANTHROPIC.counts(each, notes).disjoint(notes), _model(each)) for each in iterations)
+    return tuple(part for part in parts if part.usage != Usage())
+
+
+def _model(iteration: Mapping[str, Any]) -> str:
+    model = iteration.get("model")
+    return model if isinstance(model, str) else ""

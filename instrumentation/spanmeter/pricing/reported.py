@@ -28,7 +28,8 @@ def read_reported_usd(payload: Mapping[str, Any]) -> Decimal | None:
     fee = _amount(cost)
     if not payload.get("is_byok"):
         return fee
-    upstream = _amount((payload.get("cost_details") or {}).get("upstream_inference_cost"))
+    details = payload.get("cost_details")
+    upstream = _amount(details.get("upstream_inference_cost")) if isinstance(details, Mapping) else None
     return None if fee is None or upstream is None else fee + upstream
 
 

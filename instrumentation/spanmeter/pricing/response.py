@@ -1,0 +1,58 @@
+"""One provider response, priced from its raw usage object."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from spanmeter.pricing.book import PriceBook
+from spanmeter.pricing.cost import Cost, together
+from spanmeter.pricing.key import PriceKey
+from spanmeter.pricing.reading import read
+from spanmeter.pricing.reported import read_region, read_reported_usd, read_service_tier
+from spanmeter.pricing.usage import Usage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Response:
+    """What is known of a response: its raw usage object, and what request and response said beside it."""
+
+    provider: str
+    model: str
+    usage: Mapping[str, Any]
+    at: datetime
+    api: str = ""
+    request_context: Mapping[str, Any] = field(default_factory=dict)
+    response_extra: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def key(self) -> PriceKey:
+        """What selects the price: what the response says of tier and region goes before what was asked for."""
+        sources = (self.response_extra, self.usage, self.request_context)
+        return PriceKey(self.provider, self.model, self.api, read_service_tier(*sources), read_region(*sources))
+
+
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """What a response consumed and cost; `notes` has a sentence for each thing in it that did not add up."""
+
+    usage: Usage
+    cost: Cost
+    notes: tuple[str, ...]
+
+
+def price(book: PriceBook, response: Response) -> Bill:
+    """Read and price a response; a cost that it reports itself goes before list prices."""
+    reading = read(response.usage, provider=response.provider, api=response.api)
+    reported = read_reported_usd(response.usage)
+    if reported is not None:
+        cost = book.cost(response.key, reading.usage, at=response.at, reported_usd=reported)
+        return Bill(reading.usage, cost, reading.notes)
+    key = response.key
+    costs = [
+        book.cost(replace(key, model=part.model) if part.model else key, part.usage, at=response.at)
+        for part in reading.parts
+    ]
+    return Bill(reading.usage, together(costs), reading.notes)
