@@ -1,10 +1,26 @@
-"""A charge: one entry of the ledger."""
+"""Charges: the entries of the ledger that a call makes."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from decimal import Decimal
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from decimal import ROUND_HALF_EVEN, Context, Decimal
+from typing import Final
+
+from spanmeter import semconv
+from spanmeter.pricing import Component, Cost, PriceBook, PriceKey, Usage
+from spanmeter.pricing.usage import BUCKETS, INPUT_BUCKETS, OUTPUT_BUCKETS
+from spanmeter_collector.reading import Reading
+from spanmeter_collector.row import Row
+
+_ZERO: Final = Decimal(0)
+_NO_USAGE: Final = Usage()
+_EXACT: Final = Context(prec=60, rounding=ROUND_HALF_EVEN)
+_PLACES: Final = Decimal("1e-12")
+_UNIT_PLACES: Final = Decimal("1e-18")
+_MILLIONTH: Final = Decimal("1e-6")
+_SINGULAR: Final = {"web_searches": "search", "rerank_searches": "search"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,3 +61,106 @@ class Charge:
     feature: str = ""
     team: str = ""
     tags: Mapping[str, str]
+
+
+def charges(row: Row, reading: Reading, book: PriceBook, *, recorded_at: int) -> list[Charge]:
+    """What a span adds to the ledger: for a call one entry with its counts, and one for each price component.
+
+    Spans that are no calls and wrappers add nothing. A failed call is billed only for usage it reports, a
+    cancelled one counts only with usage, a cache hit costs nothing. An answered call without usage is unpriced.
+    The amounts add up to the cost exactly.
+    """
+    if row.wrapper or row.operation not in semconv.CALL_OPERATIONS:
+        return []
+    call = _blank(row, reading, recorded_at)
+    if reading.cache_hit:
+        return [replace(call, cache_hits=1)]
+    failed = int(row.status == "error")
+    if reading.usage is None and reading.reported_usd is None and (failed or row.status == "cancelled"):
+        return [replace(call, failed_calls=1)] if failed else []
+    return _priced(replace(call, failed_calls=failed, calls=0 if failed else reading.calls), row, reading, book)
+
+
+def _blank(row: Row, reading: Reading, recorded_at: int) -> Charge:
+    return Charge(
+        time=row.start_time,
+        recorded_at=recorded_at,
+        entry="charge",
+        trace_id=row.trace_id,
+        span_id=row.span_id,
+        component="call",
+        service=row.service,
+        framework=row.framework,
+        operation=row.operation,
+        provider=row.provider,
+        model=row.model,
+        user=row.user,
+        session=row.session,
+        tenant=row.tenant,
+        feature=row.feature,
+        team=row.team,
+        tags=reading.tags,
+    )
+
+
+def _priced(call: Charge, row: Row, reading: Reading, book: PriceBook) -> list[Charge]:
+    cost = _cost(row, reading, book)
+    call = replace(call, grade=cost.grade, price_version=cost.price_version, quantity=call.calls)
+    entries = [_component(call, component, cost) for component in _components(reading.usage or _NO_USAGE, cost)]
+    if cost.usd is None:
+        return [replace(call, usd=None, unpriced_calls=call.calls), *entries]
+    billed = sum((entry.usd for entry in entries if entry.usd is not None), _ZERO)
+    return [replace(call, usd=_EXACT.subtract(cost.usd, billed)), *entries]
+
+
+def _cost(row: Row, reading: Reading, book: PriceBook) -> Cost:
+    if reading.usage is None and reading.reported_usd is None:
+        return Cost(None, "unpriced", (), book.version, "the span carries no usage")
+    answered = datetime.fromtimestamp((row.start_time + row.duration_ns) // 1_000_000_000, UTC)
+    return book.cost(
+        PriceKey(row.provider, row.model, service_tier=reading.service_tier),
+        reading.usage or _NO_USAGE,
+        at=answered,
+        reported_usd=reading.reported_usd,
+        estimated=reading.estimated,
+    )
+
+
+def _components(usage: Usage, cost: Cost) -> Iterator[Component]:
+    """The components of the cost, and the usage that none of them bills, so that every token is in the ledger."""
+    yield from cost.components
+    billed = {component.label for component in cost.components}
+    for bucket, count in _counts(usage):
+        if bucket not in billed:
+            yield Component(bucket, count, None, None, _ZERO if cost.usd is not None else None)
+
+
+def _counts(usage: Usage) -> Iterator[tuple[str, int]]:
+    for bucket in BUCKETS:
+        if count := getattr(usage, bucket):
+            yield bucket, count
+
+
+def _component(call: Charge, component: Component, cost: Cost) -> Charge:
+    label, count = component.label, component.count
+    is_input, is_output = label in INPUT_BUCKETS, label in OUTPUT_BUCKETS
+    return replace(
+        call,
+        component=label,
+        calls=0,
+        failed_calls=0,
+        input_tokens=count if is_input else 0,
+        cached_input_tokens=count if label in {"cache_read", "cache_read_audio"} else 0,
+        output_tokens=count if is_output else 0,
+        reasoning_tokens=count if label == "reasoning" else 0,
+        quantity=count,
+        unit="token" if is_input or is_output else _SINGULAR.get(label, "call"),
+        usd_per_unit=_usd_per_unit(component),
+        usd=None if cost.usd is None or component.usd is None else _EXACT.quantize(component.usd, _PLACES),
+    )
+
+
+def _usd_per_unit(component: Component) -> Decimal | None:
+    if component.usd_per_mtok is not None:
+        return _EXACT.quantize(_EXACT.multiply(component.usd_per_mtok, _MILLIONTH), _UNIT_PLACES)
+    return None if component.usd_per_unit is None else _EXACT.quantize(component.usd_per_unit, _UNIT_PLACES)

@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Final
+
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+from opentelemetry.proto.metrics.v1.metrics_pb2 import AGGREGATION_TEMPORALITY_CUMULATIVE, Metric, NumberDataPoint
+from opentelemetry.proto.resource.v1.resource_pb2 import Resource
+
+from spanmeter import semconv
+from spanmeter_collector.otlp import LAST_NANOSECOND, attributes, text
+
+PREFIX: Final = "spanmeter.client."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,3 +27,43 @@ class Counter:
     name: str
     attributes: Mapping[str, str]
     value: float
+
+
+def counters(request: ExportMetricsServiceRequest) -> list[Counter]:
+    """The cumulative sums of `spanmeter.client.*` in a request; every other metric is left out."""
+    return [
+        _counter(resource_metrics.resource, metric.name, point)
+        for resource_metrics in request.resource_metrics
+        for scope_metrics in resource_metrics.scope_metrics
+        for metric in scope_metrics.metrics
+        for point in _kept_points(metric)
+    ]
+
+
+def point_count(request: ExportMetricsServiceRequest) -> int:
+    """How many data points of any kind a request carries."""
+    return sum(
+        len(getattr(metric, kind).data_points)
+        for resource_metrics in request.resource_metrics
+        for scope_metrics in resource_metrics.scope_metrics
+        for metric in scope_metrics.metrics
+        if (kind := metric.WhichOneof("data"))
+    )
+
+
+def _kept_points(metric: Metric) -> Iterator[NumberDataPoint]:
+    if metric.name.startswith(PREFIX) and metric.sum.aggregation_temporality == AGGREGATION_TEMPORALITY_CUMULATIVE:
+        yield from (point for point in metric.sum.data_points if 0 < point.time_unix_nano <= LAST_NANOSECOND)
+
+
+def _counter(resource: Resource, name: str, point: NumberDataPoint) -> Counter:
+    about = attributes(resource.attributes)
+    return Counter(
+        time=point.time_unix_nano,
+        start_time=min(point.start_time_unix_nano, LAST_NANOSECOND),
+        service=text(about.get(semconv.SERVICE_NAME)),
+        instance=text(about.get(semconv.SERVICE_INSTANCE_ID)),
+        name=name,
+        attributes={key: text(said) for key, said in attributes(point.attributes).items()},
+        value=point.as_double if point.WhichOneof("value") == "as_double" else float(point.as_int),
+    )

@@ -4,6 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
+
+import orjson
+from opentelemetry.proto.resource.v1.resource_pb2 import Resource
+from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
+
+from spanmeter import semconv
+from spanmeter.pricing import Usage
+from spanmeter_collector.otlp import attributes, text
+from spanmeter_collector.reading import Reading, read
+
+_KINDS: Final = ("", "internal", "server", "client", "producer", "consumer")
+_NO_PARENT: Final = bytes(8)
+_NO_USAGE: Final = Usage()
+_OUTCOMES: Final = frozenset({"cancelled", "interrupted"})
+_LONGEST_NS: Final = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,3 +63,69 @@ class Row:
     attributes: Mapping[str, str]
     resource: Mapping[str, str]
     events: str
+
+
+def read_span(resource: Resource, scope: str, span: Span, *, received_at: int) -> tuple[Row, Reading]:
+    """The row of a span, and what its attributes say about the call it stands for."""
+    reading = read(attributes(span.attributes), scope=scope)
+    about = {key: text(said) for key, said in attributes(resource.attributes).items()}
+    usage = reading.usage or _NO_USAGE
+    row = Row(
+        trace_id=span.trace_id,
+        span_id=span.span_id,
+        parent_span_id=span.parent_span_id if len(span.parent_span_id) == 8 else _NO_PARENT,
+        start_time=span.start_time_unix_nano,
+        duration_ns=min(max(span.end_time_unix_nano - span.start_time_unix_nano, 0), _LONGEST_NS),
+        received_at=received_at,
+        name=span.name,
+        kind=_KINDS[span.kind] if 0 <= span.kind < len(_KINDS) else "",
+        status=_status(span, reading),
+        status_message=span.status.message,
+        error_type=reading.error_type,
+        service=about.pop(semconv.SERVICE_NAME, ""),
+        instance=about.pop(semconv.SERVICE_INSTANCE_ID, ""),
+        scope=scope,
+        framework=reading.framework,
+        operation=reading.operation,
+        provider=reading.provider,
+        request_model=reading.request_model,
+        model=reading.model,
+        response_id=reading.response_id,
+        user=reading.user,
+        session=reading.session,
+        tenant=reading.tenant,
+        feature=reading.feature,
+        team=reading.team,
+        wrapper=reading.wrapper,
+        input_tokens=usage.input_tokens,
+        cached_input_tokens=usage.cached_input_tokens,
+        output_tokens=usage.output_tokens,
+        reasoning_tokens=usage.reasoning,
+        first_chunk_ns=reading.first_chunk_ns,
+        attributes=reading.rest,
+        resource=about,
+        events=_events(span),
+    )
+    return row, reading
+
+
+def _status(span: Span, reading: Reading) -> str:
+    if reading.outcome in _OUTCOMES:
+        return "cancelled"
+    return {Status.STATUS_CODE_OK: "ok", Status.STATUS_CODE_ERROR: "error"}.get(span.status.code, "unset")
+
+
+def _events(span: Span) -> str:
+    """The events as JSON: name, time in nanoseconds since 1970 and attributes."""
+    if not span.events:
+        return "[]"
+    return orjson.dumps(
+        [
+            {
+                "name": event.name,
+                "time": event.time_unix_nano,
+                "attributes": {key: text(said) for key, said in attributes(event.attributes).items()},
+            }
+            for event in span.events
+        ]
+    ).decode()

@@ -2,20 +2,71 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import errno
+import json
+import logging
+import signal
+import socket
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from contextlib import ExitStack, contextmanager
+from typing import Any, Final
 
+import uvicorn
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from spanmeter.pricing import PriceBook
+from spanmeter_collector.api import create_api
 from spanmeter_collector.bearer import is_authorized
+from spanmeter_collector.json_lines import write_json_lines
+from spanmeter_collector.log import Log, LogInUseError
+from spanmeter_collector.memory import keep_memory_small
+from spanmeter_collector.pipeline import Pipeline
+from spanmeter_collector.receive import Door
+from spanmeter_collector.receive_grpc import GrpcDoor
+from spanmeter_collector.settings import Address, SettingError, Settings
+from spanmeter_collector.status import Status
+from spanmeter_collector.store import Store
 
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, MutableMapping
-    from typing import Any
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-    Scope = MutableMapping[str, Any]
-    Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-    Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-    App = Callable[[Scope, Receive, Send], Awaitable[None]]
+_OPEN_TO_ALL: Final = frozenset({"/health", "/ready"})
+_REQUESTS_END_S: Final = 5
+_DRAIN_S: Final = 20.0
+_TAKEN: Final = "another program listens there; stop it, or set {} to another host:port"
+_logger = logging.getLogger(__name__)
 
-_OPEN_TO_ALL = frozenset({"/health", "/ready"})
+
+def serve(settings: Settings) -> int:
+    """Run the sidecar until SIGTERM or SIGINT, then store what is pending and return 0.
+
+    Logs are JSON lines on standard error; the one with the message "ready" says where the doors are.
+
+    Raises:
+        SettingError: a port is taken, or the data directory or store cannot be used.
+    """
+    write_json_lines()
+    keep_memory_small()
+    _stop_in_order()
+    status = Status()
+    with ExitStack() as stack:
+        http_socket = stack.enter_context(_bound(settings.listen, "SPANMETER_LISTEN"))
+        pipeline, store = stack.enter_context(_pipeline(settings, status))
+        grpc_door = GrpcDoor(pipeline, status, token=settings.ingest_token)
+        grpc_address = stack.enter_context(_serving_grpc(grpc_door, settings.grpc_listen))
+        door = Door(pipeline, status, token=settings.ingest_token)
+        api: App = create_api(store=store, status=status)
+        app = create_app(door=door, api=api, query_token=settings.query_token)
+        http_address = Address(settings.listen.host, http_socket.getsockname()[1])
+        _logger.info(
+            "ready", extra={"http": str(http_address), "grpc": str(grpc_address), "store": settings.shown_store}
+        )
+        _uvicorn(app).run(sockets=[http_socket])
+        _logger.info("stopping")
+    _logger.info("stopped")
+    return 0
 
 
 def create_app(*, door: App, api: App, query_token: str = "") -> App:
@@ -38,7 +89,98 @@ def _may_query(scope: Scope, token: str) -> bool:
 
 
 async def _refuse(send: Send) -> None:
-    body = b'{"error": "the header Authorization: Bearer <SPANMETER_QUERY_TOKEN> is missing or wrong"}'
+    sentence = "the header Authorization: Bearer <SPANMETER_QUERY_TOKEN> is missing or wrong"
     headers = [(b"content-type", b"application/json"), (b"www-authenticate", b"Bearer")]
     await send({"type": "http.response.start", "status": 401, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+    await send({"type": "http.response.body", "body": json.dumps({"error": sentence}).encode()})
+
+
+@contextmanager
+def _pipeline(settings: Settings, status: Status) -> Iterator[tuple[Pipeline, Store]]:
+    log = _open_log(settings)
+    try:
+        store = _open_store(settings)
+        pipeline = Pipeline(log=log, store=store, book=PriceBook.load(), status=status)
+        pipeline.start()
+        try:
+            yield pipeline, store
+        finally:
+            pipeline.close(within_s=_DRAIN_S)
+            store.close()
+    finally:
+        log.close()
+
+
+def _open_log(settings: Settings) -> Log:
+    directory = settings.data_dir
+    try:
+        return Log.open(directory / "log")
+    except LogInUseError as error:
+        reason = "another sidecar uses this directory; stop it, or set SPANMETER_DATA_DIR to another"
+        raise SettingError("SPANMETER_DATA_DIR", str(directory), reason) from error
+    except OSError as error:
+        reason = f"the directory cannot be written: {error.strerror}"
+        raise SettingError("SPANMETER_DATA_DIR", str(directory), reason) from error
+
+
+def _open_store(settings: Settings) -> Store:
+    try:
+        return Store.open(settings.store)
+    except (ClickHouseError, OSError) as error:
+        reason = f"the store cannot be opened: {str(error).splitlines()[0]}"
+        raise SettingError("SPANMETER_STORE", settings.shown_store, reason) from error
+
+
+@contextmanager
+def _bound(address: Address, variable: str) -> Iterator[socket.socket]:
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as bound:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            bound.bind((address.host, address.port))
+            bound.listen(1024)
+        except OSError as error:
+            raise SettingError(variable, str(address), _why_not(error, variable)) from error
+        yield bound
+
+
+def _why_not(error: OSError, variable: str) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return _TAKEN.format(variable)
+    return f"cannot listen there: {error.strerror or error}"
+
+
+@contextmanager
+def _serving_grpc(door: GrpcDoor, address: Address) -> Iterator[Address]:
+    server = door.server()
+    with _bound(address, "SPANMETER_GRPC_LISTEN"):
+        pass
+    try:
+        port = server.add_insecure_port(str(address))
+    except RuntimeError as error:
+        raise SettingError("SPANMETER_GRPC_LISTEN", str(address), _TAKEN.format("SPANMETER_GRPC_LISTEN")) from error
+    server.start()
+    try:
+        yield Address(address.host, port)
+    finally:
+        server.stop(grace=_REQUESTS_END_S).wait()
+
+
+def _uvicorn(app: App) -> uvicorn.Server:
+    config = uvicorn.Config(
+        app,
+        loop="uvloop",
+        http="httptools",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=_REQUESTS_END_S,
+    )
+    return uvicorn.Server(config)
+
+
+def _stop_in_order() -> None:
+    """Uvicorn raises the signal that stopped it once more; by then it must not end the process."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)

@@ -12,10 +12,10 @@ _PREFIX: Final = "SPANMETER_"
 
 
 class SettingError(ValueError):
-    """A variable has a value that is not allowed; the message names variable, value and what is allowed."""
+    """The sidecar cannot start with this value; the message names variable, value, and what is allowed or wrong."""
 
-    def __init__(self, variable: str, value: str, allowed: str) -> None:
-        super().__init__(f"{variable}={value!r} is not allowed: {allowed}")
+    def __init__(self, variable: str, value: str, reason: str) -> None:
+        super().__init__(f"{variable}={value!r}: {reason}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,12 @@ class Settings:
     store: str
     ingest_token: str = ""
     query_token: str = ""
+
+    @property
+    def shown_store(self) -> str:
+        """The store's address without its password."""
+        parts = urlsplit(self.store)
+        return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="").geturl()
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Self:

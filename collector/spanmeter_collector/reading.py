@@ -1,0 +1,234 @@
+"""What a span's attributes say about a call, whichever instrumentation wrote them.
+
+The keys are those of the OpenTelemetry GenAI conventions (new and old names), ours, OpenInference
+(https://github.com/Arize-ai/openinference/blob/main/spec/semantic_conventions.md) and Traceloop
+(https://github.com/traceloop/openllmetry). Of several keys for one thing the first that has a value wins.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from decimal import Decimal, InvalidOperation
+from typing import Final
+
+from spanmeter import semconv
+from spanmeter.pricing import Usage
+from spanmeter_collector.otlp import Value, text
+
+_MOST_TOKENS: Final = 10**12
+_LONGEST_FIRST_CHUNK_S: Final = 10**6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What the attributes say; empty text and None stand for what they do not say."""
+
+    operation: str
+    framework: str
+    provider: str
+    request_model: str
+    model: str
+    response_id: str
+    error_type: str
+    outcome: str
+    user: str
+    session: str
+    tenant: str
+    feature: str
+    team: str
+    service_tier: str
+    wrapper: bool
+    cache_hit: bool
+    calls: int
+    usage: Usage | None
+    estimated: bool
+    reported_usd: Decimal | None
+    first_chunk_ns: int
+    tags: Mapping[str, str]
+    rest: Mapping[str, str]
+
+
+TEXT_KEYS: Final[Mapping[str, tuple[str, ...]]] = {
+    "framework": (semconv.FRAMEWORK,),
+    "provider": (semconv.PROVIDER_NAME, "gen_ai.system", "llm.provider", "llm.system"),
+    "request_model": (
+        semconv.REQUEST_MODEL,
+        "llm.request.model_name",
+        "llm.model_name",
+        "embedding.model_name",
+        "reranker.model_name",
+    ),
+    "model": (semconv.RESPONSE_MODEL, "llm.response.model_name"),
+    "response_id": (semconv.RESPONSE_ID,),
+    "error_type": (semconv.ERROR_TYPE,),
+    "outcome": (semconv.OUTCOME,),
+    "user": (semconv.USER_ID, "enduser.id", "gen_ai.user", "llm.user", "traceloop.association.properties.user_id"),
+    "session": (semconv.CONVERSATION_ID, "session.id", "traceloop.association.properties.session_id"),
+    "tenant": (semconv.TENANT,),
+    "feature": (semconv.FEATURE,),
+    "team": (semconv.TEAM,),
+    "service_tier": (semconv.OPENAI_SERVICE_TIER, "gen_ai.openai.response.service_tier"),
+}
+COUNT_KEYS: Final[Mapping[str, tuple[str, ...]]] = {
+    "input_total": (semconv.INPUT_TOKENS, "gen_ai.usage.prompt_tokens", "llm.token_count.prompt"),
+    "output_total": (semconv.OUTPUT_TOKENS, "gen_ai.usage.completion_tokens", "llm.token_count.completion"),
+    "cache_read": (
+        semconv.CACHE_READ_TOKENS,
+        "gen_ai.usage.cache_read_input_tokens",
+        "llm.token_count.prompt_details.cache_read",
+    ),
+    "cache_write": (
+        semconv.CACHE_CREATION_TOKENS,
+        "gen_ai.usage.cache_write.input_tokens",
+        "gen_ai.usage.cache_creation_input_tokens",
+        "llm.token_count.prompt_details.cache_write",
+    ),
+    "reasoning": (
+        semconv.REASONING_TOKENS,
+        "gen_ai.usage.reasoning_tokens",
+        "llm.usage.reasoning_tokens",
+        "llm.token_count.completion_details.reasoning",
+    ),
+    "input_audio": ("gen_ai.usage.audio.input_tokens", "llm.token_count.prompt_details.audio"),
+    "output_audio": ("gen_ai.usage.audio.output_tokens", "llm.token_count.completion_details.audio"),
+}
+OPERATION_KEYS: Final[Mapping[str, Mapping[str, str] | None]] = {
+    semconv.OPERATION_NAME: None,
+    semconv.OPERATION: None,
+    "openinference.span.kind": {
+        "LLM": "chat",
+        "EMBEDDING": "embeddings",
+        "RETRIEVER": "retrieval",
+        "RERANKER": "rerank",
+        "TOOL": "execute_tool",
+        "AGENT": "invoke_agent",
+        "CHAIN": "chain",
+    },
+    "llm.request.type": {
+        "chat": "chat",
+        "completion": "text_completion",
+        "embedding": "embeddings",
+        "rerank": "rerank",
+    },
+    "traceloop.span.kind": {
+        "workflow": "invoke_workflow",
+        "task": "chain",
+        "agent": "invoke_agent",
+        "tool": "execute_tool",
+    },
+}
+_IN_COLUMNS: Final = frozenset(TEXT_KEYS) - {"service_tier", "outcome"}
+_FRAMEWORK_IN_SCOPE: Final = re.compile(r"(langchain|langgraph|llama_?index)$")
+
+
+def read(known: Mapping[str, Value], *, scope: str) -> Reading:
+    """Read the attributes of a span; `scope` names the instrumentation that wrote it.
+
+    `rest` are the attributes that no column of the store holds. Numbers that are none, negative or beyond any
+    call count as not said.
+    """
+    winners = {name: _winner(known, keys) for name, keys in TEXT_KEYS.items()}
+    words = {name: text(known.get(key)) for name, key in winners.items()}
+    words["framework"] = words["framework"] or _framework(scope)
+    words["model"] = words["model"] or words["request_model"]
+    operation_key, operation = _operation(known)
+    in_columns = {winners[name] for name in _IN_COLUMNS} | {operation_key}
+    return Reading(
+        **words,
+        operation=operation,
+        wrapper=_truth(known.get(semconv.WRAPPER)),
+        cache_hit=_truth(known.get(semconv.CACHE_HIT)),
+        calls=_count(known.get(semconv.CALLS)) or 1,
+        usage=_usage(known),
+        estimated=known.get(semconv.USAGE_GRADE) == "estimated",
+        reported_usd=_usd(known.get(semconv.REPORTED_COST_USD)),
+        first_chunk_ns=_first_chunk_ns(known.get(semconv.TIME_TO_FIRST_CHUNK)),
+        tags={key.removeprefix(semconv.TAG_PREFIX): text(said) for key, said in known.items() if _is_tag(key)},
+        rest={key: text(said) for key, said in known.items() if key not in in_columns},
+    )
+
+
+def _winner(known: Mapping[str, Value], keys: tuple[str, ...]) -> str:
+    return next((key for key in keys if known.get(key) not in (None, "")), "")
+
+
+def _operation(known: Mapping[str, Value]) -> tuple[str, str]:
+    for key, names in OPERATION_KEYS.items():
+        said = known.get(key)
+        if isinstance(said, str) and said:
+            return (key, said) if names is None else ("", names.get(said, said.lower()))
+    return "", ""
+
+
+def _framework(scope: str) -> str:
+    found = _FRAMEWORK_IN_SCOPE.search(scope)
+    return found[1].replace("llamaindex", "llama_index") if found else ""
+
+
+def _usage(known: Mapping[str, Value]) -> Usage | None:
+    """Disjoint buckets from totals that include their parts, or from totals that are smaller than their parts."""
+    said = {name: _first_count(known, keys) for name, keys in COUNT_KEYS.items()}
+    ours = {bucket.name: _count(known.get(semconv.USAGE_PREFIX + bucket.name)) for bucket in fields(Usage)}
+    if all(count is None for count in (*said.values(), *ours.values())):
+        return None
+    parts = {name: count or 0 for name, count in ours.items()}
+    parts["cache_read"] = said["cache_read"] or 0
+    parts["reasoning"] = said["reasoning"] or 0
+    parts["input_audio"] = parts["input_audio"] or said["input_audio"] or 0
+    parts["output_audio"] = parts["output_audio"] or said["output_audio"] or 0
+    if not (parts["cache_write_5m"] or parts["cache_write_1h"]):
+        parts["cache_write_5m"] = said["cache_write"] or 0
+    whole = Usage(**(parts | {"input": 0, "output": 0}))
+    parts["input"] = _remainder(said["input_total"], whole.input_tokens)
+    parts["output"] = _remainder(said["output_total"], whole.output_tokens)
+    return Usage(**parts)
+
+
+def _remainder(total: int | None, parts: int) -> int:
+    """A total below its parts was counted without them, as Anthropic's own numbers are."""
+    if total is None:
+        return 0
+    return total - parts if total >= parts else total
+
+
+def _first_count(known: Mapping[str, Value], keys: tuple[str, ...]) -> int | None:
+    return next((count for key in keys if (count := _count(known.get(key))) is not None), None)
+
+
+def _count(said: Value) -> int | None:
+    number = _number(said)
+    if number is None or not 0 <= number <= _MOST_TOKENS:
+        return None
+    return int(number)
+
+
+def _number(said: Value) -> Decimal | None:
+    if isinstance(said, bool) or not isinstance(said, (str, int, float)):
+        return None
+    try:
+        number = Decimal(str(said))
+    except InvalidOperation:
+        return None
+    return number if number.is_finite() else None
+
+
+def _usd(said: Value) -> Decimal | None:
+    number = _number(said)
+    return number if number is not None and 0 <= number <= _MOST_TOKENS else None
+
+
+def _first_chunk_ns(said: Value) -> int:
+    seconds = _number(said)
+    if seconds is None or not 0 <= seconds <= _LONGEST_FIRST_CHUNK_S:
+        return 0
+    return int(seconds * 1_000_000_000)
+
+
+def _truth(said: Value) -> bool:
+    return said is True or said == "true"
+
+
+def _is_tag(key: str) -> bool:
+    return key.startswith(semconv.TAG_PREFIX) and len(key) > len(semconv.TAG_PREFIX)
