@@ -1,0 +1,99 @@
+"""The event handler: LlamaIndex tells by events what it asks of models."""
+
+# ruff: noqa: ANN401  LlamaIndex fixes these signatures
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from llama_index.core.instrumentation.event_handlers import BaseEventHandler
+from llama_index.core.instrumentation.events import BaseEvent
+
+from spanmeter.barrier import barrier
+from spanmeter.llama_index.open_spans import spans
+from spanmeter.llama_index.response import model_opening, rerank_opening
+from spanmeter.opening import Opening
+from spanmeter.process import calls
+
+
+class SpanmeterEventHandler(BaseEventHandler):
+    """Turns LlamaIndex's model events into calls; goes with `SpanmeterSpanHandler`.
+
+    Several handlers, or one beside `spanmeter.instrument()`, count an event once. Faults of its own never reach
+    the application; LlamaIndex would swallow them in silence, here they are logged and counted.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        calls()
+
+    @classmethod
+    def class_name(cls) -> str:
+        """LlamaIndex's name for this class."""
+        return "SpanmeterEventHandler"
+
+    @barrier
+    def handle(self, event: BaseEvent, **_: Any) -> None:
+        """Take up an event that tells of a model; others are none of ours."""
+        take_up = _EVENTS.get(type(event).__name__)
+        if take_up is None or event.span_id is None or event is getattr(_latest, "event", None):
+            return
+        _latest.event = event
+        take_up(event, event.span_id)
+
+
+def _start(operation: str) -> Callable[[Any, str], None]:
+    def start(event: Any, span_id: str) -> None:
+        _open(model_opening(operation, event.model_dict), span_id)
+
+    return start
+
+
+def _open(opening: Opening, span_id: str) -> None:
+    spans.models.start(span_id, opening, parent=spans.call(span_id))
+
+
+def _start_rerank(event: Any, span_id: str) -> None:
+    _open(rerank_opening(event.model_name, spans.instance(span_id)), span_id)
+
+
+def _chunk(event: Any, span_id: str) -> None:
+    spans.models.chunk(span_id, event.response)
+
+
+def _end(event: Any, span_id: str) -> None:
+    spans.models.end(span_id, event.response)
+
+
+def _answered(_: Any, span_id: str) -> None:
+    spans.models.answered(span_id)
+
+
+def _fail(event: Any, span_id: str) -> None:
+    spans.models.fail(span_id, event.exception)
+
+
+def _cancel(_: Any, span_id: str) -> None:
+    spans.drop(span_id, GeneratorExit())
+
+
+# Handlers are called one after the other with one event, in one thread.
+_latest: Final = threading.local()
+_EVENTS: Final[Mapping[str, Callable[[Any, str], None]]] = {
+    "LLMChatStartEvent": _start("chat"),
+    "LLMChatInProgressEvent": _chunk,
+    "LLMChatEndEvent": _end,
+    "LLMCompletionStartEvent": _start("text_completion"),
+    "LLMCompletionInProgressEvent": _chunk,
+    "LLMCompletionEndEvent": _end,
+    "EmbeddingStartEvent": _start("embeddings"),
+    "EmbeddingEndEvent": _answered,
+    "SparseEmbeddingStartEvent": _start("embeddings"),
+    "SparseEmbeddingEndEvent": _answered,
+    "ReRankStartEvent": _start_rerank,
+    "ReRankEndEvent": _answered,
+    "ExceptionEvent": _fail,
+    "SpanCancelledEvent": _cancel,
+}
