@@ -39,7 +39,7 @@ def best(found: Iterable[Source], *, count: int = 4) -> Sources:
 
 def as_context(sources: Sources) -> str:
     """Return the passages as a model reads them."""
-    return "\n\n".join(f"[{source.title}]\n{source.text}" for source in sources)
+    return "\n\n".join(f"[{source.title}]\n\n{source.text}" for source in sources)
 
 
 class Way(Protocol):

@@ -38,7 +38,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
     parser.add_argument("--port", type=int, default=8601, help="port to listen on (%(default)s)")
     parser.add_argument("--record", type=Path, help="file that gets one JSON line for each request")
-    parser.add_argument("--speed", type=float, default=4.0, help="times faster than a real provider (%(default)s)")
+    parser.add_argument("--speed", type=float, default=6.0, help="times faster than a real provider (%(default)s)")
     parser.add_argument("--faults", type=float, default=0.04, help="share of requests refused (%(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="which requests are refused (%(default)s)")
     return parser.parse_args()

@@ -12,7 +12,7 @@ from spanmeter_rag.provider.words import keywords, terms
 NOTHING_FOUND = "The passages I was given do not answer that."
 _SENTENCES = 3
 _BREAK = re.compile(r"(?<=[.!?:])\s+(?=[A-Z\"*\[(`_])|\n\s*\n")
-_RULE = re.compile(r"[*=~^\-]{3,}")
+_RULE = re.compile(r"[*=~^\-]{3,}|[|+](?=[\s|+])")
 _SPACE = re.compile(r"\s+")
 
 

@@ -1,0 +1,32 @@
+"""Readiness: which part of the service is not ready, and why. No model call is spent on finding out."""
+
+from __future__ import annotations
+
+import asyncio
+
+import httpx
+
+from spanmeter_rag.settings import Settings
+from spanmeter_rag.workload import Workload
+
+OK = "ok"
+_PATIENCE_S = 2.0
+
+
+def indexes_check(building: asyncio.Future[Workload]) -> str:
+    """Say whether the indexes are built."""
+    if not building.done():
+        return "being built; this takes some seconds"
+    error = building.exception()
+    return OK if error is None else f"could not be built: {type(error).__name__}: {error}"
+
+
+async def provider_check(settings: Settings) -> str:
+    """Say whether the provider answers at all, by asking for its list of models."""
+    headers = {"Authorization": f"Bearer {settings.api_key}"}
+    try:
+        async with httpx.AsyncClient(timeout=_PATIENCE_S) as client:
+            response = await client.get(f"{settings.provider_url}/models", headers=headers)
+    except httpx.HTTPError as error:
+        return f"{settings.provider_url} does not answer: {type(error).__name__}"
+    return OK if response.is_success else f"{settings.provider_url} answers {response.status_code}"

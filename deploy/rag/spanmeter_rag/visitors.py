@@ -1,0 +1,48 @@
+"""Who asks what, and how it is answered: the same visits in the same order every time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import count, islice
+
+from spanmeter_rag.answer import MODES, Mode
+from spanmeter_rag.questions import questions
+from spanmeter_rag.workload import WAYS
+
+_USERS = (("ada", "acme"), ("grace", "acme"), ("alan", "globex"), ("edsger", "initech"), ("barbara", "globex"))
+_VISITS_PER_SESSION = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One question to the service, in the shape of its `POST /query`."""
+
+    question: str
+    way: str
+    mode: Mode
+    user: str
+    session: str
+    tenant: str
+
+
+def visits(number: int) -> Iterator[Visit]:
+    """Yield the first visits: every way in every mode within each twelve."""
+    return islice((_visit(index) for index in count()), number)
+
+
+def later_visits(*, after: int) -> Iterator[Visit]:
+    """Yield the visits that follow, without end."""
+    return (_visit(index) for index in count(after))
+
+
+def _visit(index: int) -> Visit:
+    user, tenant = _USERS[index % len(_USERS)]
+    return Visit(
+        question=questions()[index % len(questions())],
+        way=WAYS[index % len(WAYS)],
+        mode=MODES[index // len(WAYS) % len(MODES)],
+        user=user,
+        session=f"{user}-{index // (len(_USERS) * _VISITS_PER_SESSION) + 1}",
+        tenant=tenant,
+    )
