@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from dataclasses import fields
+from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
+from typing import Any, Final
 
 import pytest
 
-from spanmeter_collector.store import Store
+from spanmeter_collector.charge import Charge
+from spanmeter_collector.row import Row
+from spanmeter_collector.store import Batch, Store
 
 _NUMBERS = itertools.count(1)
+
+Known = dict[str, Any]
 
 
 @pytest.fixture(scope="session")
@@ -31,3 +39,125 @@ def store(store_url: str) -> Iterator[Store]:
     opened = Store.open(store_url)
     yield opened
     opened.close()
+
+
+ANSWER: Final = bytes.fromhex("01" * 16)
+NIGHTLY: Final = bytes.fromhex("02" * 16)
+PEOPLE: Final[Known] = {
+    "service": "shop-rag",
+    "user": "u1",
+    "session": "s1",
+    "tenant": "acme",
+    "feature": "search",
+    "team": "core",
+}
+MINI: Final[Known] = {
+    "framework": "langchain",
+    "operation": "chat",
+    "provider": "openai",
+    "model": "gpt-4o-mini",
+}
+SMALL: Final[Known] = {
+    "framework": "llama_index",
+    "operation": "embeddings",
+    "provider": "openai",
+    "model": "e-small",
+}
+MYSTERY: Final[Known] = {
+    "framework": "langchain",
+    "operation": "chat",
+    "provider": "acme-ai",
+    "model": "mystery-1",
+}
+
+
+@pytest.fixture(scope="session")
+def known(engine_path: Path) -> Iterator[Store]:
+    """Two traces of 2026-11-22, to be read only: an answer by two frameworks, and a job with an unknown price."""
+    store = Store.open(f"chdb://{engine_path}?database=known")
+    store.write(Batch(rows=[*_answer_rows(), *_nightly_rows()], charges=_charges()), token="known")
+    yield store
+    store.close()
+
+
+def _at(clock: str) -> int:
+    return round(datetime.fromisoformat(f"2026-11-22T{clock}").replace(tzinfo=UTC).timestamp() * 1000) * 1_000_000
+
+
+def _row(trace_id: bytes, span: int, parent: int, *, at: str, ms: int, **known: Any) -> Row:
+    blank: Known = {field.name: {"str": "", "int": 0, "bool": False}.get(str(field.type), {}) for field in fields(Row)}
+    ids = {"trace_id": trace_id, "span_id": span.to_bytes(8), "parent_span_id": parent.to_bytes(8)}
+    times = {"start_time": _at(at), "duration_ns": ms * 1_000_000, "received_at": _at(at) // 1_000_000}
+    usual = {"kind": "internal", "status": "ok", "service": "batch", "events": "[]"}
+    return Row(**{**blank, **ids, **times, **usual, "request_model": known.get("model", ""), **known})
+
+
+def _answer_rows() -> list[Row]:
+    tag = {"attributes": {"spanmeter.tag.branch": "main"}}
+    call = MINI | {"scope": "spanmeter.langchain", "first_chunk_ns": 250_000_000, "events": EVENTS} | tag
+    used = {"input_tokens": 300, "cached_input_tokens": 100, "output_tokens": 50, "reasoning_tokens": 20}
+    return [
+        _row(
+            ANSWER, 1, 0, at="10:00:00", ms=2000, name="rag.answer", operation="chain", framework="langchain", **PEOPLE
+        ),
+        _row(ANSWER, 2, 1, at="10:00:00.100", ms=300, name="retrieve", operation="retrieval", **PEOPLE),
+        _row(ANSWER, 3, 2, at="10:00:00.200", ms=100, name="embeddings e-small", input_tokens=12, **SMALL, **PEOPLE),
+        _row(ANSWER, 4, 1, at="10:00:00.500", ms=1400, name="chat wrapper", wrapper=True, **MINI, **PEOPLE),
+        _row(ANSWER, 5, 4, at="10:00:00.600", ms=1250, name="chat gpt-4o-mini", **call, **used, **PEOPLE),
+    ]
+
+
+EVENTS: Final = '[{"name": "retry", "time": "2026-11-22T10:00:01Z", "attributes": {"attempt": "2"}}]'
+
+
+def _nightly_rows() -> list[Row]:
+    failed = {"status": "error", "error_type": "RateLimitError"}
+    return [
+        _row(NIGHTLY, 1, 0, at="11:30:00", ms=900, name="nightly", operation="chain"),
+        _row(NIGHTLY, 2, 1, at="11:30:00", ms=400, name="chat mystery-1", input_tokens=40, output_tokens=8, **MYSTERY),
+        _row(NIGHTLY, 3, 1, at="11:30:00.400", ms=500, name="chat gpt-4o-mini", **MINI, **failed),
+        _row(NIGHTLY, 4, 1, at="11:30:00.900", ms=0, name="chat gpt-4o-mini", **MINI),
+    ]
+
+
+def _charges() -> list[Charge]:
+    tags: Known = {"tags": {"branch": "main"}}
+    small: Known = (
+        {"at": "10:00:00.200", "trace_id": ANSWER, "span": 3, "grade": "computed", "tags": {}} | SMALL | PEOPLE
+    )
+    mini: Known = {"at": "10:00:00.600", "trace_id": ANSWER, "span": 5, "grade": "computed"} | MINI | PEOPLE | tags
+    mystery: Known = {
+        "at": "11:30:00",
+        "trace_id": NIGHTLY,
+        "span": 2,
+        "grade": "unpriced",
+        "service": "batch",
+        "tags": {},
+    }
+    unpriced: Known = mystery | MYSTERY | {"usd": None}
+    nightly: Known = {"trace_id": NIGHTLY, "service": "batch", "tags": {}} | MINI
+    wrong: Known = small | {"entry": "reversal"}
+    return [
+        _charge("call", 1, calls=1, **small),
+        _charge("input", 12, price="0.000002", input_tokens=12, **small),
+        _charge("input", -12, price="0.000002", input_tokens=-12, **wrong),
+        _charge("input", 12, price="0.00000002", input_tokens=12, **small),
+        _charge("call", 1, calls=1, **mini),
+        _charge("input", 200, price="0.00000015", input_tokens=200, **mini),
+        _charge("cache_read", 100, price="0.000000075", input_tokens=100, cached_input_tokens=100, **mini),
+        _charge("output", 30, price="0.0000006", output_tokens=30, **mini),
+        _charge("reasoning", 20, price="0.0000006", output_tokens=20, reasoning_tokens=20, **mini),
+        _charge("call", 1, calls=1, unpriced_calls=1, **unpriced),
+        _charge("input", 40, input_tokens=40, **unpriced),
+        _charge("output", 8, output_tokens=8, **unpriced),
+        _charge("call", 1, at="11:30:00.400", span=3, failed_calls=1, **nightly),
+        _charge("call", 1, at="11:30:00.900", span=4, cache_hits=1, **nightly),
+    ]
+
+
+def _charge(component: str, quantity: int, *, at: str, span: int, price: str | None = None, **known: Any) -> Charge:
+    priced = {} if price is None else {"usd_per_unit": Decimal(price), "usd": Decimal(price) * quantity}
+    ids = {"span_id": span.to_bytes(8), "time": _at(at), "recorded_at": _at(at) // 1_000_000}
+    unit = "call" if component == "call" else "token"
+    rest = {"entry": "charge", "price_version": "v1", "component": component, "quantity": quantity, "unit": unit}
+    return Charge(**{**rest, **ids, **priced, **known})

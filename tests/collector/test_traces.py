@@ -1,0 +1,117 @@
+"""The list of traces, asked of a real store."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from spanmeter_collector.question_error import QuestionError
+from spanmeter_collector.selection import read_selection
+from spanmeter_collector.store import Store
+from spanmeter_collector.traces import OPTIONS, answer_traces
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+ANSWER = {
+    "trace_id": "01" * 16,
+    "name": "rag.answer",
+    "service": "shop-rag",
+    "start": "2026-11-22T10:00:00Z",
+    "duration_s": 2.0,
+    "spans": 5,
+    "errors": 0,
+    "calls": 2,
+    "failed_calls": 0,
+    "cache_hits": 0,
+    "input_tokens": 312,
+    "output_tokens": 50,
+    "cost_usd": "0.00006774",
+    "unpriced_calls": 0,
+    "frameworks": ["langchain", "llama_index"],
+    "models": ["e-small", "gpt-4o-mini"],
+    "user": "u1",
+    "session": "s1",
+    "tenant": "acme",
+    "feature": "search",
+}
+NIGHTLY = {
+    "trace_id": "02" * 16,
+    "name": "nightly",
+    "service": "batch",
+    "start": "2026-11-22T11:30:00Z",
+    "duration_s": 0.9,
+    "spans": 4,
+    "errors": 1,
+    "calls": 1,
+    "failed_calls": 1,
+    "cache_hits": 1,
+    "input_tokens": 40,
+    "output_tokens": 8,
+    "cost_usd": None,
+    "unpriced_calls": 1,
+    "frameworks": ["langchain"],
+    "models": ["gpt-4o-mini", "mystery-1"],
+    "user": "",
+    "session": "",
+    "tenant": "",
+    "feature": "",
+}
+
+
+def ask(store: Store, *query: tuple[str, str]) -> dict[str, object]:
+    return answer_traces(store, read_selection(query, OPTIONS, now=NOW)).model_dump()
+
+
+@pytest.mark.parametrize(
+    ("order", "traces"),
+    [("time", [NIGHTLY, ANSWER]), ("cost", [ANSWER, NIGHTLY]), ("duration", [ANSWER, NIGHTLY])],
+)
+def test_the_whole_list_in_every_order(known: Store, order: str, traces: list[object]) -> None:
+    assert ask(known, ("order", order)) == {
+        "traces": traces,
+        "total": 2,
+        "since": "2026-11-21T12:00:00Z",
+        "until": "2026-11-22T12:00:00Z",
+    }
+
+
+@pytest.mark.parametrize(
+    ("query", "names"),
+    [
+        ([("user", "u1"), ("model", "e-small"), ("framework", "langchain")], ["rag.answer"]),
+        ([("model", "mystery-1"), ("model", "e-small")], ["nightly", "rag.answer"]),
+        ([("model", "mystery-1"), ("user", "u1")], []),
+        ([("tag.branch", "main")], ["rag.answer"]),
+        ([("name", "retrieve")], ["rag.answer"]),
+        ([("errors", "true")], ["nightly"]),
+        ([("errors", "false")], ["nightly", "rag.answer"]),
+        ([("since", "2026-11-22T10:00:00.1Z")], ["nightly"]),
+        ([("until", "2026-11-22T10:00:00.1Z")], ["rag.answer"]),
+    ],
+    ids=str,
+)
+def test_a_trace_matches_when_each_filter_is_met_by_some_span(
+    known: Store, query: list[tuple[str, str]], names: list[str]
+) -> None:
+    answer = answer_traces(known, read_selection(query, OPTIONS, now=NOW))
+    assert ([trace.name for trace in answer.traces], answer.total) == (names, len(names))
+
+
+@pytest.mark.parametrize(("offset", "names"), [("0", ["nightly"]), ("1", ["rag.answer"]), ("2", [])])
+def test_every_page_knows_how_many_traces_there_are(known: Store, offset: str, names: list[str]) -> None:
+    answer = answer_traces(known, read_selection([("limit", "1"), ("offset", offset)], OPTIONS, now=NOW))
+    assert ([trace.name for trace in answer.traces], answer.total) == (names, 2)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "allowed"),
+    [
+        ("order", "name", "time, cost, duration"),
+        ("errors", "yes", "true, false"),
+        ("limit", "1001", "a whole number from 1 to 1000"),
+        ("offset", "-1", "a whole number from 0 to 1000000"),
+    ],
+)
+def test_an_option_out_of_bounds_is_refused(known: Store, name: str, value: str, allowed: str) -> None:
+    with pytest.raises(QuestionError, match=f"^{name}='{value}' is not allowed; allowed: {allowed}$"):
+        ask(known, (name, value))
