@@ -21,6 +21,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from time import perf_counter
@@ -71,11 +72,15 @@ class Calls:
         )
 
     def start(self, opening: Opening, *, parent: LiveSpan | None = None, skip_claiming: bool = False) -> Call:
-        """Open a call under the deepest known parent and make it current."""
-        place = resolve(parent, skip_claiming=skip_claiming)
-        call = Call(opening, calls=self, scope=current_scope(), place=place)
+        """Open a call under the deepest known parent and make it current until it ends."""
+        call = self.open(opening, parent=parent, skip_claiming=skip_claiming)
         call.attach()
         return call
+
+    def open(self, opening: Opening, *, parent: LiveSpan | None = None, skip_claiming: bool = False) -> Call:
+        """Open a call that is current only where it is `held`, for code of ours that surrounds what it measures."""
+        place = resolve(parent, skip_claiming=skip_claiming)
+        return Call(opening, calls=self, scope=current_scope(), place=place)
 
 
 class Call(LiveSpan):
@@ -108,6 +113,11 @@ class Call(LiveSpan):
     def report(self, answer: Answer) -> None:
         """Add what one provider request below this call answered, for frameworks that throw it away; reports add up."""
         self._reports.append(answer)
+
+    @property
+    def reported(self) -> int:
+        """How many provider requests below reported their answer so far."""
+        return len(self._reports)
 
     def stop(self, answer: Answer = NO_ANSWER) -> None:
         """End an answered call; `answer.usage` None falls back to what was reported on the way."""
@@ -153,58 +163,57 @@ class Call(LiveSpan):
 
     def _end(self, answer: Answer, *, calls: int, error_type: str = "") -> None:
         duration = perf_counter() - self._started
+        counted = self.opening.operation in semconv.CALL_OPERATIONS and not self.wrapper
+        if answer.usage is not None and (answer.cache_hit or not counted):
+            answer = replace(answer, usage=None, reported_usd=None)
         try:
-            counted = self.opening.operation in semconv.CALL_OPERATIONS and not self.wrapper
-            usage = answer.usage if counted and not answer.cache_hit else None
-            cost = self._cost(answer, usage) if counted and calls else None
-            self.span.set_attributes(self._end_attributes(answer, usage, cost, calls))
+            cost = self._cost(answer) if counted else None
+            attributes = self._end_attributes(answer, cost)
+            if self._reports and calls != int(not error_type):
+                attributes[semconv.CALLS] = calls
+            self.span.set_attributes(attributes)
             if counted:
-                self._hand_out(self._receipt(answer, usage, cost, calls, error_type, duration))
+                receipt = self._receipt(answer, cost, duration_s=duration, calls=calls, error_type=error_type)
+                self._hand_out(receipt)
         finally:
             self.span.end()
             self.forget()
 
-    def _cost(self, answer: Answer, usage: Usage | None) -> Cost | None:
-        if self._calls.price is None or (usage is None and answer.reported_usd is None):
+    def _cost(self, answer: Answer) -> Cost | None:
+        if self._calls.price is None or (answer.usage is None and answer.reported_usd is None):
             return None
         key = PriceKey(self.opening.provider, answer.model or self.opening.model, service_tier=answer.service_tier)
-        return self._calls.price(
-            key, usage or NO_USAGE, at=datetime.now(UTC), reported_usd=answer.reported_usd, estimated=answer.estimated
-        )
+        usage = answer.usage or NO_USAGE
+        now = datetime.now(UTC)
+        return self._calls.price(key, usage, at=now, reported_usd=answer.reported_usd, estimated=answer.estimated)
 
-    def _end_attributes(
-        self, answer: Answer, usage: Usage | None, cost: Cost | None, calls: int
-    ) -> dict[str, AttributeValue]:
-        attributes = dict(answer.attributes)
+    def _end_attributes(self, answer: Answer, cost: Cost | None) -> dict[str, AttributeValue]:
+        attributes = {**answer.attributes, **answer_attributes(answer)}
         if self.wrapper:
             attributes[semconv.WRAPPER] = True
-        if answer.cache_hit and not self.wrapper:
+        elif answer.cache_hit:
             attributes[semconv.CACHE_HIT] = True
-        attributes |= answer_attributes(answer)
         if self.first_chunk_s is not None:
+            attributes[semconv.REQUEST_STREAM] = True
             attributes[semconv.TIME_TO_FIRST_CHUNK] = self.first_chunk_s
-        if usage is not None:
-            attributes |= usage_attributes(usage, estimated=answer.estimated)
-            if calls > 1:
-                attributes[semconv.CALLS] = calls
+        if answer.usage is not None:
+            attributes |= usage_attributes(answer.usage, estimated=answer.estimated)
         if cost is not None:
             attributes |= cost_attributes(cost, answer.reported_usd)
         return attributes
 
-    def _receipt(  # noqa: PLR0913, PLR0917
-        self, answer: Answer, usage: Usage | None, cost: Cost | None, calls: int, error_type: str, duration: float
-    ) -> Receipt:
-        opening = self.opening
+    def _receipt(self, answer: Answer, cost: Cost | None, *, duration_s: float, calls: int, error_type: str) -> Receipt:
         return Receipt(
-            framework=opening.framework,
-            operation=opening.operation,
-            provider=opening.provider,
-            model=answer.model or opening.model,
-            duration_s=duration,
+            framework=self.opening.framework,
+            operation=self.opening.operation,
+            provider=self.opening.provider,
+            model=answer.model or self.opening.model,
+            request_model=self.opening.model,
+            duration_s=duration_s,
             calls=calls,
-            failed_calls=1 if error_type else 0,
-            cache_hits=1 if answer.cache_hit else 0,
-            usage=usage or NO_USAGE,
+            failed_calls=int(bool(error_type)),
+            cache_hits=int(answer.cache_hit),
+            usage=answer.usage or NO_USAGE,
             cost_usd=cost.usd if cost else None,
             time_to_first_chunk_s=self.first_chunk_s,
             error_type=error_type,

@@ -7,7 +7,8 @@ without keeping the token; once its call has ended it stands for what was curren
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 from opentelemetry import context, trace
@@ -48,6 +49,15 @@ class LiveSpan(Span):
     def attach(self) -> None:
         """Make this span current in the running context; there is no way to detach, see `leave`."""
         context.attach(trace.set_span_in_context(self, context.set_value(_INNERMOST, self)))
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Make this span current for the length of a block that begins and ends in one context."""
+        token = context.attach(trace.set_span_in_context(self, context.set_value(_INNERMOST, self)))
+        try:
+            yield
+        finally:
+            context.detach(token)
 
     def leave(self, *, current_while: Callable[[], bool] | None = None) -> None:
         """Step aside while the call stays open, as a stream does once its consumer has control.

@@ -35,8 +35,9 @@ def opening_attributes(opening: Opening) -> dict[str, AttributeValue]:
     standard = opening.operation in semconv.STANDARD_OPERATIONS
     attributes: dict[str, AttributeValue] = {
         semconv.OPERATION_NAME if standard else semconv.OPERATION: opening.operation,
-        semconv.FRAMEWORK: opening.framework,
     }
+    if opening.framework:
+        attributes[semconv.FRAMEWORK] = opening.framework
     if opening.provider:
         attributes[semconv.PROVIDER_NAME] = opening.provider
     if opening.model:

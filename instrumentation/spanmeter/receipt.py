@@ -15,14 +15,16 @@ NO_USAGE: Final = Usage()
 class Receipt:
     """One ended LLM, embedding or rerank call, counted before sampling and before any queue.
 
-    `calls` are provider requests that were answered, `cost_usd` is None when the price is not known.
-    Durations are in seconds; `error_type` is empty unless the call failed.
+    `model` is what answered, the requested one where the provider names none; `calls` are provider requests that
+    were answered; `cost_usd` is None when the price is not known. Durations are in seconds; `error_type` is empty
+    unless the call failed.
     """
 
     framework: str
     operation: str
     provider: str
     model: str
+    request_model: str
     duration_s: float
     calls: int = 0
     failed_calls: int = 0

@@ -1,0 +1,105 @@
+"""Switches everything on and off again."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import os
+import threading
+from typing import Final
+
+from opentelemetry.sdk.trace import TracerProvider
+from prometheus_client import start_http_server
+
+from spanmeter import metrics
+from spanmeter.barrier import barrier
+from spanmeter.imports import Waiting
+from spanmeter.process import calls
+from spanmeter.telemetry import Telemetry
+
+ADAPTERS: Final = (
+    ("langchain_core", "spanmeter.langchain"),
+    ("llama_index.core", "spanmeter.llama_index"),
+    ("openai.resources.embeddings", "spanmeter.openai_client"),
+)
+"""What is instrumented as soon as the application imports it, and the module whose `install` and `remove` do it."""
+
+_lock: Final = threading.Lock()
+_active: Final[list[Instrumentation]] = []
+
+
+class Instrumentation:
+    """Everything that is on: adapters, export and, when asked for, a port with the process's metrics."""
+
+    def __init__(
+        self,
+        *,
+        service_name: str | None,
+        endpoint: str | None,
+        tracer_provider: TracerProvider | None,
+        metrics_port: int | None,
+    ) -> None:
+        self._telemetry = Telemetry(service_name=service_name, endpoint=endpoint, tracer_provider=tracer_provider)
+        calls().trace_with(self._telemetry.tracer_provider)
+        self._port = None if metrics_port is None else start_http_server(metrics_port, "127.0.0.1", metrics.registry)
+        self._adapters: list[str] = []
+        self._waiting = Waiting()
+        for module, adapter in ADAPTERS:
+            self._waiting.when_imported(module, functools.partial(self._install, adapter))
+
+    def close(self) -> None:
+        """Take everything back, in reverse order."""
+        self._waiting.close()
+        for adapter in reversed(self._adapters):
+            _remove(adapter)
+        if self._port is not None:
+            server, thread = self._port
+            server.shutdown()
+            server.server_close()
+            thread.join()
+        calls().trace_with(None)
+        self._telemetry.close()
+
+    @barrier
+    def _install(self, adapter: str) -> None:
+        importlib.import_module(adapter).install()
+        self._adapters.append(adapter)
+
+
+def instrument(
+    *,
+    service_name: str | None = None,
+    endpoint: str | None = None,
+    tracer_provider: TracerProvider | None = None,
+    metrics_port: int | None = None,
+) -> None:
+    """Count, time and price every call of LangChain, LangGraph and LlamaIndex, and send the spans to the sidecar.
+
+    `service_name` names the application, `endpoint` is the sidecar's address (`OTEL_EXPORTER_OTLP_ENDPOINT`, else
+    http://127.0.0.1:4318). Spans go through `tracer_provider`, else the application's global one, else one made here.
+    `metrics_port` serves the process's own metrics on 127.0.0.1. Does nothing when already on, or when
+    `OTEL_SDK_DISABLED` is true. Reads the price list, some 0.4 s.
+    """
+    with _lock:
+        if _active or os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
+            return
+        _active.append(
+            Instrumentation(
+                service_name=service_name,
+                endpoint=endpoint,
+                tracer_provider=tracer_provider,
+                metrics_port=metrics_port,
+            )
+        )
+
+
+def uninstrument() -> None:
+    """Take back everything `instrument` did and send what is waiting; calls still open end as cancelled."""
+    with _lock:
+        while _active:
+            _active.pop().close()
+
+
+@barrier
+def _remove(adapter: str) -> None:
+    importlib.import_module(adapter).remove()

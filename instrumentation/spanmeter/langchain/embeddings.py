@@ -1,0 +1,97 @@
+"""LangChain's embeddings, which emit no callbacks: their methods are wrapped while instrumented."""
+
+# ruff: noqa: ANN401  wrappers pass on what they are given
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+from langchain_core.embeddings import Embeddings
+
+from spanmeter.barrier import barrier
+from spanmeter.langchain.opening import PROVIDERS
+from spanmeter.opening import Opening
+from spanmeter.surrounding import surrounding
+
+_METHODS: Final = ("embed_documents", "embed_query", "aembed_documents", "aembed_query")
+_MODEL_FIELDS: Final = ("model", "model_name", "model_id")
+_wrapped: Final[list[tuple[type, str, Any]]] = []
+
+
+def install() -> None:
+    """Wrap the embedding methods of every class there is, and of every class defined later."""
+    for kind in _subclasses(Embeddings):
+        _wrap(kind)
+
+    def wrap_new_class(cls: type[Any], /, **options: Any) -> None:
+        super(Embeddings, cls).__init_subclass__(**options)
+        barrier(_wrap)(cls)
+
+    Embeddings.__init_subclass__ = classmethod(wrap_new_class)  # type: ignore[assignment]
+
+
+def remove() -> None:
+    """Put the classes' own methods back."""
+    del Embeddings.__init_subclass__
+    while _wrapped:
+        kind, name, method = _wrapped.pop()
+        setattr(kind, name, method)
+
+
+def _subclasses(kind: type[Any]) -> Iterator[type[Any]]:
+    for below in kind.__subclasses__():
+        yield below
+        yield from _subclasses(below)
+
+
+def _wrap(kind: type) -> None:
+    for name in _METHODS:
+        method = vars(kind).get(name)
+        if inspect.isfunction(method) and not any(kind is seen and name == at for seen, at, _ in _wrapped):
+            _wrapped.append((kind, name, method))
+            setattr(kind, name, _asynchronous(method) if inspect.iscoroutinefunction(method) else _synchronous(method))
+
+
+def _synchronous(method: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(method)
+    def embed(self: Embeddings, *args: Any, **options: Any) -> Any:
+        with surrounding(_opening(self)):
+            return method(self, *args, **options)
+
+    return embed
+
+
+def _asynchronous(method: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(method)
+    async def embed(self: Embeddings, *args: Any, **options: Any) -> Any:
+        with surrounding(_opening(self)):
+            return await method(self, *args, **options)
+
+    return embed
+
+
+@barrier
+def _opening(embeddings: Embeddings) -> Opening:
+    """Read an embedding model; one that only keeps another's vectors is known by the model it holds."""
+    model = next((str(given) for key in _MODEL_FIELDS if (given := getattr(embeddings, key, None))), "")
+    name = type(embeddings).__name__
+    return Opening(
+        operation="embeddings",
+        name=f"embeddings {model or name}",
+        framework="langchain",
+        provider=_provider(type(embeddings)),
+        model=model,
+        wrapper=hasattr(embeddings, "underlying_embeddings"),
+    )
+
+
+def _provider(kind: type) -> str:
+    """Name the provider by the integration package, as LangChain's `ls_provider` does for models."""
+    if kind.__name__.startswith("Azure"):
+        return "azure.ai.openai"
+    package = next((base.__module__ for base in kind.__mro__ if base.__module__.startswith("langchain_")), "")
+    provider = package.partition(".")[0].removeprefix("langchain_")
+    return PROVIDERS.get(provider, provider) if provider not in {"core", "community", "classic"} else ""

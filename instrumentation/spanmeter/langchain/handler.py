@@ -1,0 +1,177 @@
+"""The callback handler: the door between LangChain's runs and calls."""
+
+# ruff: noqa: ANN401, ARG002  LangChain fixes these signatures
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from langchain_core.callbacks import BaseCallbackHandler
+from langchain_core.documents import Document
+from langchain_core.outputs import LLMResult
+
+from spanmeter.answer import Answer
+from spanmeter.barrier import barrier, raises_faults
+from spanmeter.call import NO_ANSWER
+from spanmeter.langchain.answer import documents_found, model_answer
+from spanmeter.langchain.opening import (
+    agent_name,
+    chain_opening,
+    graph_opening,
+    is_hidden,
+    is_node,
+    model_opening,
+    retriever_opening,
+    tool_opening,
+)
+from spanmeter.langchain.runs import runs
+from spanmeter.opening import Opening
+from spanmeter.process import calls
+
+
+class SpanmeterCallbackHandler(BaseCallbackHandler):
+    """Turns LangChain's and LangGraph's callbacks into calls, without any other setup.
+
+    Spans go to the application's global tracer provider. Several handlers on one run, or one beside
+    `spanmeter.instrument()`, count it once. Faults of its own never reach the application.
+    """
+
+    run_inline = True
+
+    def __init__(self) -> None:
+        calls()
+
+    @property
+    def raise_error(self) -> bool:  # type: ignore[override]  # LangChain reads a class attribute
+        """Let faults through only where the barrier does."""
+        return raises_faults()
+
+    @barrier
+    def on_chat_model_start(self, serialized: dict[str, Any], messages: Any, *, run_id: UUID, **options: Any) -> None:
+        """Open a chat call."""
+        _start(model_opening("chat", serialized, options), run_id, options)
+
+    @barrier
+    def on_llm_start(self, serialized: dict[str, Any], prompts: list[str], *, run_id: UUID, **options: Any) -> None:
+        """Open a text completion call."""
+        _start(model_opening("text_completion", serialized, options), run_id, options)
+
+    @barrier
+    def on_llm_new_token(self, token: Any, *, run_id: UUID, chunk: Any = None, **options: Any) -> None:
+        """Note the first token; from here on the stream's consumer has control."""
+        call = runs.call(run_id)
+        if call is None or call.first_chunk_s is not None:
+            return
+        call.leave()
+        if token or getattr(getattr(chunk, "message", None), "tool_call_chunks", None):
+            call.first_chunk()
+
+    @barrier
+    def on_stream_event(self, event: Any, *, run_id: UUID, **options: Any) -> None:
+        """Note the first piece of content of a `stream_events` stream."""
+        call = runs.call(run_id)
+        if call is None or call.first_chunk_s is not None:
+            return
+        call.leave()
+        if isinstance(event, dict) and str(event.get("event", "")).startswith("content-block-delta"):
+            call.first_chunk()
+
+    @barrier
+    def on_llm_end(self, response: LLMResult, *, run_id: UUID, **options: Any) -> None:
+        """End a model call."""
+        call = runs.end(run_id)
+        if call is not None:
+            call.stop(model_answer(response, run_id=run_id, provider=call.opening.provider))
+
+    @barrier
+    def on_llm_error(self, error: BaseException, *, run_id: UUID, **options: Any) -> None:
+        """End a model call that failed, or a stream that was closed early."""
+        call = runs.end(run_id)
+        if call is not None:
+            partial = options.get("response")
+            answer = model_answer(partial, run_id=run_id, provider=call.opening.provider) if partial else NO_ANSWER
+            call.fail(error, answer)
+
+    @barrier
+    def on_tool_start(self, serialized: dict[str, Any], input_str: str, *, run_id: UUID, **options: Any) -> None:
+        """Open a tool call."""
+        _start(tool_opening(serialized, options), run_id, options)
+
+    @barrier
+    def on_retriever_start(self, serialized: dict[str, Any], query: str, *, run_id: UUID, **options: Any) -> None:
+        """Open a retrieval."""
+        _start(retriever_opening(serialized, options), run_id, options)
+
+    @barrier
+    def on_retriever_end(self, documents: Sequence[Document], *, run_id: UUID, **options: Any) -> None:
+        """End a retrieval."""
+        call = runs.end(run_id)
+        if call is not None:
+            call.stop(Answer(attributes=documents_found(documents)))
+
+    @barrier
+    def on_chain_start(self, serialized: dict[str, Any], inputs: Any, *, run_id: UUID, **options: Any) -> None:
+        """Open a chain, node or graph."""
+        parent_run_id = options.get("parent_run_id")
+        if is_hidden(options):
+            runs.hide(run_id=run_id, parent_run_id=parent_run_id)
+            return
+        if is_node(options):
+            _mark_graph(parent_run_id, agent_name(options))
+        _start(chain_opening(serialized, options), run_id, options)
+
+    @barrier
+    def on_chain_end(self, outputs: Any, *, run_id: UUID, **options: Any) -> None:
+        """End a chain, node or graph."""
+        _stop(run_id)
+
+    @barrier
+    def on_tool_end(self, output: Any, *, run_id: UUID, **options: Any) -> None:
+        """End a tool call."""
+        _stop(run_id)
+
+    @barrier
+    def on_chain_error(self, error: BaseException, *, run_id: UUID, **options: Any) -> None:
+        """End a chain, node or graph that failed, was cancelled or was interrupted."""
+        _fail(run_id, error)
+
+    @barrier
+    def on_tool_error(self, error: BaseException, *, run_id: UUID, **options: Any) -> None:
+        """End a tool call that failed."""
+        _fail(run_id, error)
+
+    @barrier
+    def on_retriever_error(self, error: BaseException, *, run_id: UUID, **options: Any) -> None:
+        """End a retrieval that failed."""
+        _fail(run_id, error)
+
+
+def _start(opening: Opening, run_id: UUID, options: dict[str, Any]) -> None:
+    runs.start(opening, run_id=run_id, parent_run_id=options.get("parent_run_id"))
+
+
+def _stop(run_id: UUID) -> None:
+    call = runs.end(run_id)
+    if call is not None:
+        call.stop()
+
+
+def _fail(run_id: UUID, error: BaseException) -> None:
+    call = runs.end(run_id, cancelled=not isinstance(error, Exception))
+    kinds = {kind.__name__ for kind in type(error).__mro__}
+    if call is None:
+        return
+    if "GraphInterrupt" in kinds:
+        call.cancel(outcome="interrupted")
+    elif "GraphBubbleUp" in kinds:  # how a node hands a command to the graph around it
+        call.stop()
+    else:
+        call.fail(error)
+
+
+def _mark_graph(run_id: UUID | None, agent: str) -> None:
+    graph = runs.call(run_id)
+    if graph is not None and graph.opening.operation == "chain":
+        graph.rename(graph_opening(graph.opening, agent=agent))

@@ -1,0 +1,126 @@
+"""Reads what LangChain tells at the start of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from spanmeter import semconv
+from spanmeter.opening import AttributeValue, Opening
+
+PROVIDERS: Final[Mapping[str, str]] = {
+    "amazon_bedrock": "aws.bedrock",
+    "azure": "azure.ai.openai",
+    "google_genai": "gcp.gemini",
+    "google_vertexai": "gcp.vertex_ai",
+    "ibm": "ibm.watsonx.ai",
+    "mistral": "mistral_ai",
+    "mistralai": "mistral_ai",
+    "moonshot": "moonshot_ai",
+    "xai": "x_ai",
+}
+"""LangChain's `ls_provider` where the convention's `gen_ai.provider.name` differs."""
+
+Options = Mapping[str, Any]
+
+
+def model_opening(operation: str, serialized: Options | None, options: Options) -> Opening:
+    """Read a chat or completion model's start; `options` are the callback's keyword arguments."""
+    metadata = _metadata(options)
+    parameters: Options = options.get("invocation_params") or {}
+    provider = str(metadata.get("ls_provider") or "")
+    model = metadata.get("ls_model_name") or parameters.get("model") or parameters.get("model_name") or ""
+    return Opening(
+        operation=operation,
+        name=_joined(operation, model or _name(serialized, options)),
+        framework=_framework(metadata),
+        provider=PROVIDERS.get(provider, provider),
+        model=str(model),
+        attributes=_session(metadata),
+        claims_children=(options.get("batch_size") or 1) > 1,
+    )
+
+
+def tool_opening(serialized: Options | None, options: Options) -> Opening:
+    """Read a tool's start."""
+    metadata, name = _metadata(options), _name(serialized, options)
+    attributes = _session(metadata) | {semconv.TOOL_NAME: name}
+    if call_id := options.get("tool_call_id"):
+        attributes[semconv.TOOL_CALL_ID] = str(call_id)
+    return Opening("execute_tool", _joined("execute_tool", name), _framework(metadata), attributes=attributes)
+
+
+def retriever_opening(serialized: Options | None, options: Options) -> Opening:
+    """Read a retriever's start."""
+    metadata, name = _metadata(options), _name(serialized, options)
+    return Opening("retrieval", _joined("retrieval", name), _framework(metadata), attributes=_session(metadata))
+
+
+def chain_opening(serialized: Options | None, options: Options) -> Opening:
+    """Read the start of any other runnable; a LangGraph node is one whose own name is the node's."""
+    metadata, name = _metadata(options), _name(serialized, options)
+    operation = "node" if is_node(options) else "chain"
+    return Opening(
+        operation,
+        _joined(operation, name),
+        _framework(metadata),
+        attributes=_session(metadata),
+        claims_children=True,
+    )
+
+
+def graph_opening(known: Opening, *, agent: str) -> Opening:
+    """Correct a chain's opening once a node started below it: it is a graph, or the agent of that name."""
+    name = known.name.partition(" ")[2]
+    operation, key = (
+        ("invoke_agent", semconv.AGENT_NAME) if agent == name else ("invoke_workflow", semconv.WORKFLOW_NAME)
+    )
+    return Opening(
+        operation,
+        _joined(operation, name),
+        "langgraph",
+        attributes={**known.attributes, key: name},
+        claims_children=True,
+    )
+
+
+def is_node(options: Options) -> bool:
+    """Tell a node from the runs inside it, which inherit its metadata but not its step tag."""
+    node = _metadata(options).get("langgraph_node")
+    return node is not None and node == options.get("name") and any(_tagged(options, "graph:step:"))
+
+
+def agent_name(options: Options) -> str:
+    """Return the name `create_agent` gave the agent a run belongs to, or an empty string."""
+    return str(_metadata(options).get("lc_agent_name") or "")
+
+
+def is_hidden(options: Options) -> bool:
+    """Tell LangGraph's own plumbing, which it hides from LangSmith too."""
+    return any(_tagged(options, "langsmith:hidden"))
+
+
+def _tagged(options: Options, prefix: str) -> Sequence[str]:
+    return [tag for tag in options.get("tags") or () if tag.startswith(prefix)]
+
+
+def _metadata(options: Options) -> Options:
+    return options.get("metadata") or {}
+
+
+def _framework(metadata: Options) -> str:
+    return "langgraph" if "langgraph_node" in metadata else "langchain"
+
+
+def _name(serialized: Options | None, options: Options) -> str:
+    given = options.get("name") or (serialized or {}).get("name")
+    return str(given or ((serialized or {}).get("id") or [""])[-1])
+
+
+def _session(metadata: Options) -> dict[str, AttributeValue]:
+    thread = metadata.get("thread_id")
+    return {} if thread is None else {semconv.CONVERSATION_ID: str(thread)}
+
+
+def _joined(operation: str, name: str) -> str:
+    return f"{operation} {name}".rstrip()

@@ -1,0 +1,116 @@
+"""LangChain's open runs by their ids."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import threading
+from dataclasses import dataclass, field
+from typing import Any, Final
+from uuid import UUID
+
+from langchain_core.runnables.config import var_child_runnable_config
+
+from spanmeter.call import Call
+from spanmeter.opening import Opening
+from spanmeter.process import calls
+
+MAX_OPEN_RUNS: Final = 10_000
+
+
+@dataclass(slots=True, eq=False)
+class Run:
+    """An open run; one that is hidden has no call, and what starts below it goes under its parent."""
+
+    call: Call | None
+    parent: Run | None
+    flow: Any
+    children: dict[UUID, Run] = field(default_factory=dict)
+
+    def nearest_call(self) -> Call | None:
+        """Return the call that stands for this run as a parent."""
+        run: Run | None = self
+        while run is not None and run.call is None:
+            run = run.parent
+        return run.call if run else None
+
+
+class Runs:
+    """Opens and ends the calls of LangChain's runs; bounded: the oldest open run gives way, ended as cancelled."""
+
+    def __init__(self) -> None:
+        self._open: dict[UUID, Run] = {}
+
+    def start(self, opening: Opening, *, run_id: UUID, parent_run_id: UUID | None) -> Call | None:
+        """Open a call for a run, None when another handler already did; an unknown parent is looked for by context."""
+        if run_id in self._open:
+            return None
+        parent = self._parent(parent_run_id)
+        call = calls().start(opening, parent=parent.nearest_call() if parent else None, skip_claiming=True)
+        self._add(run_id, Run(call, parent, _flow()))
+        return call
+
+    def hide(self, *, run_id: UUID, parent_run_id: UUID | None) -> None:
+        """Keep a run without a call, so that what starts below it finds its parent."""
+        self._add(run_id, Run(None, self._parent(parent_run_id), _flow()))
+
+    def call(self, run_id: UUID | None) -> Call | None:
+        """Return the call that stands for an open run, None when the run is unknown or ended."""
+        run = self._open.get(run_id) if run_id else None
+        return run.nearest_call() if run else None
+
+    def end(self, run_id: UUID, *, cancelled: bool = False) -> Call | None:
+        """Forget a run and return its call for the caller to end; children nobody can end any more are cancelled.
+
+        A cancelled `ainvoke` never ends its model's run. A child that still runs in a task or thread of its own is
+        left to end by itself, unless the parent itself was cancelled.
+        """
+        run = self._open.pop(run_id, None)
+        if run is None:
+            return None
+        if run.parent is not None:
+            run.parent.children.pop(run_id, None)
+        for child_id, child in list(run.children.items()):
+            if cancelled or _is_abandoned(child, run):
+                self.cancel(child_id)
+        return run.call
+
+    def cancel(self, run_id: UUID) -> None:
+        """End a run whose end LangChain never tells, and what is open below it."""
+        call = self.end(run_id, cancelled=True)
+        if call is not None:
+            call.cancel()
+
+    def cancel_all(self) -> None:
+        """End whatever is open."""
+        for run_id in list(self._open):
+            self.cancel(run_id)
+
+    def _parent(self, parent_run_id: UUID | None) -> Run | None:
+        return self._open.get(parent_run_id) if parent_run_id else None
+
+    def _add(self, run_id: UUID, run: Run) -> None:
+        self._open[run_id] = run
+        if run.parent is not None:
+            run.parent.children[run_id] = run
+        if len(self._open) > MAX_OPEN_RUNS:
+            for oldest in list(itertools.islice(self._open, 1)):
+                self.cancel(oldest)
+
+
+def enclosing_call() -> Call | None:
+    """Return the call of the run whose code is running, as LangChain's own context variable tells it."""
+    callbacks = (var_child_runnable_config.get() or {}).get("callbacks")
+    return runs.call(getattr(callbacks, "parent_run_id", None))
+
+
+def _flow() -> Any:  # noqa: ANN401  a task, or the number of a thread without one
+    loop = asyncio._get_running_loop()  # noqa: SLF001  the public one raises outside a loop, at ten times the cost
+    return threading.get_ident() if loop is None else asyncio.current_task(loop)
+
+
+def _is_abandoned(child: Run, parent: Run) -> bool:
+    return child.flow == parent.flow or (isinstance(child.flow, asyncio.Task) and child.flow.done())
+
+
+runs: Final = Runs()

@@ -1,0 +1,85 @@
+"""Prometheus families of the application's process, for its own `/metrics` or a port of ours.
+
+Only `gen_ai_*` families and `track`'s latencies stand here: money and totals are the sidecar's, so no sum over all
+targets counts twice. Names and buckets follow the OpenTelemetry GenAI metrics 1.41.1. Recorded when a call ends,
+before sampling.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Histogram, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+
+from spanmeter import semconv
+from spanmeter.receipt import Receipt
+
+registry: Final = CollectorRegistry()
+MAX_LABEL_SETS: Final = 1_000
+OVERFLOW: Final = "other"
+
+_CALL_LABELS: Final = ("gen_ai_operation_name", "gen_ai_provider_name", "gen_ai_request_model")
+_tokens: Final = Histogram(
+    "gen_ai_client_token_usage",
+    "Tokens of one call; input includes cached and output includes reasoning tokens",
+    (*_CALL_LABELS, "gen_ai_token_type"),
+    buckets=semconv.TOKEN_BUCKETS,
+    registry=registry,
+)
+_duration: Final = Histogram(
+    "gen_ai_client_operation_duration_seconds",
+    "Duration of one call",
+    (*_CALL_LABELS, "error_type"),
+    buckets=semconv.DURATION_BUCKETS,
+    registry=registry,
+)
+_first_chunk: Final = Histogram(
+    "gen_ai_client_operation_time_to_first_chunk_seconds",
+    "Time from the start of a streamed call to its first token",
+    _CALL_LABELS,
+    buckets=semconv.DURATION_BUCKETS,
+    registry=registry,
+)
+_track: Final = Histogram(
+    "spanmeter_track_duration_seconds",
+    "Duration of what the application tracks",
+    ("name", "error_type"),
+    buckets=semconv.DURATION_BUCKETS,
+    registry=registry,
+)
+_children: Final[dict[tuple[str, ...], Histogram]] = {}
+
+
+def exposition() -> tuple[bytes, str]:
+    """Return the families in Prometheus text format and the content type to serve them with."""
+    return generate_latest(registry), CONTENT_TYPE_PLAIN_0_0_4
+
+
+def observe(receipt: Receipt) -> None:
+    """Record one ended call; an application's cache hit is no call and leaves no latency."""
+    if receipt.cache_hits:
+        return
+    key = (receipt.operation, receipt.provider, receipt.request_model)
+    _child(_duration, *key, receipt.error_type).observe(receipt.duration_s)
+    if receipt.time_to_first_chunk_s is not None:
+        _child(_first_chunk, *key).observe(receipt.time_to_first_chunk_s)
+    if receipt.usage.input_tokens:
+        _child(_tokens, *key, "input").observe(receipt.usage.input_tokens)
+    if receipt.usage.output_tokens:
+        _child(_tokens, *key, "output").observe(receipt.usage.output_tokens)
+
+
+def observe_track(name: str, duration_s: float, *, error_type: str) -> None:
+    """Record one run of what `track` measures."""
+    _child(_track, name, error_type).observe(duration_s)
+
+
+def _child(family: Histogram, *labels: str) -> Histogram:
+    key = (family._name, *labels)  # noqa: SLF001  prometheus_client has no public name
+    child = _children.get(key)
+    if child is None:
+        if len(_children) >= MAX_LABEL_SETS:
+            labels = (OVERFLOW,) * len(labels)
+        child = _children[key if len(_children) < MAX_LABEL_SETS else (key[0], *labels)] = family.labels(*labels)
+    return child

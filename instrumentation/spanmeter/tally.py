@@ -1,0 +1,60 @@
+"""Cumulative counts of the process, taken before sampling and before any queue, so that what gets lost can be known."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+from decimal import Decimal
+from typing import Final
+
+from opentelemetry.metrics import CallbackOptions, Meter, Observation
+
+from spanmeter.receipt import Receipt
+
+
+class Tally:
+    """What this process called, used and spent since it started; never reset."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.calls = 0
+        self.tokens = 0
+        self.cost_usd = Decimal(0)
+        self.spans = 0
+        self.exported_spans = 0
+
+    def add(self, receipt: Receipt) -> None:
+        """Count one ended call."""
+        with self._lock:
+            self.calls += receipt.calls
+            self.tokens += receipt.usage.input_tokens + receipt.usage.output_tokens
+            if receipt.cost_usd is not None:
+                self.cost_usd += receipt.cost_usd
+
+    def add_span(self) -> None:
+        """Count one span handed to the export queue."""
+        with self._lock:
+            self.spans += 1
+
+    def add_exported(self, spans: int) -> None:
+        """Count spans the sidecar took."""
+        with self._lock:
+            self.exported_spans += spans
+
+    def observe_by(self, meter: Meter) -> None:
+        """Export the counts as cumulative counters `spanmeter.client.*`."""
+        for name, unit in _COUNTERS:
+            meter.create_observable_counter(f"spanmeter.client.{name}", [self._reader(name)], unit=unit)
+
+    def _reader(self, name: str) -> Callable[[CallbackOptions], Iterable[Observation]]:
+        return lambda _: [Observation(float(value) if isinstance(value := getattr(self, name), Decimal) else value)]
+
+
+_COUNTERS: Final = (
+    ("calls", "{call}"),
+    ("tokens", "{token}"),
+    ("cost_usd", "USD"),
+    ("spans", "{span}"),
+    ("exported_spans", "{span}"),
+)
+tally: Final = Tally()

@@ -1,0 +1,141 @@
+"""Where the process's spans and counters go while it is instrumented."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Sequence
+from typing import Final
+
+from opentelemetry import context, trace
+from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
+
+from spanmeter import semconv
+from spanmeter.scope import current_scope
+from spanmeter.tally import tally
+from spanmeter.version import __version__
+
+DEFAULT_ENDPOINT: Final = "http://127.0.0.1:4318"
+FLUSH_MILLIS: Final = 10_000
+COUNTERS_EVERY_MILLIS: Final = 10_000
+COUNTERS_TIMEOUT_S: Final = 2
+_INSTANCE_ID: Final = str(uuid.uuid4())
+
+
+class Telemetry:
+    """Sends every span of the application's tracer provider to the sidecar, and the process's counters beside them.
+
+    Without an SDK tracer provider one is made and set; the application's own is added to. Queue, batching and
+    retries are the SDK's, and its `OTEL_*` variables are obeyed.
+    """
+
+    def __init__(
+        self, *, service_name: str | None, endpoint: str | None, tracer_provider: TracerProvider | None = None
+    ) -> None:
+        self.tracer_provider = tracer_provider or _tracer_provider(service_name)
+        self._processors: Sequence[SpanProcessor] = (_Stamp(), _queue(_span_exporter(endpoint)))
+        for processor in self._processors:
+            self.tracer_provider.add_span_processor(processor)
+        self._meter_provider = _meter_provider(self.tracer_provider.resource, endpoint)
+        tally.observe_by(self._meter_provider.get_meter(semconv.SCOPE, __version__))
+
+    def flush(self) -> None:
+        """Send what is waiting, for at most ten seconds."""
+        for processor in self._processors:
+            processor.force_flush(FLUSH_MILLIS)
+        self._meter_provider.force_flush(FLUSH_MILLIS)
+
+    def close(self) -> None:
+        """Send what is waiting and take our processors out of the tracer provider."""
+        active = self.tracer_provider._active_span_processor  # noqa: SLF001  the SDK has no way to remove a processor
+        with active._lock:  # noqa: SLF001
+            kept = tuple(seen for seen in active._span_processors if seen not in self._processors)  # noqa: SLF001
+            active._span_processors = kept  # noqa: SLF001
+        for processor in self._processors:
+            processor.shutdown()
+        self._meter_provider.shutdown(FLUSH_MILLIS)
+
+
+class _Stamp(SpanProcessor):
+    """Stamps `spanmeter.context` on the application's own spans, and counts what goes to the queue."""
+
+    def on_start(self, span: Span, parent_context: context.Context | None = None) -> None:  # noqa: ARG002
+        attributes = current_scope().attributes
+        ours = span.instrumentation_scope is not None and span.instrumentation_scope.name == semconv.SCOPE
+        if attributes and not ours:
+            span.set_attributes(attributes)
+
+    def on_end(self, span: ReadableSpan) -> None:
+        if span.context is not None and span.context.trace_flags.sampled:
+            tally.add_span()
+
+
+class _Counted(SpanExporter):
+    """Counts the spans its exporter got through."""
+
+    def __init__(self, exporter: SpanExporter) -> None:
+        self._exporter = exporter
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        result = self._exporter.export(spans)
+        if result is SpanExportResult.SUCCESS:
+            tally.add_exported(len(spans))
+        return result
+
+    def shutdown(self) -> None:
+        self._exporter.shutdown()
+
+    def force_flush(self, timeout_millis: int = FLUSH_MILLIS) -> bool:
+        return self._exporter.force_flush(timeout_millis)
+
+
+def _tracer_provider(service_name: str | None) -> TracerProvider:
+    existing = trace.get_tracer_provider()
+    if isinstance(existing, TracerProvider):
+        return existing
+    provider = TracerProvider(resource=_resource(service_name))
+    trace.set_tracer_provider(provider)
+    return provider
+
+
+def _resource(service_name: str | None) -> Resource:
+    named = {semconv.SERVICE_NAME: service_name} if service_name else {}
+    given = Resource.create(named)
+    return given if given.attributes.get(semconv.SERVICE_INSTANCE_ID) else given.merge(_instance())
+
+
+def _instance() -> Resource:
+    return Resource({semconv.SERVICE_INSTANCE_ID: _INSTANCE_ID})
+
+
+def _queue(exporter: SpanExporter) -> BatchSpanProcessor:
+    return BatchSpanProcessor(
+        _Counted(exporter),
+        schedule_delay_millis=None if "OTEL_BSP_SCHEDULE_DELAY" in os.environ else 1_000,
+        max_queue_size=None if "OTEL_BSP_MAX_QUEUE_SIZE" in os.environ else 16_384,
+    )
+
+
+def _span_exporter(endpoint: str | None) -> OTLPSpanExporter:
+    return OTLPSpanExporter(endpoint=_url(endpoint, "traces"))
+
+
+def _meter_provider(resource: Resource, endpoint: str | None) -> MeterProvider:
+    # What one attempt misses the next one brings, for the counters are cumulative: no reason to hold up an exit.
+    exporter = OTLPMetricExporter(endpoint=_url(endpoint, "metrics"), timeout=COUNTERS_TIMEOUT_S)
+    reader = PeriodicExportingMetricReader(exporter, export_interval_millis=COUNTERS_EVERY_MILLIS)
+    return MeterProvider([reader], resource=_instance().merge(resource))
+
+
+def _url(endpoint: str | None, signal: str) -> str | None:
+    """Return where a signal goes; None leaves it to the SDK's own variables."""
+    told = {"OTEL_EXPORTER_OTLP_ENDPOINT", f"OTEL_EXPORTER_OTLP_{signal.upper()}_ENDPOINT"} & os.environ.keys()
+    if endpoint is None and told:
+        return None
+    return f"{(endpoint or DEFAULT_ENDPOINT).rstrip('/')}/v1/{signal}"
