@@ -19,7 +19,7 @@ from spanmeter_collector.api import create_api
 from spanmeter_collector.bearer import is_authorized
 from spanmeter_collector.json_lines import write_json_lines
 from spanmeter_collector.log import Log, LogInUseError
-from spanmeter_collector.memory import keep_memory_small
+from spanmeter_collector.memory import prepare_memory, return_engine_code
 from spanmeter_collector.pipeline import Pipeline
 from spanmeter_collector.receive import Door
 from spanmeter_collector.receive_grpc import GrpcDoor
@@ -48,7 +48,7 @@ def serve(settings: Settings) -> int:
         SettingError: a port is taken, or the data directory or store cannot be used.
     """
     write_json_lines()
-    keep_memory_small()
+    prepare_memory()
     _stop_in_order()
     status = Status()
     with ExitStack() as stack:
@@ -60,9 +60,9 @@ def serve(settings: Settings) -> int:
         api: App = create_api(store=store, status=status)
         app = create_app(door=door, api=api, query_token=settings.query_token)
         http_address = Address(settings.listen.host, http_socket.getsockname()[1])
-        _logger.info(
-            "ready", extra={"http": str(http_address), "grpc": str(grpc_address), "store": settings.shown_store}
-        )
+        return_engine_code()
+        places = {"http": str(http_address), "grpc": str(grpc_address), "store": settings.shown_store}
+        _logger.info("ready", extra=places)
         _uvicorn(app).run(sockets=[http_socket])
         _logger.info("stopping")
     _logger.info("stopped")
