@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, MutableMapping
 from contextlib import asynccontextmanager
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import openai
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
+from fastapi.telemetry import TelemetryConfig
 from opentelemetry import trace
 from pydantic import BaseModel, Field
 
 import spanmeter
+from spanmeter.metrics import exposition
 from spanmeter_rag.answer import Answer, Mode, Way
 from spanmeter_rag.readiness import OK, indexes_check, provider_check
 from spanmeter_rag.requests import Requests
@@ -23,6 +25,7 @@ from spanmeter_rag.settings import Settings
 from spanmeter_rag.workload import Route, Workload, build
 
 _log = structlog.stdlib.get_logger()
+_PROBES = frozenset({"/health", "/ready", "/metrics"})
 _Label = Annotated[str, Field(max_length=200)]
 
 
@@ -68,7 +71,8 @@ def create_app(settings: Settings, requests: Requests) -> FastAPI:
         app.state.building = asyncio.ensure_future(asyncio.to_thread(_build, settings))
         yield
 
-    app = FastAPI(title="Answers about Python", lifespan=lifespan)
+    telemetry: TelemetryConfig = {"exclude": _is_probe, "operation_spans": False}
+    app = FastAPI(title="Answers about Python", lifespan=lifespan, telemetry=telemetry)
     app.state.settings = settings
     app.state.requests = requests
     app.post("/query")(query)
@@ -113,7 +117,8 @@ async def ready(request: Request) -> JSONResponse:
 async def metrics(request: Request) -> Response:
     """Expose the requests, and the calls made for them, to Prometheus."""
     requests: Requests = request.app.state.requests
-    return Response(requests.exposition(), media_type="text/plain; version=0.0.4; charset=utf-8")
+    calls, content_type = exposition()
+    return Response(requests.exposition() + calls, media_type=content_type)
 
 
 @spanmeter.track("query")
@@ -149,6 +154,10 @@ def _index(settings: Settings) -> Workload:
     workload = build(settings)
     _log.info("indexes built", seconds=round(time.perf_counter() - started, 3))
     return workload
+
+
+def _is_probe(scope: MutableMapping[str, Any]) -> bool:
+    return scope.get("path") in _PROBES
 
 
 async def _not_ready(_: Request, error: Exception) -> JSONResponse:
