@@ -5,7 +5,7 @@ from __future__ import annotations
 from grafana_foundation_sdk.builders import timeseries
 
 from panels import COUNT, RATE, SECONDS, Panel, Query, chart
-from promql import SIDECAR, UP, quantile, rate, select
+from promql import SIDECAR, quantile, rate, select
 
 RECEIVED = select("spanmeter_collector_received_spans_total", scope=SIDECAR)
 STORED = select("spanmeter_collector_stored_spans_total", scope=SIDECAR)
@@ -17,7 +17,6 @@ STORE_WRITE = select("spanmeter_collector_store_write_seconds_bucket", scope=SID
 
 def charts() -> tuple[timeseries.Panel, ...]:
     """Spans in and stored, spans waiting, requests refused, time for the disk."""
-    none = f'label_replace(0 * sum({UP}), "reason", "none", "", "")'
     return (
         chart(
             Panel(
@@ -45,7 +44,7 @@ def charts() -> tuple[timeseries.Panel, ...]:
                 "Rate of spanmeter_collector_refused_requests_total by reason: spans that are not counted here. The "
                 "reason says whether the sender (malformed, too large) or the sidecar (over capacity) needs attention.",
                 RATE,
-                (Query(f"{rate(REFUSED, 'reason')} or {none}", "{{reason}}"),),
+                (Query(rate(REFUSED, "reason"), "{{reason}}"),),
             ),
             width=6,
         ),
