@@ -54,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         epilog="spanmeter COMMAND --help tells more.",
     )
     parser.add_argument("--version", action="store_true", help="show the version")
-    commands = parser.add_subparsers(metavar="COMMAND")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     for name, command in COMMANDS.items():
         commands.add_parser(name, help=command.summary)
     if parser.parse_args(words).version:

@@ -25,5 +25,4 @@ def run(_: argparse.Namespace) -> int:
     from spanmeter_collector.server import serve  # noqa: PLC0415  # after the check for the extra
     from spanmeter_collector.settings import Settings  # noqa: PLC0415
 
-    serve(Settings.from_environment(os.environ))
-    return 0
+    return serve(Settings.from_environment(os.environ))
