@@ -30,7 +30,7 @@ _FEWEST_DECIMALS, _MOST_DECIMALS = 2, 6
 
 
 def frame(answer: Cost, group_by: Sequence[str]) -> dict[str, list[Any]]:
-    """Columns for `st.dataframe`: the dimensions, spend, share, spend per call and the counts."""
+    """Columns for `st.dataframe`: the dimensions, spend, share, spend per thousand calls and the counts."""
     groups = {
         dimension: [dimensions.value(row.key[index], dimension) for row in answer.rows]
         for index, dimension in enumerate(group_by)
@@ -38,7 +38,7 @@ def frame(answer: Cost, group_by: Sequence[str]) -> dict[str, list[Any]]:
     figures: Mapping[str, Callable[[Sums], float | None]] = {
         "cost_usd": lambda sums: None if sums.cost_usd is None else float(sums.cost_usd),
         "share": lambda sums: share(sums, answer.total),
-        "per_call": _per_call,
+        "per_1k_calls": _per_1k_calls,
     }
     return groups | {
         name: [figure(row.sums) for row in answer.rows] for name, figure in figures.items()
@@ -49,11 +49,11 @@ def columns(answer: Cost, group_by: Sequence[str]) -> dict[str, Any]:
     """Titles, units and formats of the columns of `frame`."""
     decimals = decimals_for([row.sums.cost_usd for row in answer.rows])
     return (
-        {name: column.TextColumn(dimensions.title(name), width="medium") for name in group_by}
+        {name: column.TextColumn(dimensions.title(name)) for name in group_by}
         | {
             "cost_usd": column.NumberColumn("Spend", format=f"$%.{decimals}f"),
             "share": column.ProgressColumn("Share", format="percent", min_value=0, max_value=1, width="small"),
-            "per_call": column.NumberColumn("Per call", format="$%.6f"),
+            "per_1k_calls": column.NumberColumn("Per 1k calls", format="$%.4f", help="Spend of a thousand such calls"),
         }
         | {name: column.NumberColumn(title, format="localized", help=help_) for name, (title, help_) in _COUNTS.items()}
     )
@@ -85,5 +85,5 @@ def decimals_for(amounts: Sequence[Decimal | None]) -> int:
     return min(max(_FEWEST_DECIMALS, 1 - min(known).adjusted()), _MOST_DECIMALS)
 
 
-def _per_call(sums: Sums) -> float | None:
-    return float(sums.cost_usd / sums.calls) if sums.cost_usd is not None and sums.calls else None
+def _per_1k_calls(sums: Sums) -> float | None:
+    return float(1000 * sums.cost_usd / sums.calls) if sums.cost_usd is not None and sums.calls else None

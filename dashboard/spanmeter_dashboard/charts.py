@@ -23,35 +23,31 @@ _DATE = "utcFormat(datum.value, '%-d %b')"
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """What the height of a bar means: how to get it, say it, and label an axis that reaches up to some height."""
+    """What the height of a bar means: how to get it, write it, and label an axis that reaches up to some height."""
 
-    title: str
     size: Callable[[Sums], float]
     text: Callable[[Sums], str]
     axis: Callable[[float], str]
 
 
 def _dollars(highest: float) -> str:
-    decimals = 0 if highest >= 20 else max(2, 1 - math.floor(math.log10(highest / 2))) if highest else 2
-    return f"'$' + format(datum.value, ',.{decimals}f')"
+    decimals = max(2, -math.floor(math.log10(highest / 5))) if 0 < highest < 20 else 0
+    return f"datum.value ? '$' + format(datum.value, ',.{decimals}f') : '$0'"
 
 
 MEASURES: Mapping[str, Measure] = MappingProxyType(
     {
-        "spend": Measure(
-            title="Spend",
+        "Spend": Measure(
             size=lambda sums: float(sums.cost_usd or 0),
             text=lambda sums: figures.money(sums.cost_usd),
             axis=_dollars,
         ),
-        "tokens": Measure(
-            title="Tokens",
+        "Tokens": Measure(
             size=lambda sums: sums.tokens,
             text=lambda sums: figures.tokens(sums.tokens),
             axis=lambda _: "format(datum.value, '~s')",
         ),
-        "calls": Measure(
-            title="Calls",
+        "Calls": Measure(
             size=lambda sums: sums.calls,
             text=lambda sums: figures.count(sums.calls),
             axis=lambda _: "datum.value % 1 ? '' : format(datum.value, ',d')",
@@ -70,13 +66,13 @@ class Bars:
     buckets: Sequence[Bucket]
     names: Mapping[tuple[str, ...], str]
     colours: Mapping[str, str]
-    measure: Measure
+    measure: str
     utc: bool = False
 
 
 def stacked(bars: Bars, *, height: int) -> alt.Chart:
     """Bars with one segment for each group, stacked in the order of the rows; the axis covers every bucket."""
-    segments = list(_segments(bars))
+    segments = [*_edges(bars), *_segments(bars)]
     highest = max((float(str(segment["high"])) for segment in segments), default=0.0)
     colours = alt.Scale(domain=list(bars.colours), range=list(bars.colours.values()))
     chart: alt.Chart = (
@@ -85,7 +81,7 @@ def stacked(bars: Bars, *, height: int) -> alt.Chart:
         .encode(
             x=_time(bars),
             x2="end",
-            y=_size(bars.measure.axis(highest)),
+            y=_size(MEASURES[bars.measure].axis(highest)),
             y2="high",
             color=alt.Color("group:N", scale=colours, legend=None),
             tooltip=_tooltip(bars),
@@ -96,10 +92,8 @@ def stacked(bars: Bars, *, height: int) -> alt.Chart:
 
 
 def _time(bars: Bars) -> alt.X:
-    domain = [_milliseconds(edge) for edge in (bars.buckets[0].window.since, bars.buckets[-1].window.until)]
     axis = alt.Axis(grid=False, tickCount=8, labelOverlap=True, labelExpr=_DATE if bars.utc else _CLOCK)
-    scale = alt.Scale(domainMin=domain[0], domainMax=domain[1], nice=False, type="utc" if bars.utc else "time")
-    return alt.X("start:T", title=None, axis=axis, scale=scale)
+    return alt.X("start:T", title=None, axis=axis, scale=alt.Scale(nice=False, type="utc" if bars.utc else "time"))
 
 
 def _size(label: str) -> alt.Y:
@@ -110,19 +104,28 @@ def _tooltip(bars: Bars) -> list[alt.Tooltip]:
     when = "%-d %b %Y" if bars.utc else "%-d %b, %H:%M:%S"
     return [
         alt.Tooltip("group:N", title="Group"),
-        alt.Tooltip("text:N", title=bars.measure.title),
+        alt.Tooltip("text:N", title=bars.measure),
         alt.Tooltip("calls:N", title="Calls"),
         alt.Tooltip("tokens:N", title="Tokens"),
         alt.Tooltip("from:T", title="From", format=when, formatType="utc" if bars.utc else "time"),
     ]
 
 
+def _edges(bars: Bars) -> Iterator[dict[str, object]]:
+    """Bars without height that stretch the axis over buckets in which nothing happened."""
+    group = next(iter(bars.colours))
+    for bucket in (bars.buckets[0], bars.buckets[-1]):
+        start, end = _milliseconds(bucket.window.since), _milliseconds(bucket.window.until)
+        yield {"start": start, "end": end, "low": 0, "high": 0, "group": group}
+
+
 def _segments(bars: Bars) -> Iterator[dict[str, object]]:
+    measure = MEASURES[bars.measure]
     for bucket in bars.buckets:
         inset = bucket.window.length * _GAP
         low = 0.0
         for row in bucket.rows:
-            high = low + bars.measure.size(row.sums)
+            high = low + measure.size(row.sums)
             yield {
                 "start": _milliseconds(bucket.window.since + inset),
                 "end": _milliseconds(bucket.window.until - inset),
@@ -130,7 +133,7 @@ def _segments(bars: Bars) -> Iterator[dict[str, object]]:
                 "low": low,
                 "high": high,
                 "group": bars.names[row.key],
-                "text": bars.measure.text(row.sums),
+                "text": measure.text(row.sums),
                 "calls": figures.count(row.sums.calls),
                 "tokens": figures.tokens(row.sums.tokens),
             }

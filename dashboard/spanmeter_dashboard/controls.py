@@ -17,7 +17,7 @@ from spanmeter_dashboard.client import Client, Filters
 from spanmeter_dashboard.window import Window
 
 DEFAULT_PERIOD = "1h"
-CUSTOM = "custom"
+CUSTOM = "Custom"
 REFRESH_S = 5
 _PERIODS = (*window.PRESETS, CUSTOM)
 _BOUND: Literal["query-params"] = "query-params"
@@ -44,7 +44,7 @@ class Period:
     @property
     def before_words(self) -> str:
         """The period before this one, for a short comparison."""
-        return "the time before" if self.fixed else f"the {window.words(self.name).removeprefix('the last ')} before"
+        return "the time before" if self.fixed else f"{window.words(self.name).removeprefix('the last ')} before"
 
     @property
     def parameters(self) -> Mapping[str, str]:
@@ -117,9 +117,6 @@ def _period_name() -> str:
         key="period",
         bind=_BOUND,
         label_visibility="collapsed",
-        format_func=lambda period: (
-            "Custom" if period == CUSTOM else period.replace("m", " min").replace("h", " h").replace("d", " d")
-        ),
     )
     return str(name or DEFAULT_PERIOD)
 

@@ -5,19 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One table cell of finished HTML; `wide` ones show only where there is room."""
+    """One table cell of finished HTML; it shows only where the table has at least that much room."""
 
     html: str
     number: bool = False
-    wide: bool = False
+    room: Literal["any", "half", "full"] = "any"
 
     def tagged(self, tag: str) -> str:
         """The cell as a `td` or `th`."""
-        names = " ".join(name for name, on in (("sm-num", self.number), ("sm-wide", self.wide)) if on)
+        shown = {"sm-num": self.number, f"sm-{self.room}": self.room != "any"}
+        names = " ".join(name for name, on in shown.items() if on)
         return f'<{tag} class="{names}">{self.html}</{tag}>' if names else f"<{tag}>{self.html}</{tag}>"
 
 
@@ -27,7 +29,7 @@ def text(value: str) -> str:
 
 
 def table(header: Sequence[Cell], rows: Iterable[Sequence[Cell]], *, label: str) -> str:
-    """A table that drops its wide columns in a narrow place."""
+    """A table that drops columns where it has no room for them."""
     head = "".join(cell.tagged("th") for cell in header)
     body = "".join(f"<tr>{''.join(cell.tagged('td') for cell in row)}</tr>" for row in rows)
     return (

@@ -14,7 +14,7 @@ def unreachable(url: str) -> str:
         f"Nothing answers at <b>{markup.text(url)}</b>. Start the sidecar, and this page fills by itself:",
         "spanmeter up",
         after="If it listens somewhere else, give the dashboard that address: "
-        "<code>SPANMETER_LISTEN=HOST:PORT spanmeter dashboard</code>",
+        "<code>spanmeter dashboard --url http://HOST:PORT</code>",
         kind="error",
     )
 

@@ -58,3 +58,10 @@ def colours(values: Iterable[str]) -> dict[str, str]:
 def of_operation(operation: str) -> str:
     """The colour of an operation; steps that only hold others together are neutral."""
     return OPERATIONS.get(operation, NEUTRAL)
+
+
+def shade(colour: str, step: int) -> str:
+    """A lighter relative of a colour, for the parts of one thing; step 0 is the colour itself."""
+    paler = 1 - 0.72**step
+    channels = (int(colour[start : start + 2], 16) for start in (1, 3, 5))
+    return "#" + "".join(f"{round(channel + (235 - channel) * paler):02x}" for channel in channels)

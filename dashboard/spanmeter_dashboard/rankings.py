@@ -19,8 +19,8 @@ def spenders(rows: Sequence[CostRow], total: Sums, *, dimension: str, colours: M
     title = dimensions.title(dimension)
     header = (
         Cell(title),
-        Cell("Share", wide=True),
-        Cell("Calls", number=True, wide=True),
+        Cell("Share", room="half"),
+        Cell("Calls", number=True, room="half"),
         Cell("Tokens", number=True),
         Cell("Spend", number=True),
     )
@@ -33,8 +33,8 @@ def _spender(row: CostRow, total: Sums, dimension: str, colour: str) -> tuple[Ce
     part = float((row.sums.cost_usd or Decimal(0)) / total.cost_usd) if total.cost_usd else 0.0
     return (
         Cell(f'<span class="sm-name">{markup.swatch(colour)}<span>{markup.text(name)}</span></span>'),
-        Cell(markup.meter(part, colour), wide=True),
-        Cell(figures.count(row.sums.calls), number=True, wide=True),
+        Cell(markup.meter(part, colour), room="half"),
+        Cell(figures.count(row.sums.calls), number=True, room="half"),
         Cell(figures.tokens(row.sums.tokens), number=True),
         Cell(spend(row.sums), number=True),
     )
@@ -44,9 +44,9 @@ def speeds(rows: Sequence[Latency], *, colours: Mapping[str, str]) -> str:
     """Models with the usual and the slow duration of a call, the wait for the first chunk, and the output rate."""
     header = (
         Cell("Model"),
-        Cell("Calls", number=True, wide=True),
-        Cell("First chunk p50", number=True, wide=True),
-        Cell("Output", number=True, wide=True),
+        Cell("Calls", number=True, room="half"),
+        Cell("First chunk p50", number=True, room="half"),
+        Cell("Output", number=True, room="half"),
         Cell("p50", number=True),
         Cell("p95", number=True),
     )
@@ -59,9 +59,9 @@ def _speed(row: Latency, colours: Mapping[str, str]) -> tuple[Cell, ...]:
     rate = figures.UNKNOWN if not row.output_tokens_per_s else f"{row.output_tokens_per_s:,.0f} tok/s"
     return (
         Cell(f'<span class="sm-name">{swatch}<span>{markup.text(name)}</span></span>'),
-        Cell(figures.count(row.count), number=True, wide=True),
-        Cell(figures.duration(row.time_to_first_chunk_p50_s), number=True, wide=True),
-        Cell(rate, number=True, wide=True),
+        Cell(figures.count(row.count), number=True, room="half"),
+        Cell(figures.duration(row.time_to_first_chunk_p50_s), number=True, room="half"),
+        Cell(rate, number=True, room="half"),
         Cell(figures.duration(row.p50_s), number=True),
         Cell(figures.duration(row.p95_s), number=True),
     )
@@ -71,10 +71,10 @@ def traces(rows: Sequence[TraceSummary], *, address: Address, zone: tzinfo, comp
     """Traces, each linking to its page; a compact table has only what fits half a page."""
     header = [
         Cell("Trace"),
-        Cell("Started", wide=True),
-        *([] if compact else [Cell("User", wide=True), Cell("Steps", number=True, wide=True)]),
-        Cell("Calls", number=True, wide=True),
-        Cell("Tokens", number=True, wide=True),
+        Cell("Started", room="half"),
+        *([] if compact else [Cell("User", room="full"), Cell("Steps", number=True, room="full")]),
+        Cell("Calls", number=True, room="half"),
+        Cell("Tokens", number=True, room="half"),
         Cell("Duration", number=True),
         Cell("Cost", number=True),
     ]
@@ -85,14 +85,14 @@ def traces(rows: Sequence[TraceSummary], *, address: Address, zone: tzinfo, comp
 
 def _trace(row: TraceSummary, slowest: float, address: Address, zone: tzinfo, compact: bool) -> list[Cell]:  # noqa: FBT001
     who = " · ".join(filter(None, (row.user, row.tenant))) or figures.UNKNOWN
-    full = [Cell(markup.text(who), wide=True), Cell(figures.count(row.spans), number=True, wide=True)]
+    full = [Cell(markup.text(who), room="full"), Cell(figures.count(row.spans), number=True, room="full")]
     meter = "" if compact else markup.meter(row.duration_s / slowest if slowest else 0, palette.NEUTRAL) + " "
     return [
         Cell(f'<div class="sm-cell">{_heading(row, address)}</div>'),
-        Cell(f'<span style="white-space:nowrap">{clock(row.start, zone)}</span>', wide=True),
+        Cell(f'<span style="white-space:nowrap">{clock(row.start, zone)}</span>', room="half"),
         *([] if compact else full),
-        Cell(figures.count(row.sums.calls), number=True, wide=True),
-        Cell(figures.tokens(row.sums.tokens), number=True, wide=True),
+        Cell(figures.count(row.sums.calls), number=True, room="half"),
+        Cell(figures.tokens(row.sums.tokens), number=True, room="half"),
         Cell(f'<span class="sm-took-cell">{meter}{figures.duration(row.duration_s)}</span>', number=True),
         Cell(spend(row.sums), number=True),
     ]

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+
+import streamlit as st
 
 from spanmeter_dashboard import palette
 from spanmeter_dashboard.answers import CostRow, add
@@ -14,6 +16,7 @@ from spanmeter_dashboard.window import Window
 
 API_STEPS = frozenset({"hour", "day"})
 """Bucket widths that the API knows as dimensions."""
+_SETTLED_AFTER = timedelta(seconds=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,14 +28,14 @@ class Bucket:
 
 
 def over_time(
-    client: Client, window: Window, *, step: str, group_by: Sequence[str] = (), filters: Filters = ()
+    client: Client, window: Window, *, step: str, group_by: Sequence[str], filters: Filters = ()
 ) -> tuple[Bucket, ...]:
     """Buckets of `step` that cover the window; an empty one has no rows."""
     buckets = window.buckets(step)
     if step in API_STEPS:
         rows = client.cost(window, group_by=(step, *group_by), filters=filters).rows
         return _placed(rows, buckets)
-    return tuple(_asked(client, bucket, group_by, filters) for bucket in _inside(buckets, window))
+    return tuple(_asked(client, bucket, window, group_by, filters) for bucket in buckets)
 
 
 def fold(buckets: Iterable[Bucket], keep: Sequence[tuple[str, ...]]) -> tuple[Bucket, ...]:
@@ -48,15 +51,16 @@ def fold_rows(rows: Sequence[CostRow], keep: Sequence[tuple[str, ...]]) -> tuple
     return (*kept, CostRow((palette.OTHER,), add(rest))) if rest else tuple(kept)
 
 
-def _asked(client: Client, bucket: Window, group_by: Sequence[str], filters: Filters) -> Bucket:
-    answer = client.cost(bucket, group_by=group_by, filters=filters)
-    if group_by:
-        return Bucket(bucket, answer.rows)
-    return Bucket(bucket, () if answer.total.empty else (CostRow((), answer.total),))
+@st.cache_data(ttl=60, max_entries=4000, show_spinner=False)
+def _settled(url: str, _client: Client, bucket: Window, group_by: Sequence[str], filters: Filters) -> Bucket:  # noqa: ARG001
+    return Bucket(bucket, _client.cost(bucket, group_by=group_by, filters=filters).rows)
 
 
-def _inside(buckets: Iterable[Window], window: Window) -> Iterable[Window]:
-    return (Window(max(bucket.since, window.since), min(bucket.until, window.until)) for bucket in buckets)
+def _asked(client: Client, bucket: Window, window: Window, group_by: Sequence[str], filters: Filters) -> Bucket:
+    inside = Window(max(bucket.since, window.since), min(bucket.until, window.until))
+    if inside == bucket and window.until - bucket.until >= _SETTLED_AFTER:
+        return _settled(client.url, client, bucket, group_by, filters)
+    return Bucket(bucket, client.cost(inside, group_by=group_by, filters=filters).rows)
 
 
 def _placed(rows: Iterable[CostRow], buckets: Iterable[Window]) -> tuple[Bucket, ...]:

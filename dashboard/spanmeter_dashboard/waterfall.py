@@ -146,7 +146,7 @@ def _charges(charges: Iterable[Charge]) -> str:
         markup.Cell("Quantity", number=True),
         markup.Cell("Price", number=True),
         markup.Cell("Amount", number=True),
-        markup.Cell("Grade", wide=True),
+        markup.Cell("Grade", room="half"),
     )
     return f"<div><h4>Charges</h4>{markup.table(header, rows, label='Charges')}</div>"
 
@@ -158,7 +158,7 @@ def _charge(charge: Charge) -> tuple[markup.Cell, ...]:
         markup.Cell(figures.count(charge.quantity), number=True),
         markup.Cell(figures.unit_price(charge.usd_per_unit, charge.unit), number=True),
         markup.Cell(figures.money(charge.usd), number=True),
-        markup.Cell(grade, wide=True),
+        markup.Cell(grade, room="half"),
     )
 
 

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import streamlit as st
 
-from spanmeter_dashboard import bill, charts, controls, dimensions, figures, markup, notices, palette
-from spanmeter_dashboard.answers import Cost, CostRow
+from spanmeter_dashboard import bill, charts, controls, dimensions, figures, notices
+from spanmeter_dashboard.answers import Cost
 from spanmeter_dashboard.client import Client, Filters
 from spanmeter_dashboard.controls import Period
-from spanmeter_dashboard.series import fold, fold_rows, over_time
+from spanmeter_dashboard.views import breakdown
+from spanmeter_dashboard.views.breakdown import Breakdown
 from spanmeter_dashboard.window import STEPS, Window
 
 _NONE = "none"
-_AUTO = "auto"
-_MOST_GROUPS = 9
+_AUTO = "Automatic"
 _MOST_BUCKETS = 800
 
 
@@ -70,24 +69,16 @@ def _second_title(name: str) -> str:
 
 
 def _step(window: Window) -> str:
-    chosen = st.selectbox(
-        "Bars", (_AUTO, "hour", "day"), key="step", bind="query-params", format_func=_step_title, width=130
-    )
-    if chosen in STEPS and window.length / STEPS[chosen] <= _MOST_BUCKETS:
-        return str(chosen)
-    return window.default_step()
-
-
-def _step_title(step: str) -> str:
-    return "Automatic" if step == _AUTO else f"by {step}"
+    chosen = st.selectbox("Bars", (_AUTO, "Hour", "Day"), key="step", bind="query-params", width=130).lower()
+    fits = chosen in STEPS and window.length / STEPS[chosen] <= _MOST_BUCKETS
+    return chosen if fits else window.default_step()
 
 
 def _measure() -> str:
     chosen = st.segmented_control(
-        "Measure", tuple(charts.MEASURES), default="spend", required=True, key="measure", bind="query-params",
-        format_func=lambda name: charts.MEASURES[name].title,
-    )  # fmt: skip
-    return str(chosen or "spend")
+        "Measure", tuple(charts.MEASURES), default="Spend", required=True, key="measure", bind="query-params"
+    )
+    return str(chosen or "Spend")
 
 
 def _body(client: Client, period: Period, question: _Question) -> None:
@@ -98,7 +89,8 @@ def _body(client: Client, period: Period, question: _Question) -> None:
         return
     _totals(answer)
     with st.container(border=True):
-        _chart(client, window, question, answer)
+        cut = Breakdown(window, question.step, question.group_by, question.filters, question.measure)
+        breakdown.draw(client, cut, answer, height=320)
     _table(answer, question)
 
 
@@ -115,30 +107,6 @@ def _totals(answer: Cost) -> None:
     grid = st.grid(5, min_column_width=160)
     for label, value in cards:
         grid.metric(label, value, border=True)
-
-
-def _chart(client: Client, window: Window, question: _Question, answer: Cost) -> None:
-    measure = charts.MEASURES[question.measure]
-    ranked = sorted(answer.rows, key=lambda row: -measure.size(row.sums))
-    keep = [row.key for row in ranked[:_MOST_GROUPS]]
-    names, colours = _names(ranked, keep, question.group_by)
-    buckets = over_time(client, window, step=question.step, group_by=question.group_by, filters=question.filters)
-    bars = charts.Bars(fold(buckets, keep), names, colours, measure, utc=question.step == "day")
-    st.altair_chart(
-        charts.stacked(bars, height=320), alt=f"{measure.title} over time by {' and '.join(question.group_by)}"
-    )
-    shown = fold_rows(ranked, keep)
-    st.html(markup.legend((names[row.key], colours[names[row.key]], measure.text(row.sums)) for row in shown))
-
-
-def _names(
-    rows: Sequence[CostRow], keep: Sequence[tuple[str, ...]], group_by: Sequence[str]
-) -> tuple[Mapping[tuple[str, ...], str], Mapping[str, str]]:
-    names = {row.key: dimensions.label(row.key, group_by) for row in rows} | {(palette.OTHER,): palette.OTHER}
-    single = len(group_by) == 1
-    by_value = palette.colours(row.key[0] if single else names[row.key] for row in rows if single or row.key in keep)
-    colours = {names[key]: by_value[key[0] if single else names[key]] for key in keep}
-    return names, colours | ({palette.OTHER: palette.NEUTRAL} if len(rows) > len(keep) else {})
 
 
 def _table(answer: Cost, question: _Question) -> None:

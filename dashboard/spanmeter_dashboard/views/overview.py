@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
 import streamlit as st
 
-from spanmeter_dashboard import charts, controls, dimensions, figures, markup, notices, palette, rankings
-from spanmeter_dashboard.answers import Cost, LatencyTable, Sums
+from spanmeter_dashboard import controls, dimensions, figures, notices, palette, rankings
+from spanmeter_dashboard.answers import Cost, Sums
 from spanmeter_dashboard.client import Client, Filters
 from spanmeter_dashboard.controls import Period
-from spanmeter_dashboard.series import Bucket, fold, fold_rows, over_time
+from spanmeter_dashboard.views import breakdown
+from spanmeter_dashboard.views.breakdown import Breakdown
 from spanmeter_dashboard.window import Window
 
 _GENERATION: Filters = tuple(("operation", name) for name in ("chat", "text_completion", "generate_content"))
 _STACKS = ("model", "operation", "framework", "provider", "service", "tenant", "feature", "user")
-_MOST_GROUPS = 8
 _TOP = 6
+_TOP_TRACES = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,28 +52,33 @@ def _body(client: Client, period: Period) -> None:
     if total.empty:
         st.html(notices.no_calls(period.words, client.url, filtered=False))
         return
-    dimension = _headline(question, total)
-    _rankings(question, total, dimension)
+    _cards(question, total)
+    dimension = _over_time(question)
+    left, right = st.columns(2)
+    with left:
+        _spenders(question, dimension)
+        _speeds(question)
+    with right:
+        _dearest(question)
+    _people(question, dimension)
 
 
-def _headline(question: _Question, total: Sums) -> str:
-    cards = st.container()
+def _over_time(question: _Question) -> str:
     with st.container(border=True):
-        title, choice = st.columns([3, 1], vertical_alignment="center")
-        title.subheader("Spend over time", anchor=False)
-        dimension = choice.selectbox(
-            "Stacked by",
-            _STACKS,
-            key="stack",
-            bind="query-params",
-            format_func=lambda name: f"by {dimensions.title(name).lower()}",
-            label_visibility="collapsed",
-        )
-        step = question.window.default_step()
-        buckets = over_time(question.client, question.window, step=step, group_by=(dimension,))
-        _chart(question, buckets, dimension, step)
-    with cards:
-        _cards(question, total)
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.subheader("Spend over time by", anchor=False, width="content")
+            dimension = st.selectbox(
+                "Spend over time by",
+                _STACKS,
+                key="stack",
+                bind="query-params",
+                format_func=dimensions.title,
+                label_visibility="collapsed",
+                width=170,
+            )
+        answer = question.client.cost(question.window, group_by=(dimension,))
+        cut = Breakdown(question.window, question.window.default_step(), (dimension,))
+        breakdown.draw(question.client, cut, answer, height=260)
     return dimension
 
 
@@ -111,47 +116,41 @@ def _card(card: _Figure, period: Period) -> None:
     )
 
 
-def _chart(question: _Question, buckets: Sequence[Bucket], dimension: str, step: str) -> None:
+def _people(question: _Question, drawn: str) -> None:
+    answers = {name: question.client.cost(question.window, group_by=(name,)) for name in ("user", "tenant")}
+    named = [name for name, answer in answers.items() if name != drawn and _has_names(answer)]
+    for column, name in zip(st.columns(max(len(named), 1)), named, strict=False):
+        with column:
+            _spender_table(answers[name], name)
+
+
+def _spenders(question: _Question, dimension: str) -> None:
     answer = question.client.cost(question.window, group_by=(dimension,))
-    keep = [row.key for row in answer.rows[:_MOST_GROUPS]]
-    names = {row.key: dimensions.value(row.key[0], dimension) for row in answer.rows} | {
-        (palette.OTHER,): palette.OTHER
-    }
-    by_value = palette.colours(row.key[0] for row in answer.rows)
-    shown = fold_rows(answer.rows, keep)
-    colours = {names[row.key]: by_value.get(row.key[0], palette.NEUTRAL) for row in shown}
-    bars = charts.Bars(fold(buckets, keep), names, colours, charts.MEASURES["spend"], utc=step == "day")
-    st.altair_chart(charts.stacked(bars, height=260), alt=f"Spend over time by {dimension}")
-    st.html(markup.legend((names[row.key], colours[names[row.key]], figures.money(row.sums.cost_usd)) for row in shown))
+    if _has_names(answer):
+        _spender_table(answer, dimension)
 
 
-def _rankings(question: _Question, total: Sums, dimension: str) -> None:
-    left, right = st.columns(2)
-    with left:
-        _spenders(question, total, dimension)
-        _speeds(question)
-        for name in ("user", "tenant"):
-            if name != dimension:
-                _spenders(question, total, name)
-    with right, st.container(border=True):
+def _has_names(answer: Cost) -> bool:
+    return any(row.key[0] for row in answer.rows)
+
+
+def _spender_table(answer: Cost, dimension: str) -> None:
+    with st.container(border=True):
+        st.subheader(f"Top {dimensions.title(dimension).lower()}s", anchor=False)
+        colours = palette.colours(row.key[0] for row in answer.rows)
+        st.html(rankings.spenders(answer.rows[:_TOP], answer.total, dimension=dimension, colours=colours))
+
+
+def _dearest(question: _Question) -> None:
+    with st.container(border=True):
         st.subheader("Most expensive traces", anchor=False)
-        found = question.client.traces(question.window, order="cost", limit=10)
+        found = question.client.traces(question.window, order="cost", limit=_TOP_TRACES)
         address = controls.trace_address(question.period)
         st.html(rankings.traces(found.traces, address=address, zone=controls.zone(), compact=True))
 
 
-def _spenders(question: _Question, total: Sums, dimension: str) -> None:
-    answer: Cost = question.client.cost(question.window, group_by=(dimension,))
-    if not any(row.key[0] for row in answer.rows):
-        return
-    with st.container(border=True):
-        st.subheader(f"Top {dimensions.title(dimension).lower()}s", anchor=False)
-        colours = palette.colours(row.key[0] for row in answer.rows)
-        st.html(rankings.spenders(answer.rows[:_TOP], total, dimension=dimension, colours=colours))
-
-
 def _speeds(question: _Question) -> None:
-    answer: LatencyTable = question.client.latency(question.window, group_by=("model",), filters=_GENERATION)
+    answer = question.client.latency(question.window, group_by=("model",), filters=_GENERATION)
     if not answer.rows:
         return
     with st.container(border=True):

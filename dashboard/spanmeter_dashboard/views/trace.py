@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Literal
+
 import streamlit as st
 
 from spanmeter_dashboard import controls, figures, markup, notices, palette
@@ -39,24 +42,20 @@ def _facts(trace: Trace) -> None:
 def _bill(trace: Trace) -> None:
     total = trace.total
     cards = (
-        (f"Cost · {figures.share(trace.priced_share)} priced", figures.money(total.cost_usd)),
-        ("Duration", figures.duration(trace.duration_s)),
-        ("Calls", _calls(trace)),
-        ("Tokens in", _with_part(total.input_tokens, total.cached_input_tokens, "cached")),
-        ("Tokens out", _with_part(total.output_tokens, total.reasoning_tokens, "reasoning")),
+        (f"Cost · {figures.share(trace.priced_share)} priced", figures.money(total.cost_usd), None),
+        ("Duration", figures.duration(trace.duration_s), None),
+        ("Calls", figures.count(total.calls), _part(total.failed_calls, figures.count, "failed")),
+        ("Tokens in", figures.tokens(total.input_tokens), _part(total.cached_input_tokens, figures.tokens, "cached")),
+        ("Tokens out", figures.tokens(total.output_tokens), _part(total.reasoning_tokens, figures.tokens, "reasoning")),
     )
-    grid = st.grid(5, min_column_width=160)
-    for label, value in cards:
-        grid.metric(label, value, border=True)
+    grid = st.grid(5, min_column_width=150)
+    for label, value, part in cards:
+        colour: Literal["red", "off"] = "red" if label == "Calls" else "off"
+        grid.metric(label, value, delta=part, delta_color=colour, delta_arrow="off", border=True, height="stretch")
 
 
-def _calls(trace: Trace) -> str:
-    failed = f" + {figures.count(trace.total.failed_calls)} failed" if trace.total.failed_calls else ""
-    return f"{figures.count(trace.total.calls)}{failed}"
-
-
-def _with_part(whole: int, part: int, name: str) -> str:
-    return f"{figures.tokens(whole)}" + (f" ({figures.tokens(part)} {name})" if part else "")
+def _part(number: int, written: Callable[[int], str], name: str) -> str | None:
+    return f"{written(number)} {name}" if number else None
 
 
 def _colours(trace: Trace) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import get_args
+from collections.abc import Mapping
+from types import MappingProxyType
 
 import streamlit as st
 
@@ -12,7 +13,7 @@ from spanmeter_dashboard.controls import Period
 from spanmeter_dashboard.views import trace
 
 PAGE_SIZE = 25
-_ORDERS: dict[Order, str] = {"time": "Latest", "cost": "Most expensive", "duration": "Slowest"}
+_ORDERS: Mapping[str, Order] = MappingProxyType({"Latest": "time", "Most expensive": "cost", "Slowest": "duration"})
 
 
 def show(client: Client) -> None:
@@ -29,13 +30,12 @@ def _list(client: Client) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         order = st.segmented_control(
             "Order",
-            get_args(Order),
-            default="time",
+            tuple(_ORDERS),
+            default="Latest",
             required=True,
             key="order",
             bind="query-params",
             label_visibility="collapsed",
-            format_func=lambda name: _ORDERS[name],
         )
         errors_only = st.toggle("With errors only", key="errors", bind="query-params")
         filters = controls.filters(client, period, now=controls.now())
@@ -43,7 +43,7 @@ def _list(client: Client) -> None:
         st.caption(controls.filter_words(filters))
 
     def body() -> None:
-        _body(client, period, order or "time", filters, errors_only=errors_only)
+        _body(client, period, _ORDERS[order or "Latest"], filters, errors_only=errors_only)
 
     controls.refreshing(client, body, live=live)
 
