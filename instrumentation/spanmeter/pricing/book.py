@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
-from decimal import ROUND_HALF_EVEN, Context, Decimal
+from decimal import Decimal, localcontext
 from typing import TYPE_CHECKING, Final
 
 from spanmeter.pricing.cost import Component, Cost
 from spanmeter.pricing.key import PriceKey
+from spanmeter.pricing.money import MONEY, PLACES
 from spanmeter.pricing.rates import Line, Rates, Schedule
 from spanmeter.pricing.usage import Usage
 
 if TYPE_CHECKING:
     from spanmeter.pricing.listing import Listing
 
-_PLACES: Final = Decimal("1e-12")
-_MONEY: Final = Context(prec=60, rounding=ROUND_HALF_EVEN)
 _ZERO: Final = Decimal("0E-12")
-_add, _multiply, _quantize = _MONEY.add, _MONEY.multiply, _MONEY.quantize
+_add, _multiply, _quantize = MONEY.add, MONEY.multiply, MONEY.quantize
 _LARGEST: Final = Decimal(10**12)
 _MAX_CACHED: Final = 16_384
 
@@ -50,7 +49,8 @@ class PriceBook:
     ) -> Cost:
         """What a call answered at `at` (naive means UTC) cost.
 
-        What the provider itself reported wins over list prices (a negative or absurd amount does not); `estimated` says that the usage is an estimate.
+        What the provider itself reported wins over list prices, unless it is negative or absurd. `estimated` says
+        that the usage is an estimate.
         Nothing is raised for an unknown model or bucket, or for an empty usage: the cost is `unpriced` and says why.
         """
         if reported_usd is not None and _credible(reported_usd):
@@ -67,7 +67,8 @@ class PriceBook:
         if found is None:
             if len(self._schedules) >= _MAX_CACHED:
                 self._schedules.clear()
-            found = self._schedules[key, day] = self._listing.schedule(key, day)
+            with localcontext(MONEY):
+                found = self._schedules[key, day] = self._listing.schedule(key, day)
         return found
 
 
@@ -81,7 +82,7 @@ def _credible(usd: Decimal) -> bool:
 
 
 def _reported(usd: Decimal, version: str) -> Cost:
-    rounded = _MONEY.quantize(usd, _PLACES)
+    rounded = MONEY.quantize(usd, PLACES)
     return Cost(rounded, "reported", (Component("reported", 1, None, rounded, rounded),), version)
 
 
@@ -99,7 +100,7 @@ def _bill(rates: Rates | None, usage: Usage) -> tuple[tuple[Component, ...], Dec
             components.append(Component(label, count, None, None, None))
             total = None
             continue
-        usd = _quantize(_multiply(line.usd_each, count), _PLACES)
+        usd = _quantize(_multiply(line.usd_each, count), PLACES)
         components.append(Component(label, count, line.usd_per_mtok, line.usd_per_unit, usd))
         total = total if total is None else _add(total, usd)
     return tuple(components), total

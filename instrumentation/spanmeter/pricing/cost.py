@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import reduce
 from typing import Final, Literal
+
+from spanmeter.pricing.money import MONEY
 
 Grade = Literal["reported", "computed", "estimated", "unpriced"]
 _GRADES: Final[tuple[Grade, ...]] = ("reported", "computed", "estimated", "unpriced")
@@ -46,7 +49,7 @@ def together(costs: Sequence[Cost]) -> Cost:
     components = tuple(component for cost in costs for component in cost.components)
     known = [cost.usd for cost in costs if cost.usd is not None]
     return Cost(
-        usd=sum(known, Decimal(0)) if len(known) == len(costs) else None,
+        usd=reduce(MONEY.add, known) if len(known) == len(costs) else None,
         grade=max((cost.grade for cost in costs), key=_GRADES.index),
         components=components,
         price_version=costs[0].price_version,

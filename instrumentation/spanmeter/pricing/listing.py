@@ -18,7 +18,7 @@ from genai_prices.types import ModelInfo, ModelPrice, PriceVariant, StartDateCon
 from genai_prices.types import TimeOfDateConstraint as DailyWindow
 
 from spanmeter.pricing.key import PriceKey
-from spanmeter.pricing.names import model_names, provider_id
+from spanmeter.pricing.names import listed_provider, model_names
 from spanmeter.pricing.overlay import Overlay, PriceEntry
 from spanmeter.pricing.rates import PriceSheet, Rate, Rates, Schedule
 
@@ -41,7 +41,7 @@ class Listing:
 
     def schedule(self, key: PriceKey, day: date) -> Schedule:
         """The rates of a model on one UTC day; without rates and with the reason when they are not known."""
-        provider = provider_id(key.provider)
+        provider = listed_provider(key.provider, key.model)
         for name in model_names(provider, key.model):
             model, entries = self._model(provider, name), self._overlay.prices_for(provider, name)
             if model is not None or entries:

@@ -30,7 +30,8 @@ PROVIDERS: Final = {
     "xai": "x-ai",
 }
 
-_PATH_PREFIX = re.compile(r"^(?:projects/[^/]+/locations/[^/]+/)?(?:publishers/[^/]+/)?models/")
+_PATH: Final = re.compile(r"^(?:projects/[^/]+/locations/[^/]+/)?(?:publishers/[^/]+/)?models/")
+_ROUTES: Final = frozenset({"anthropic", "azure", "bedrock", "gemini", "google", "litellm", "openai", "vertex_ai"})
 
 
 def provider_id(provider: str) -> str:
@@ -39,21 +40,25 @@ def provider_id(provider: str) -> str:
     return PROVIDERS.get(name, name)
 
 
+def listed_provider(provider: str, model: str) -> str:
+    """The price list's id of whoever serves `model`; LiteLLM names that provider before the model."""
+    if provider.strip().lower() != "litellm":
+        return provider_id(provider)
+    prefix, slash, _ = model.partition("/")
+    return provider_id(prefix) if slash else ""
+
+
 def model_names(provider: str, model: str) -> tuple[str, ...]:
-    """The names under which a model may be listed, the most literal first, without repeats.
+    """The names under which a listed provider may list a model, the most literal first, without repeats.
 
     Resource paths (`models/…`, `publishers/google/models/…`), a routing prefix (`azure/…`, `openai/…`) and
-    a variant after a colon (`:online`, fine-tuning suffixes) are taken off one after the other.
+    a variant after a colon (`:online`, `-v1:0`) are taken off one after the other. A free variant is not the paid one.
     """
     literal = model.strip().lower()
-    names = [literal, _PATH_PREFIX.sub("", literal)]
-    if provider != "openrouter" and "/" in names[-1]:
-        prefix, _, rest = names[-1].partition("/")
-        if provider_id(prefix) == provider or prefix in _ROUTES:
-            names.append(rest)
-    if ":" in names[-1] and not names[-1].startswith(("ft:", "arn:")) and not names[-1].endswith(":free"):
+    names = [literal, _PATH.sub("", literal)]
+    prefix, _, rest = names[-1].partition("/")
+    if provider != "openrouter" and (provider_id(prefix) == provider or prefix in _ROUTES):
+        names.append(rest)
+    if not names[-1].startswith(("ft:", "arn:")) and not names[-1].endswith(":free"):
         names.append(names[-1].partition(":")[0])
     return tuple(dict.fromkeys(name for name in names if name))
-
-
-_ROUTES = frozenset({"azure", "litellm", "openai", "anthropic", "vertex_ai", "gemini", "google", "bedrock"})

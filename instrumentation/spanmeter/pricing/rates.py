@@ -8,6 +8,8 @@ from datetime import datetime, time
 from decimal import Decimal
 from typing import Final
 
+from spanmeter.pricing.money import MONEY, PLACES
+
 
 @dataclass(frozen=True, slots=True)
 class Rate:
@@ -29,8 +31,13 @@ class Rate:
         return price
 
     def times(self, factor: Decimal) -> Rate:
-        """The same rate with every price multiplied."""
-        return Rate(self.base * factor, tuple((threshold, price * factor) for threshold, price in self.steps))
+        """The same rate with every price multiplied, to 12 decimal places."""
+        steps = tuple((threshold, _rounded(price * factor)) for threshold, price in self.steps)
+        return Rate(_rounded(self.base * factor), steps)
+
+
+def _rounded(price: Decimal) -> Decimal:
+    return price.quantize(PLACES, context=MONEY).normalize(MONEY)
 
 
 @dataclass(frozen=True, slots=True)

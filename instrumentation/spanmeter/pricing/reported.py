@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
+from spanmeter.pricing.money import MONEY
+
 _TICK: Final = Decimal("1e-10")
 _STANDARD: Final = frozenset({"default", "on_demand", "standard", "standard_only"})
 _UNDECIDED: Final = frozenset({"", "auto"})
@@ -19,7 +21,7 @@ def read_reported_usd(payload: Mapping[str, Any]) -> Decimal | None:
     """
     ticks = _amount(payload.get("cost_in_usd_ticks"))
     if ticks is not None:
-        return ticks * _TICK
+        return MONEY.multiply(ticks, _TICK)
     cost = payload.get("cost")
     if isinstance(cost, Mapping):
         return _amount(cost.get("total_cost"))
@@ -30,7 +32,7 @@ def read_reported_usd(payload: Mapping[str, Any]) -> Decimal | None:
         return fee
     details = payload.get("cost_details")
     upstream = _amount(details.get("upstream_inference_cost")) if isinstance(details, Mapping) else None
-    return None if fee is None or upstream is None else fee + upstream
+    return None if fee is None or upstream is None else MONEY.add(fee, upstream)
 
 
 def _amount(value: object) -> Decimal | None:

@@ -51,6 +51,11 @@ class Usage:
         """Input tokens read from the provider's cache."""
         return self.cache_read + self.cache_read_audio
 
+    @property
+    def reasoning_tokens(self) -> int:
+        """Output tokens that were thought and not shown."""
+        return self.reasoning
+
 
 INPUT_BUCKETS: Final = (
     "input",

@@ -1,0 +1,168 @@
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from spanmeter_collector.price_command import add_arguments, run
+
+LINE = {
+    "id": "a",
+    "provider": "openai",
+    "api": "chat.completions",
+    "model": "gpt-4o-mini",
+    "timestamp": "2026-06-01T00:00:00Z",
+    "stream": False,
+    "usage_raw": {"prompt_tokens": 1000, "completion_tokens": 10, "total_tokens": 1010},
+    "request_context": {},
+    "response_extra": {},
+}
+EMPTY = {
+    "cache_read": 0,
+    "cache_write_5m": 0,
+    "cache_write_1h": 0,
+    "input_audio": 0,
+    "cache_read_audio": 0,
+    "input_image": 0,
+    "reasoning": 0,
+    "output_audio": 0,
+    "output_image": 0,
+    "web_searches": 0,
+    "rerank_searches": 0,
+}
+
+
+def _price(*options: str) -> int:
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    return run(parser.parse_args(options))
+
+
+def _file(folder: Path, *lines: object) -> str:
+    texts = [line if isinstance(line, bytes) else json.dumps(line).encode() for line in lines]
+    (folder / "lines.jsonl").write_bytes(b"\n".join(texts))
+    return str(folder / "lines.jsonl")
+
+
+def test_prints_the_arithmetic(capsys: pytest.CaptureFixture[str]) -> None:
+    usage = '{"prompt_tokens": 1150, "completion_tokens": 300, "prompt_tokens_details": {"cached_tokens": 1024}}'
+    options = ("--provider", "openai", "--model", "gpt-4o-mini", "--usage", usage, "--at", "2026-06-01T02:00:00+02:00")
+    assert _price(*options) == 0
+    *arithmetic, total = capsys.readouterr().out.splitlines()
+    assert arithmetic == [
+        "openai gpt-4o-mini, 2026-06-01T00:00:00Z",
+        "    126 input       x $0.15 per million   = $0.0000189",
+        "  1,024 cache_read  x $0.075 per million  = $0.0000768",
+        "    300 output      x $0.6 per million    = $0.00018",
+    ]
+    assert total.startswith("$0.0002757 (computed; genai-prices ")
+
+
+def test_context_selects_the_tier(capsys: pytest.CaptureFixture[str]) -> None:
+    options = ("--provider", "openai", "--model", "gpt-5", "--usage", '{"prompt_tokens": 1000000}')
+    assert _price(*options, "--context", '{"service_tier": "flex"}') == 0
+    assert "1,000,000 input  x $0.625 per million  = $0.625" in capsys.readouterr().out
+
+
+def test_an_unknown_price_is_said_not_zero(capsys: pytest.CaptureFixture[str]) -> None:
+    assert _price("--provider", "openai", "--model", "nope", "--usage", '{"prompt_tokens": 7}') == 0
+    _, line, total, reason = capsys.readouterr().out.splitlines()
+    assert (line, total[:9]) == ("  7 input  x no known price  = not known", "not known")
+    assert reason == "no price for model 'nope' of provider 'openai'"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--model", "m"], "give --provider, --usage, or --jsonl FILE"),
+        (["--usage", "{"], "--usage is not JSON: Expecting property name"),
+        (["--usage", "[1]"], "--usage must be a JSON object, not [1]"),
+        (["--at", "noon"], "--at must be an RFC 3339 time such as 2026-11-22T12:00:00Z, not 'noon'"),
+        (["--context", "3"], "--context must be a JSON object, not 3"),
+        (["--jsonl", "/nowhere/at/all"], "cannot read --jsonl /nowhere/at/all: No such file or directory"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
+)
+def test_says_which_option_is_malformed(capsys: pytest.CaptureFixture[str], options: list[str], message: str) -> None:
+    whole = [] if options[0] == "--model" else ["--provider", "p", "--model", "m", "--usage", "{}"]
+    assert _price(*whole, *options) == 2
+    assert capsys.readouterr().err.startswith(f"spanmeter price: {message}")
+
+
+def test_answers_each_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    unknown = LINE | {"id": 2, "model": "nope"}
+    assert _price("--jsonl", _file(tmp_path, LINE, unknown)) == 0
+    assert [json.loads(line) for line in capsys.readouterr().out.splitlines()] == [
+        {
+            "id": "a",
+            "cost_usd": "0.000156",
+            "grade": "computed",
+            "usage": {"input": 1000, "output": 10} | EMPTY,
+            "components": [
+                {"label": "input", "count": 1000, "usd_per_mtok": "0.15", "usd": "0.00015"},
+                {"label": "output", "count": 10, "usd_per_mtok": "0.6", "usd": "0.000006"},
+            ],
+            "reason": "",
+        },
+        {
+            "id": 2,
+            "cost_usd": None,
+            "grade": "unpriced",
+            "usage": {"input": 1000, "output": 10} | EMPTY,
+            "components": [
+                {"label": "input", "count": 1000, "usd_per_mtok": None, "usd": None},
+                {"label": "output", "count": 10, "usd_per_mtok": None, "usd": None},
+            ],
+            "reason": "no price for model 'nope' of provider 'openai'",
+        },
+    ]
+
+
+def test_units_and_reported_costs_carry_a_price_per_unit(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    reported = LINE | {"usage_raw": {"prompt_tokens": 4, "cost": 4e-05, "is_byok": False}}
+    searched = LINE | {"provider": "cohere", "model": "rerank-v3.5", "usage_raw": {"billed_units": {"search_units": 3}}}
+    assert _price("--jsonl", _file(tmp_path, reported, searched)) == 0
+    assert [json.loads(line)["components"] for line in capsys.readouterr().out.splitlines()] == [
+        [{"label": "reported", "count": 1, "usd_per_unit": "0.00004", "usd": "0.00004"}],
+        [{"label": "rerank_searches", "count": 3, "usd_per_unit": "0.002", "usd": "0.006"}],
+    ]
+
+
+def test_what_does_not_add_up_stands_in_the_reason(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    odd = LINE | {"usage_raw": {"prompt_tokens": 10, "completion_tokens": 1, "total_tokens": 5}}
+    assert _price("--jsonl", _file(tmp_path, odd)) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["reason"] == "the total of 5 tokens is not the sum of 10 input and 1 output"
+
+
+def test_malformed_lines_are_named_and_the_others_answered(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    lines = (
+        b"{",
+        LINE,
+        b"",
+        b"[]",
+        b"\xff\xfe{",
+        b"[" * 100_000,
+        LINE | {"usage_raw": None},
+        LINE | {"model": ""},
+        LINE | {"api": 3},
+        LINE | {"timestamp": 5},
+        LINE | {"request_context": []},
+        LINE | {"id": "z"},
+    )
+    assert _price("--jsonl", _file(tmp_path, *lines)) == 2
+    printed = capsys.readouterr()
+    assert [json.loads(line)["id"] for line in printed.out.splitlines()] == ["a", "z"]
+    assert [line.split(":")[1] for line in printed.err.splitlines()] == [
+        f" line {number}" for number in (1, 4, 5, 6, 7, 8, 9, 10, 11)
+    ]
+
+
+def test_reads_standard_input(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(json.dumps(LINE).encode())))
+    assert _price("--jsonl", "-") == 0
+    assert json.loads(capsys.readouterr().out)["cost_usd"] == "0.000156"

@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import pytest
+
+from spanmeter.pricing.names import listed_provider, model_names
+
+NAMES = {
+    "plain": ("openai", "gpt-4o", ("gpt-4o",)),
+    "case-and-space": ("openai", " GPT-4o ", ("gpt-4o",)),
+    "azure-prefix": ("azure", "azure/gpt-4o", ("azure/gpt-4o", "gpt-4o")),
+    "models-path": ("google", "models/gemini-2.5-pro", ("models/gemini-2.5-pro", "gemini-2.5-pro")),
+    "publisher-path": (
+        "google",
+        "projects/p/locations/us-central1/publishers/google/models/gemini-2.5-pro",
+        ("projects/p/locations/us-central1/publishers/google/models/gemini-2.5-pro", "gemini-2.5-pro"),
+    ),
+    "vertex-prefix": ("google", "vertex_ai/gemini-2.5-pro", ("vertex_ai/gemini-2.5-pro", "gemini-2.5-pro")),
+    "maker-is-part-of-the-name": ("groq", "meta-llama/llama-4", ("meta-llama/llama-4",)),
+    "openrouter-keeps-the-maker": ("openrouter", "openai/gpt-4o:online", ("openai/gpt-4o:online", "openai/gpt-4o")),
+    "free-is-not-the-paid-one": ("openrouter", "x/y:free", ("x/y:free",)),
+    "fine-tuned": ("openai", "ft:gpt-4.1:acme::1", ("ft:gpt-4.1:acme::1",)),
+    "bedrock-version": ("aws", "amazon.nova-lite-v1:0", ("amazon.nova-lite-v1:0", "amazon.nova-lite-v1")),
+    "empty": ("openai", "", ()),
+}
+
+
+@pytest.mark.parametrize(("provider", "model", "expected"), NAMES.values(), ids=NAMES)
+def test_names_of_a_model(provider: str, model: str, expected: tuple[str, ...]) -> None:
+    assert model_names(provider, model) == expected
+
+
+@pytest.mark.parametrize(
+    ("provider", "model", "expected"),
+    [
+        ("azure.ai.openai", "gpt-4o", "azure"),
+        ("gcp.gemini", "gemini-2.5-pro", "google"),
+        ("AWS.Bedrock", "m", "aws"),
+        ("openai", "gpt-4o", "openai"),
+        ("litellm", "anthropic/claude-opus-4-6", "anthropic"),
+        ("litellm", "gpt-4o", ""),
+    ],
+)
+def test_providers_of_the_convention_are_found_in_the_list(provider: str, model: str, expected: str) -> None:
+    assert listed_provider(provider, model) == expected
