@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
-from dataclasses import fields
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
+import httpx
 import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValue
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from spanmeter_collector.charge import Charge
 from spanmeter_collector.row import Row
@@ -161,3 +170,134 @@ def _charge(component: str, quantity: int, *, at: str, span: int, price: str | N
     unit = "call" if component == "call" else "token"
     rest = {"entry": "charge", "price_version": "v1", "component": component, "quantity": quantity, "unit": unit}
     return Charge(**{**rest, **ids, **priced, **known})
+
+
+@dataclass(frozen=True, slots=True)
+class Sidecar:
+    """A running sidecar: where its doors are, and its process."""
+
+    process: subprocess.Popen[str]
+    http: str
+    grpc: str
+
+    def get(self, path: str) -> Any:
+        """The JSON answer to GET."""
+        return httpx.get(self.http + path).json()
+
+    def post(self, path: str, body: bytes, **headers: str) -> httpx.Response:
+        """POST a body; header names have _ for -."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return httpx.post(self.http + path, content=body, headers=named, timeout=30)
+
+    def metric(self, name: str) -> float:
+        """The sum of a metric over its labels."""
+        lines = [line for line in httpx.get(f"{self.http}/metrics").text.splitlines() if line.startswith(name)]
+        return sum(float(line.rpartition(" ")[2]) for line in lines)
+
+    def settle(self, spans: int) -> None:
+        """Wait until so many spans were stored or found to be repeated since the start."""
+        deadline = time.monotonic() + 10
+        counted = "spanmeter_collector_stored_spans_total", "spanmeter_collector_repeated_spans_total"
+        while (seen := sum(map(self.metric, counted))) < spans:
+            assert time.monotonic() < deadline, f"{seen} of {spans} spans after 10 s"
+            time.sleep(0.05)
+
+    def stop(self) -> int:
+        """SIGTERM, and the exit status."""
+        self.process.terminate()
+        return self.process.wait(30)
+
+
+StartSidecar = Callable[..., Sidecar]
+
+
+@pytest.fixture
+def start_sidecar(tmp_path: Path) -> Iterator[StartSidecar]:
+    """Start sidecars on free ports, by default all on one data directory; keywords are SPANMETER_* variables."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(**variables: str) -> Sidecar:
+        free = {"LISTEN": "127.0.0.1:0", "GRPC_LISTEN": "127.0.0.1:0", "DATA_DIR": str(tmp_path / "data")} | variables
+        environ = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
+        environ |= {f"SPANMETER_{name}": value for name, value in free.items()}
+        command = [sys.executable, "-m", "spanmeter_collector", "collector"]
+        process = subprocess.Popen(command, env=environ, stderr=subprocess.PIPE, text=True)
+        started.append(process)
+        assert process.stderr is not None
+        for line in process.stderr:
+            said = json.loads(line)
+            if said["message"] == "ready":
+                return Sidecar(process, f"http://{said['http']}", said["grpc"])
+        raise AssertionError(f"the sidecar ended with {process.wait()}")
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+        if process.stderr is not None:
+            process.stderr.close()
+
+
+def encode_attributes(attributes: Known) -> list[KeyValue]:
+    """Attributes as OTLP spells them."""
+    return [KeyValue(key=key, value=_encode_value(value)) for key, value in attributes.items()]
+
+
+def _encode_value(value: Any) -> AnyValue:
+    if isinstance(value, list):
+        return AnyValue(array_value=ArrayValue(values=[_encode_value(item) for item in value]))
+    kinds = {bool: "bool_value", int: "int_value", float: "double_value", str: "string_value", bytes: "bytes_value"}
+    return AnyValue(**{kinds[type(value)]: value})
+
+
+def make_span(number: int = 1, *, name: str = "chat gpt-4o-mini", **fields: Any) -> Span:
+    """A span of 2026-11-22T13:00:00Z that took 2 s; `attributes` is a plain dict."""
+    attributes = fields.pop("attributes", {})
+    known: Known = {
+        "trace_id": bytes.fromhex("0a" * 16),
+        "span_id": number.to_bytes(8, "big"),
+        "start_time_unix_nano": SPAN_START_NS,
+        "end_time_unix_nano": SPAN_START_NS + 2_000_000_000,
+    }
+    return Span(name=name, attributes=encode_attributes(attributes), **(known | fields))
+
+
+SPAN_START_NS: Final = 1_795_352_400_000_000_007
+
+
+@pytest.fixture
+def span() -> Callable[..., Span]:
+    """`make_span`: protobuf spans by number."""
+    return make_span
+
+
+@pytest.fixture
+def request_of() -> Callable[..., ExportTraceServiceRequest]:
+    """OTLP requests of protobuf spans, all from service shop-rag and scope spanmeter."""
+
+    def make(*spans: Span) -> ExportTraceServiceRequest:
+        request = ExportTraceServiceRequest()
+        resource_spans = request.resource_spans.add()
+        resource_spans.resource.attributes.extend(encode_attributes({"service.name": "shop-rag"}))
+        scope_spans = resource_spans.scope_spans.add()
+        scope_spans.scope.name = "spanmeter"
+        scope_spans.spans.extend(spans)
+        return request
+
+    return make
+
+
+CALL_ATTRIBUTES: Final = {
+    "gen_ai.operation.name": "chat",
+    "gen_ai.provider.name": "openai",
+    "gen_ai.request.model": "gpt-4o-mini",
+    "gen_ai.usage.input_tokens": 1000,
+    "gen_ai.usage.output_tokens": 100,
+    "gen_ai.usage.cache_read.input_tokens": 200,
+}
+
+
+@pytest.fixture
+def call_attributes() -> dict[str, Any]:
+    """Of a call that costs $0.000195 at gpt-4o-mini's list price."""
+    return dict(CALL_ATTRIBUTES)
