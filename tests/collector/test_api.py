@@ -1,0 +1,204 @@
+"""The query API over ASGI, on a real store."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+
+import httpx
+import pytest
+
+from spanmeter_collector.api import create_api
+from spanmeter_collector.selection import CHARGES
+from spanmeter_collector.status import Status
+from spanmeter_collector.store import Store
+
+ANSWER = "01" * 16
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+ATTACKS = (
+    "' OR 1=1 --",
+    "'); DROP TABLE charges; --",
+    "1; DROP TABLE charges",
+    "\\'; DROP TABLE charges; --",
+    "x' UNION ALL SELECT 1",
+    "$filters",
+    "{since:Int64}",
+    "charges.user",
+    "%27",
+    "\x00",
+    "*",
+)
+
+
+def client_of(store: Store, status: Status) -> httpx.AsyncClient:
+    api = create_api(store=store, status=status, now=lambda: NOW)
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app=api), base_url="http://sidecar")
+
+
+@pytest.fixture
+async def client(known: Store) -> AsyncIterator[httpx.AsyncClient]:
+    async with client_of(known, Status()) as client:
+        yield client
+
+
+async def test_cost_answers_json_with_money_as_text(client: httpx.AsyncClient) -> None:
+    response = await client.get("/api/v1/cost?group_by=model,tag.branch&tenant=acme&grade=computed&limit=1&until=")
+    assert (response.status_code, response.headers["content-type"]) == (200, "application/json")
+    row = response.json()["rows"][0]
+    assert (row["model"], row["tag.branch"], row["cost_usd"]) == ("gpt-4o-mini", "main", "0.0000675")
+
+
+@pytest.mark.parametrize(
+    ("path", "count"),
+    [
+        ("/api/v1/latency?model=gpt-4o-mini", "total"),
+        ("/api/v1/traces", "total"),
+        ("/api/v1/traces/" + "01" * 16, "spans"),
+    ],
+)
+async def test_every_question_is_answered(client: httpx.AsyncClient, path: str, count: str) -> None:
+    response = await client.get(path)
+    assert response.status_code == 200
+    assert response.json()[count]
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "sentence"),
+    [
+        (
+            "/api/v1/cost?groupby=model",
+            400,
+            "unknown parameter 'groupby'; allowed: since, until, group_by, limit, hour, ",
+        ),
+        ("/api/v1/cost?group_by=name", 400, "unknown dimension 'name'; allowed: hour, day, service, "),
+        ("/api/v1/cost?group_by=model,", 400, "unknown dimension ''; allowed: hour, day, "),
+        ("/api/v1/cost?group_by=tag.", 400, "unknown dimension 'tag.'; allowed: hour, day, "),
+        (
+            "/api/v1/cost?since=yesterday",
+            400,
+            "since='yesterday' is no time; allowed: RFC 3339 such as ",
+        ),
+        (
+            "/api/v1/latency?grade=computed",
+            400,
+            "unknown parameter 'grade'; allowed: since, until, group_by, limit, hour, ",
+        ),
+        (
+            "/api/v1/traces?group_by=model",
+            400,
+            "unknown parameter 'group_by'; allowed: since, until, order, limit, offset, ",
+        ),
+        ("/api/v1/traces?limit=many", 400, "limit='many' is not allowed; allowed: a whole number from 1 to 1000"),
+        ("/api/v1/traces/xyz", 400, "trace id 'xyz' is malformed; allowed: 32 hexadecimal digits"),
+        ("/api/v1/traces/" + "0f" * 16, 404, "no trace 0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f is stored; "),
+        ("/api/v1/costs", 404, "there is no GET /api/v1/costs; see /api/v1/openapi.json for what there is"),
+        ("/docs", 404, "there is no GET /docs; see /api/v1/openapi.json for what there is"),
+    ],
+)
+async def test_a_refusal_is_one_sentence(client: httpx.AsyncClient, path: str, status: int, sentence: str) -> None:
+    response = await client.get(path)
+    assert (response.status_code, list(response.json())) == (status, ["error"])
+    assert response.json()["error"].startswith(sentence)
+
+
+async def test_asking_is_all_one_can_do(client: httpx.AsyncClient) -> None:
+    response = await client.post("/api/v1/cost")
+    assert (response.status_code, response.headers["allow"]) == (405, "GET")
+    assert response.json()["error"].startswith("Method Not Allowed: POST /api/v1/cost; ")
+
+
+@pytest.mark.parametrize("name", [*CHARGES.names, "tag.branch"])
+async def test_sql_in_a_filter_matches_nothing(client: httpx.AsyncClient, name: str) -> None:
+    answers = [await client.get("/api/v1/cost", params={name: attack, "group_by": "model"}) for attack in ATTACKS]
+    together = await client.get("/api/v1/cost", params={name: list(ATTACKS), "group_by": "model"})
+    assert [(answer.status_code, answer.json()["rows"]) for answer in (*answers, together)] == [(200, [])] * 12
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+async def test_sql_in_a_tags_key_is_a_key_that_no_call_has(client: httpx.AsyncClient, attack: str) -> None:
+    filtered = await client.get("/api/v1/cost", params={f"tag.{attack}": "x"})
+    grouped = await client.get("/api/v1/cost", params={"group_by": f"tag.{attack}"})
+    assert (filtered.status_code, filtered.json()["total"]["calls"]) == (200, 0)
+    assert [(row[f"tag.{attack}"], row["calls"]) for row in grouped.json()["rows"]] == [("", 3)]
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        *(("/api/v1/cost", name) for name in ("since", "until", "group_by", "limit")),
+        *(("/api/v1/traces", name) for name in ("order", "errors", "offset")),
+    ],
+)
+async def test_sql_in_an_option_is_refused(client: httpx.AsyncClient, path: str, name: str, attack: str) -> None:
+    response = await client.get(path, params={name: attack})
+    assert response.status_code == 400
+    assert repr(attack) in response.json()["error"]
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+async def test_sql_in_a_name_is_refused(client: httpx.AsyncClient, attack: str) -> None:
+    response = await client.get("/api/v1/traces", params={attack: "x"})
+    assert response.status_code == 400
+    assert response.json()["error"].startswith(f"unknown parameter {attack!r}; allowed: since, ")
+
+
+async def test_questions_have_bounds(client: httpx.AsyncClient) -> None:
+    long = await client.get("/api/v1/cost", params={"user": "u" * 1001})
+    many = await client.get("/api/v1/cost", params={"user": [str(number) for number in range(101)]})
+    wide = await client.get("/api/v1/cost", params={"group_by": ",".join(f"tag.{number}" for number in range(9))})
+    assert [(response.status_code, response.json()["error"]) for response in (long, many, wide)] == [
+        (400, "user is longer than 1000 characters"),
+        (400, "more than 100 filter values; ask for fewer at once"),
+        (400, "group_by names 9 dimensions; allowed: up to 8"),
+    ]
+
+
+async def test_a_store_that_cannot_answer_is_excused_without_its_words(
+    store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    store._writer.command("DROP TABLE charges")
+    async with client_of(store, Status()) as client:
+        response = await client.get("/api/v1/cost")
+    assert (response.status_code, response.headers["retry-after"]) == (503, "5")
+    assert response.json() == {"error": "the store could not answer; the sidecar's log says why"}
+    assert "UNKNOWN_TABLE" in caplog.text
+
+
+async def test_readiness_names_what_is_in_the_way(known: Store) -> None:
+    status = Status()
+    async with client_of(known, status) as client:
+        well = await client.get("/ready")
+        status.report("log", "the disk is full")
+        ill = await client.get("/ready")
+        up = await client.get("/health")
+    assert (well.status_code, well.json()) == (200, {"ready": True, "checks": {"log": "ok", "store": "ok"}})
+    assert (ill.status_code, ill.json()) == (
+        503,
+        {"ready": False, "checks": {"log": "the disk is full", "store": "ok"}},
+    )
+    assert (up.status_code, up.json()) == (200, {"status": "ok"})
+
+
+async def test_metrics_speak_the_format_that_was_asked_for(client: httpx.AsyncClient) -> None:
+    text = await client.get("/metrics")
+    openmetrics = await client.get("/metrics", headers={"accept": "application/openmetrics-text; version=1.0.0"})
+    assert text.headers["content-type"].startswith("text/plain; version=")
+    assert openmetrics.headers["content-type"].startswith("application/openmetrics-text; version=1.0.0")
+    assert openmetrics.text.endswith("# EOF\n")
+    assert "spanmeter_collector_up_seconds" in text.text
+
+
+async def test_the_description_names_every_parameter_of_a_question(client: httpx.AsyncClient) -> None:
+    paths = (await client.get("/api/v1/openapi.json")).json()["paths"]
+    names = [parameter["name"] for parameter in paths["/api/v1/cost"]["get"]["parameters"]]
+    assert names == ["since", "until", "group_by", "limit", *CHARGES.names, "tag.{key}"]
+    assert {
+        "/api/v1/cost",
+        "/api/v1/latency",
+        "/api/v1/traces",
+        "/api/v1/traces/{trace_id}",
+        "/health",
+        "/ready",
+        "/metrics",
+    } == set(paths)
