@@ -10,11 +10,9 @@ def duration(seconds: float | None) -> str:
     """1.24 s, 120 ms, 2 min 5 s; "-" when there was nothing to measure."""
     if seconds is None:
         return "-"
-    if seconds < 0.001:
-        return f"{seconds * 1e3:.2f} ms"
-    if seconds < 1:
-        return f"{seconds * 1e3:.0f} ms"
-    if seconds < 60:
+    if seconds < 0.9995:
+        return f"{seconds * 1e3:.2f} ms" if 0 < seconds < 0.001 else f"{seconds * 1e3:.0f} ms"
+    if seconds < 59.995:
         return f"{seconds:.2f} s"
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest} s"
