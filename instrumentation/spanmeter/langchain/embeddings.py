@@ -4,9 +4,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from typing import Any, Final
 
 from langchain_core.embeddings import Embeddings
@@ -18,6 +20,7 @@ from spanmeter.surrounding import surrounding
 
 _METHODS: Final = ("embed_documents", "embed_query", "aembed_documents", "aembed_query")
 _MODEL_FIELDS: Final = ("model", "model_name", "model_id")
+_in_use: Final[ContextVar[Embeddings | None]] = ContextVar("spanmeter-embeddings-in-use", default=None)
 _wrapped: Final[list[tuple[type, str, Any]]] = []
 
 
@@ -58,7 +61,7 @@ def _wrap(kind: type) -> None:
 def _synchronous(method: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(method)
     def embed(self: Embeddings, *args: Any, **options: Any) -> Any:
-        with surrounding(_opening(self)):
+        with _counted(self):
             return method(self, *args, **options)
 
     return embed
@@ -67,10 +70,24 @@ def _synchronous(method: Callable[..., Any]) -> Callable[..., Any]:
 def _asynchronous(method: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(method)
     async def embed(self: Embeddings, *args: Any, **options: Any) -> Any:
-        with surrounding(_opening(self)):
+        with _counted(self):
             return await method(self, *args, **options)
 
     return embed
+
+
+@contextlib.contextmanager
+def _counted(embeddings: Embeddings) -> Iterator[None]:
+    """Count one use of a model; `embed_query` that calls `embed_documents` of the same model is one use."""
+    if _in_use.get() is embeddings:
+        yield
+        return
+    token = _in_use.set(embeddings)
+    try:
+        with surrounding(_opening(embeddings)):
+            yield
+    finally:
+        _in_use.reset(token)
 
 
 @barrier

@@ -1,0 +1,228 @@
+"""A provider on loopback that counts for itself, and the spans an instrumented application finished."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from opentelemetry import trace
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+import spanmeter
+from spanmeter import barrier, semconv
+
+MODEL_SUFFIX = "-2025-08-07"
+CHAT_USAGE = {
+    "prompt_tokens": 100,
+    "completion_tokens": 20,
+    "total_tokens": 120,
+    "prompt_tokens_details": {"cached_tokens": 64, "audio_tokens": 0, "cache_write_tokens": 0},
+    "completion_tokens_details": {
+        "reasoning_tokens": 8,
+        "audio_tokens": 0,
+        "accepted_prediction_tokens": 0,
+        "rejected_prediction_tokens": 0,
+    },
+}
+TOKENS_PER_TEXT = 7
+
+
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run asynchronous tests in one loop: langchain-openai keeps its connections for the life of the process."""
+    for item in items:
+        if pytest_asyncio.is_async_test(item) and item.path.is_relative_to(HERE):
+            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+
+
+@dataclass
+class Provider:
+    """Speaks the OpenAI API at `url` and keeps its own record; `fail_next` holds statuses of the next answers."""
+
+    url: str = ""
+    calls: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    fail_next: list[int] = field(default_factory=list)
+    tool: dict[str, Any] | None = None
+    wait: threading.Event | None = None
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def count(self, usage: dict[str, Any]) -> None:
+        with self.lock:
+            self.calls += 1
+            self.input_tokens += usage["prompt_tokens"]
+            self.output_tokens += usage.get("completion_tokens", 0)
+
+    def embeddings(self, asked: dict[str, Any]) -> dict[str, Any]:
+        texts = asked["input"] if isinstance(asked["input"], list) else [asked["input"]]
+        usage = {"prompt_tokens": TOKENS_PER_TEXT * len(texts), "total_tokens": TOKENS_PER_TEXT * len(texts)}
+        self.count(usage)
+        data = [{"object": "embedding", "index": index, "embedding": [0.1, 0.2]} for index in range(len(texts))]
+        return {"object": "list", "model": asked["model"], "data": data, "usage": usage}
+
+    def message(self, asked: dict[str, Any]) -> tuple[dict[str, Any], str]:
+        if self.tool is not None and asked["messages"][-1]["role"] == "user":
+            call = {"id": "call_1", "type": "function", "index": 0, "function": self.tool}
+            return {"role": "assistant", "content": None, "tool_calls": [call]}, "tool_calls"
+        return {"role": "assistant", "content": "Hello world"}, "stop"
+
+    def chat(self, asked: dict[str, Any]) -> dict[str, Any]:
+        message, reason = self.message(asked)
+        self.count(CHAT_USAGE)
+        choices = [
+            {"index": index, "message": message, "finish_reason": reason} for index in range(asked.get("n") or 1)
+        ]
+        return self._body(asked, "chat.completion", choices) | {"usage": CHAT_USAGE, "service_tier": "default"}
+
+    def chunks(self, asked: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        message, reason = self.message(asked)
+        words = [message] if message["content"] is None else [{"content": word + " "} for word in ("Hello", "world")]
+        self.count(CHAT_USAGE)
+        for delta in words:
+            yield self._body(asked, "chat.completion.chunk", [{"index": 0, "delta": delta, "finish_reason": None}])
+        yield self._body(asked, "chat.completion.chunk", [{"index": 0, "delta": {}, "finish_reason": reason}])
+        if (asked.get("stream_options") or {}).get("include_usage"):
+            yield self._body(asked, "chat.completion.chunk", []) | {"usage": CHAT_USAGE}
+
+    def _body(self, asked: dict[str, Any], kind: str, choices: list[Any]) -> dict[str, Any]:
+        model = asked["model"] + MODEL_SUFFIX
+        return {"id": f"chatcmpl-{self.calls}", "object": kind, "created": 1, "model": model, "choices": choices}
+
+
+def _handler(provider: Provider) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  the standard library's name
+            pass
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["content-length"]))
+            if self.path.startswith("/v1/traces") or self.path.startswith("/v1/metrics"):
+                return self.answer(200, b"", "application/x-protobuf")
+            if provider.wait is not None:
+                provider.wait.wait(5)
+            asked = json.loads(body)
+            if provider.fail_next:
+                error = {"error": {"message": "no", "type": "rate_limit", "code": "x"}}
+                return self.answer(provider.fail_next.pop(0), json.dumps(error).encode())
+            if self.path.endswith("/embeddings"):
+                return self.answer(200, json.dumps(provider.embeddings(asked)).encode())
+            if asked.get("stream"):
+                events = [f"data: {json.dumps(chunk)}\n\n" for chunk in provider.chunks(asked)]
+                return self.answer(200, "".join([*events, "data: [DONE]\n\n"]).encode(), "text/event-stream")
+            return self.answer(200, json.dumps(provider.chat(asked)).encode())
+
+        def answer(self, status: int, body: bytes, kind: str = "application/json") -> None:
+            self.send_response(status)
+            self.send_header("content-type", kind)
+            self.send_header("content-length", str(len(body)))
+            self.send_header("connection", "close")  # or clients would keep sockets beyond the test
+            with contextlib.suppress(ConnectionError):  # a cancelled caller is gone
+                self.end_headers()
+                self.wfile.write(body)
+
+    return Handler
+
+
+@pytest.fixture
+def provider() -> Iterator[Provider]:
+    served = Provider()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(served))
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+    thread.start()
+    served.url = f"http://127.0.0.1:{server.server_address[1]}"
+    yield served
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+class Spans:
+    """The finished spans of one test."""
+
+    def __init__(self) -> None:
+        self.exporter = InMemorySpanExporter()
+        self.tracer_provider = TracerProvider()
+        self.tracer_provider.add_span_processor(SimpleSpanProcessor(self.exporter))
+
+    @property
+    def finished(self) -> tuple[ReadableSpan, ...]:
+        return self.exporter.get_finished_spans()
+
+    def named(self, name: str) -> list[ReadableSpan]:
+        return [span for span in self.finished if span.name == name]
+
+    def one(self, name: str) -> ReadableSpan:
+        (span,) = self.named(name)
+        return span
+
+    def calls(self) -> list[ReadableSpan]:
+        """Those that count as an answered call by the rules a receiver applies."""
+        return [
+            span
+            for span in self.finished
+            if attribute(span, semconv.OPERATION_NAME) in semconv.CALL_OPERATIONS
+            and not any(attribute(span, key) for key in (semconv.WRAPPER, semconv.CACHE_HIT, semconv.OUTCOME))
+            and span.status.is_unset
+        ]
+
+    def total(self, key: str) -> int:
+        return sum(attribute(span, key) or 0 for span in self.calls())
+
+    def path_of(self, name: str) -> list[str]:
+        """Names from the only span of that name up to its root."""
+        return self.path(self.one(name))
+
+    def path(self, start: ReadableSpan) -> list[str]:
+        known = {span.context.span_id: span for span in self.finished if span.context}
+        span: ReadableSpan | None = start
+        names = []
+        while span is not None:
+            names.append(span.name)
+            span = known.get(span.parent.span_id) if span.parent else None
+        return names
+
+    def traces(self) -> int:
+        return len({span.context.trace_id for span in self.finished if span.context})
+
+
+def attribute(span: ReadableSpan, key: str) -> Any:
+    return (span.attributes or {}).get(key)
+
+
+@pytest.fixture
+def spans() -> Spans:
+    return Spans()
+
+
+@pytest.fixture(autouse=True)
+def _faults_surface(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    barrier.raise_faults(on=True)
+    yield
+    barrier.raise_faults(on=False)
+    said = [record.getMessage() for record in caplog.get_records("call") if record.name.startswith("opentelemetry")]
+    assert said == []
+
+
+@pytest.fixture
+def instrumented(spans: Spans, provider: Provider) -> Iterator[Spans]:
+    """An application that is instrumented for the test; afterwards no span of ours may be left current."""
+    spanmeter.instrument(service_name="test", endpoint=provider.url, tracer_provider=spans.tracer_provider)
+    yield spans
+    assert not trace.get_current_span().get_span_context().is_valid
+    spanmeter.uninstrument()
