@@ -34,15 +34,16 @@ def in_range(selector: str, *by: str) -> str:
     """What the ledger added in the dashboard's time range: exact, not extrapolated.
 
     `increase` drops the value a series is born with, which is most of the money when calls are few. Ledger counters
-    never reset, so this takes the difference from the lowest sum in the range, where a sidecar that was scraped
-    before the series existed counts as zero.
+    never reset, so this takes the difference from the sum at the start of the range; where Prometheus has none, from
+    the lowest in the range, and a sidecar that was scraped before the series existed then counts as zero.
     """
     kept = ", ".join(("job", "instance", *by))
     now = f"sum by ({kept}) (last_over_time({selector}[$__range]))"
     series = f"sum by ({kept}) (last_over_time({selector}[$__range] @ end()))"
     unborn = f"0 * {series} and on (job, instance) {UP} == 1"
     lowest = f"min_over_time((sum by ({kept}) ({selector}) or {unborn})[$__range:$__interval])"
-    return f"sum by ({', '.join(by)}) ({now} - {lowest})"
+    before = f"(sum by ({kept}) ({selector} offset $__range) or {lowest})"
+    return f"sum by ({', '.join(by)}) ({now} - {before})"
 
 
 def or_zero(query: str, *, where: str) -> str:

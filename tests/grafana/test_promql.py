@@ -50,9 +50,10 @@ def marked(expr: str) -> str:
 
 
 def test_counters_are_rates_or_exact_differences(parsed: list[tuple[str, Any, str]]) -> None:
-    around = {inside for _, selector, inside in parsed if selector.name.endswith(("_total", "_bucket"))}
+    counters = [(selector, inside) for _, selector, inside in parsed if selector.name.endswith(("_total", "_bucket"))]
+    around = {inside or f"offset {selector.offset}" for selector, inside in counters}
 
-    assert around == {"rate", "last_over_time", "min_over_time"}
+    assert around == {"rate", "last_over_time", "min_over_time", "offset 1:00:00"}
 
 
 def test_rates_take_the_window_grafana_computes_from_the_scrape_interval(targets: list[Any]) -> None:
@@ -69,7 +70,7 @@ def test_rates_take_the_window_grafana_computes_from_the_scrape_interval(targets
 @pytest.fixture(scope="session")
 def spend_in_range(targets: list[Any], everything: dict[str, str], view: Callable[..., Any]) -> str:
     expr = next(target.expr for target in targets if target.panel == "Spend in range")
-    return str(view(range_s=600, interval_s=60, scrape_s=60, chosen=everything).fill(expr))
+    return str(view(range_s=600, interval_s=240, scrape_s=60, chosen=everything).fill(expr))
 
 
 @pytest.mark.prometheus
@@ -78,6 +79,7 @@ def spend_in_range(targets: list[Any], everything: dict[str, str], view: Callabl
     [
         pytest.param("_x5 0.5x2 0.75x10", "1x20", 0.75, id="born in the range counts from zero"),
         pytest.param("8x5 8.5x10", "1x20", 0.5, id="an old ledger counts from where it was"),
+        pytest.param("8 8.25 8.5x20", "1x20", 0.25, id="the range begins where the menu says, not at the next step"),
         pytest.param(
             "_x5 8x3 8.25x10", "_x5 1x20", 0.25, id="what was spent before the first scrape is not in the range"
         ),
@@ -87,7 +89,7 @@ def spend_in_range(targets: list[Any], everything: dict[str, str], view: Callabl
 )
 def test_spend_in_range_is_exact(series: str, up: str, spent: float, spend_in_range: str, tmp_path: Path) -> None:
     reported = {f"spanmeter_cost_usd_total{{{LEDGER}}}": series, 'up{job="spanmeter",instance="a"}': up}
-    expected = {"expr": spend_in_range, "eval_time": "10m", "exp_samples": [{"labels": "{}", "value": spent}]}
+    expected = {"expr": spend_in_range, "eval_time": "11m", "exp_samples": [{"labels": "{}", "value": spent}]}
     case = {
         "interval": "1m",
         "input_series": [{"series": name, "values": values} for name, values in reported.items()],
