@@ -109,4 +109,7 @@ def _bill(rates: Rates | None, usage: Usage) -> tuple[tuple[Component, ...], Dec
 def _lines(rates: Rates | None, usage: Usage) -> Mapping[str, Line]:
     if rates is None:
         return {}
-    return rates.lines_for(usage.input_tokens) if rates.steps else rates.lines
+    if not rates.steps:
+        return rates.lines
+    # A response that searched has read its input once per round, and each round is billed at its own length.
+    return rates.lines_for(usage.input_tokens // (usage.web_searches + 1))

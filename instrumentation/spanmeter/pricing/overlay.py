@@ -15,6 +15,7 @@ from spanmeter.pricing.rates import PriceSheet, Rate
 
 _FIRST: Final = datetime.min.replace(tzinfo=UTC)
 _LAST: Final = datetime.max.replace(tzinfo=UTC)
+_EVERY_DAY: Final = frozenset(range(7))
 _PRICE_ENDINGS: Final = ("_mtok", "_kcount")
 
 
@@ -28,6 +29,7 @@ class Scope:
     end: datetime
     service_tier: str = ""
     region: str = ""
+    weekdays: frozenset[int] = _EVERY_DAY
 
     def names(self, provider: str, model: str) -> bool:
         """Whether the entry is about that model, at any time."""
@@ -35,7 +37,7 @@ class Scope:
 
     def holds(self, moment: datetime) -> bool:
         """Whether the entry is in force at that time."""
-        return self.start <= moment < self.end
+        return self.start <= moment < self.end and moment.weekday() in self.weekdays
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,9 @@ class Overlay:
         found = _last(
             entry.factor
             for entry in self.factors
-            if entry.scope.region == region and entry.scope.names(provider, model) and entry.scope.holds(moment)
+            if fnmatchcase(region, entry.scope.region)
+            and entry.scope.names(provider, model)
+            and entry.scope.holds(moment)
         )
         return Decimal(1) if found is None or not region else found
 
@@ -119,6 +123,7 @@ def _scope(entry: Mapping[str, Any]) -> Scope:
         end=entry.get("end", _LAST),
         service_tier=entry.get("service_tier", ""),
         region=entry.get("region", ""),
+        weekdays=frozenset(entry.get("weekdays", _EVERY_DAY)),
     )
 
 

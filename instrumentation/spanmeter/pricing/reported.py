@@ -55,8 +55,9 @@ def read_service_tier(*sources: Mapping[str, Any]) -> str:
             return "fast"
         if source.get("batch") is True:
             return "batch"
-        said = [source.get(key) for key in ("service_tier", "serviceTier", "processing")]
-        tiers = {tier.lower() for tier in said if isinstance(tier, str) and tier.lower() not in _UNDECIDED}
+        said = [source.get(key) for key in ("service_tier", "serviceTier", "processing", "trafficType")]
+        names = {tier.lower().removeprefix("on_demand_") for tier in said if isinstance(tier, str)}
+        tiers = names - _UNDECIDED
         if tiers:
             return min(tiers - _STANDARD, default="")
     return ""

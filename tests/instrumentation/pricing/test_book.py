@@ -5,7 +5,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
-from decimal import ROUND_UP, Decimal, Inexact, localcontext
+from decimal import ROUND_UP, Context, Decimal, Inexact, localcontext
 from random import Random
 
 import pytest
@@ -84,6 +84,13 @@ CASES = [
         Usage(input=1000, web_searches=3),
         (("input", 1000, "5"), ("web_searches", 3, "0.01")),
         "0.035",
+    ),
+    Case(
+        "input-of-several-rounds-is-not-one-long-input",
+        PriceKey("anthropic", "claude-sonnet-4-5"),
+        Usage(input=300_000, web_searches=1),
+        (("input", 300_000, "3"), ("web_searches", 1, "0.01")),
+        "0.91",
     ),
     Case(
         "regional-bedrock-is-a-tenth-dearer",
@@ -182,7 +189,7 @@ def test_a_naive_time_is_utc_and_another_zone_is_converted(book: PriceBook) -> N
 
 
 def test_the_application_s_decimal_context_does_not_matter() -> None:
-    with localcontext(prec=2, rounding=ROUND_UP, traps={Inexact: True}):
+    with localcontext(Context(prec=2, rounding=ROUND_UP, traps=[Inexact])):
         cost = PriceBook.load().cost(MINI, Usage(input=123_457, output=89), at=NOON)
     assert cost.usd == Decimal("0.01857195")
 

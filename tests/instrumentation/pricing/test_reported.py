@@ -37,6 +37,8 @@ TIERS: dict[str, tuple[list[dict[str, Any]], str]] = {
     "request-when-the-response-is-silent": ([{}, {"service_tier": "flex"}], "flex"),
     "auto-decides-nothing": ([{"service_tier": "auto"}, {"service_tier": "priority"}], "priority"),
     "gemini": ([{"serviceTier": "Standard"}], ""),
+    "vertex": ([{"trafficType": "ON_DEMAND_FLEX"}], "flex"),
+    "vertex-standard": ([{"trafficType": "ON_DEMAND"}, {"service_tier": "flex"}], ""),
     "batch": ([{"batch": True}], "batch"),
     "fast": ([{"speed": "fast", "service_tier": "standard"}], "fast"),
     "nonsense": ([{"service_tier": 3}], ""),
