@@ -26,7 +26,6 @@ _COUNTS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "unpriced_calls": ("Unpriced calls", "Calls of which no price is known; their cost is not in the spend"),
     }
 )
-_FEWEST_DECIMALS, _MOST_DECIMALS = 2, 6
 
 
 def frame(answer: Cost, group_by: Sequence[str]) -> dict[str, list[Any]]:
@@ -78,11 +77,12 @@ def share(part: Sums, total: Sums) -> float | None:
 
 
 def decimals_for(amounts: Sequence[Decimal | None]) -> int:
-    """Decimals for a whole column, so that its smallest amount still shows two digits: 2 to 6."""
+    """Decimals for a whole column: 2 where every amount is at least $1, else 4, or 6 to show the smallest."""
     known = [abs(amount) for amount in amounts if amount]
-    if not known:
-        return _FEWEST_DECIMALS
-    return min(max(_FEWEST_DECIMALS, 1 - min(known).adjusted()), _MOST_DECIMALS)
+    smallest = min(known, default=Decimal(1))
+    if smallest >= 1:
+        return 2
+    return 4 if smallest >= Decimal("0.001") else 6
 
 
 def _per_1k_calls(sums: Sums) -> float | None:

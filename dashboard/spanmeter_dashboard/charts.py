@@ -15,6 +15,7 @@ from spanmeter_dashboard.answers import Sums
 from spanmeter_dashboard.series import Bucket
 
 _GAP = 0.08
+_MOST_TICKS = 8
 _CLOCK = (
     "hours(datum.value) || minutes(datum.value) ? timeFormat(datum.value, '%H:%M') : timeFormat(datum.value, '%-d %b')"
 )
@@ -92,7 +93,9 @@ def stacked(bars: Bars, *, height: int) -> alt.Chart:
 
 
 def _time(bars: Bars) -> alt.X:
-    axis = alt.Axis(grid=False, tickCount=8, labelOverlap=True, labelExpr=_DATE if bars.utc else _CLOCK)
+    days = alt.TimeIntervalStep(interval="day", step=-(-len(bars.buckets) // _MOST_TICKS))
+    ticks = days if bars.utc else _MOST_TICKS
+    axis = alt.Axis(grid=False, tickCount=ticks, labelOverlap=True, labelExpr=_DATE if bars.utc else _CLOCK)
     return alt.X("start:T", title=None, axis=axis, scale=alt.Scale(nice=False, type="utc" if bars.utc else "time"))
 
 

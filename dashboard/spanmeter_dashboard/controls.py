@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import streamlit as st
 
-from spanmeter_dashboard import dimensions, window
+from spanmeter_dashboard import dimensions, markup, window
 from spanmeter_dashboard.barrier import guarded
 from spanmeter_dashboard.client import Client, Filters
 from spanmeter_dashboard.window import Window
@@ -70,19 +70,22 @@ def header(title: str) -> tuple[Period, bool]:
 
 def filters(client: Client, period: Period, *, now: datetime) -> Filters:
     """A button that opens one list of values for each dimension; several values of one mean any of them."""
-    active = sum(bool(st.session_state.get(name)) for name in dimensions.FILTERS)
+    active = sum(len(st.query_params.get_all(name)) for name in dimensions.FILTERS)
     label = f"Filters ({active})" if active else "Filters"
     with st.popover(label, icon=":material/filter_list:", width="content"):
         chosen = {name: _filter(client, name, period, now) for name in dimensions.FILTERS}
     return tuple((name, value) for name, values in chosen.items() for value in values)
 
 
-def filter_words(chosen: Filters) -> str:
-    """The filters in one line of Markdown: **Model** a or b · **Tenant** c."""
+def filter_line(chosen: Filters) -> str:
+    """The filters as one line of HTML: Model [a] or [b], Tenant [c]."""
     grouped: dict[str, list[str]] = {}
     for name, value in chosen:
-        grouped.setdefault(name, []).append(f"`{dimensions.value(value, name)}`")
-    return " · ".join(f"**{dimensions.title(name)}** {' or '.join(values)}" for name, values in grouped.items())
+        grouped.setdefault(name, []).append(markup.chip(dimensions.value(value, name)))
+    parts = (
+        f"<span>{markup.text(dimensions.title(name))} {' or '.join(chips)}</span>" for name, chips in grouped.items()
+    )
+    return f'<div class="sm-filters">{"".join(parts)}</div>'
 
 
 def refreshing(client: Client, body: Callable[[], None], *, live: bool) -> None:

@@ -29,7 +29,7 @@ TAG_PREFIX = "tag."
 
 def title(dimension: str) -> str:
     """What a dimension is called on screen."""
-    return DIMENSIONS.get(dimension, dimension.removeprefix(TAG_PREFIX))
+    return DIMENSIONS.get(dimension, dimension)
 
 
 def known(dimension: str) -> bool:

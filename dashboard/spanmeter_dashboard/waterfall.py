@@ -146,19 +146,18 @@ def _charges(charges: Iterable[Charge]) -> str:
         markup.Cell("Quantity", number=True),
         markup.Cell("Price", number=True),
         markup.Cell("Amount", number=True),
-        markup.Cell("Grade", room="half"),
     )
     return f"<div><h4>Charges</h4>{markup.table(header, rows, label='Charges')}</div>"
 
 
 def _charge(charge: Charge) -> tuple[markup.Cell, ...]:
-    grade = f'<span title="{markup.text(charge.price_version)}">{markup.text(charge.grade)}</span>'
+    name = markup.text(charge.component.replace("_", " "))
+    source = f"{charge.grade}, {charge.price_version}" if charge.price_version else charge.grade
     return (
-        markup.Cell(markup.text(charge.component.replace("_", " "))),
+        markup.Cell(f'<span title="{markup.text(source)}">{name} <small>{markup.text(charge.grade)}</small></span>'),
         markup.Cell(figures.count(charge.quantity), number=True),
         markup.Cell(figures.unit_price(charge.usd_per_unit, charge.unit), number=True),
         markup.Cell(figures.money(charge.usd), number=True),
-        markup.Cell(grade, room="half"),
     )
 
 

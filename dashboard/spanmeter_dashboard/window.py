@@ -49,7 +49,7 @@ class Window:
         """A bucket width that draws a readable number of bars."""
         if self.length > timedelta(days=3):
             return "day"
-        fitting = (name for name, width in STEPS.items() if self.length / width <= _MOST_BUCKETS)
+        fitting = (name for name, width in STEPS.items() if self.length / width <= _MOST_BUCKETS and name != "day")
         return next(fitting, "hour")
 
     def buckets(self, step: str) -> tuple[Window, ...]:

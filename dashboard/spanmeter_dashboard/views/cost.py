@@ -40,7 +40,14 @@ def show(client: Client) -> None:
             filters=controls.filters(client, period, now=controls.now()),
         )
     if question.filters:
-        st.caption(controls.filter_words(question.filters))
+        st.html(controls.filter_line(question.filters))
+
+    unknown = [name for name in question.group_by if not dimensions.known(name)]
+    if unknown:
+        st.warning(
+            f"There is no dimension “{unknown[0]}”. Choose one of the list, or type tag.<key> for a tag of yours."
+        )
+        return
 
     def body() -> None:
         _body(client, period, question)
@@ -57,11 +64,7 @@ def _group_by() -> tuple[str, ...]:
         "then by", (_NONE, *dimensions.DIMENSIONS), key="then", bind="query-params", format_func=_second_title,
         accept_new_options=True, width=170,
     )  # fmt: skip
-    chosen = [str(name) for name in (first, second) if name != _NONE]
-    for name in chosen:
-        if not dimensions.known(name):
-            st.warning(f"There is no dimension {name!r}. Choose one of the list, or type tag.<key>.")
-    return tuple(dict.fromkeys(name for name in chosen if dimensions.known(name))) or ("model",)
+    return tuple(dict.fromkeys(str(name) for name in (first, second) if name != _NONE)) or ("model",)
 
 
 def _second_title(name: str) -> str:

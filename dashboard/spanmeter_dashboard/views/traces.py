@@ -40,7 +40,7 @@ def _list(client: Client) -> None:
         errors_only = st.toggle("With errors only", key="errors", bind="query-params")
         filters = controls.filters(client, period, now=controls.now())
     if filters:
-        st.caption(controls.filter_words(filters))
+        st.html(controls.filter_line(filters))
 
     def body() -> None:
         _body(client, period, _ORDERS[order or "Latest"], filters, errors_only=errors_only)
