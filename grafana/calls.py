@@ -5,11 +5,12 @@ from __future__ import annotations
 from grafana_foundation_sdk.builders import stat, timeseries
 
 from panels import COUNT, RATE, SHARE, TOKENS, Panel, Query, chart, figure
-from promql import in_range, or_zero, rate, select, share
+from promql import SIDECAR, in_range, or_zero, rate, select, share
 
 CALLS = select("spanmeter_calls_total")
 ANSWERED = select("spanmeter_calls_total", 'outcome="answered"')
 FAILED = select("spanmeter_calls_total", 'outcome="failed"')
+CACHE_HITS = f'spanmeter_cache_requests_total{{{SIDECAR}, service=~"$service", result="hit"}}'
 TOKENS_USED = select("spanmeter_tokens_total")
 CACHE_READ = select("spanmeter_tokens_total", 'operation!="embeddings"', 'component=~"cache_read.*"')
 INPUT = select("spanmeter_tokens_total", 'operation!="embeddings"', 'component=~"input.*|cache_.*"')
@@ -68,10 +69,10 @@ def charts() -> tuple[timeseries.Panel, ...]:
         chart(
             Panel(
                 "Calls by outcome",
-                "Attempts a second from spanmeter_calls_total by outcome. Failed attempts that rise with answered ones "
-                "flat are retries: they cost time, and money when the provider had begun to answer.",
+                "Attempts a second from spanmeter_calls_total by outcome, and hits of the application's own cache from "
+                "spanmeter_cache_requests_total, which cost nothing. Failed attempts that rise alone are retries.",
                 RATE,
-                (Query(rate(CALLS, "outcome"), "{{outcome}}"),),
+                (Query(rate(CALLS, "outcome"), "{{outcome}}"), Query(rate(CACHE_HITS), "cache hit")),
             ),
             width=12,
         ),
