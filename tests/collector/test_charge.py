@@ -1,0 +1,183 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from opentelemetry.proto.resource.v1.resource_pb2 import Resource
+from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
+
+from spanmeter.pricing import PriceBook
+from spanmeter_collector.charge import Charge, charges
+from spanmeter_collector.row import read_span
+
+MakeSpan = Callable[..., Span]
+Bill = Callable[..., list[Charge]]
+Known = dict[str, Any]
+Counts = tuple[int, int, int, int, Decimal | None]
+FAILED = Status(code=Status.STATUS_CODE_ERROR)
+CANCELLED = {"spanmeter.outcome": "cancelled"}
+
+
+@pytest.fixture(scope="module")
+def book() -> PriceBook:
+    return PriceBook.load()
+
+
+@pytest.fixture
+def billed(span: MakeSpan, book: PriceBook) -> Bill:
+    """The entries of a span with these fields and attributes."""
+
+    def bill(**fields: Any) -> list[Charge]:
+        return charges(*read_span(Resource(), "spanmeter", span(**fields), received_at=1), book, recorded_at=2)
+
+    return bill
+
+
+def counts(entries: list[Charge]) -> Counts:
+    """Calls, failed calls, cache hits, unpriced calls and cost."""
+    amounts = [entry.usd for entry in entries if entry.usd is not None]
+    return (
+        sum(entry.calls for entry in entries),
+        sum(entry.failed_calls for entry in entries),
+        sum(entry.cache_hits for entry in entries),
+        sum(entry.unpriced_calls for entry in entries),
+        sum(amounts, Decimal(0)) if amounts else None,
+    )
+
+
+def tokens(entries: list[Charge]) -> tuple[int, int, int, int]:
+    """Input, cached input, output and reasoning tokens."""
+    return (
+        sum(entry.input_tokens for entry in entries),
+        sum(entry.cached_input_tokens for entry in entries),
+        sum(entry.output_tokens for entry in entries),
+        sum(entry.reasoning_tokens for entry in entries),
+    )
+
+
+def test_an_answered_call_makes_one_entry_of_counts_and_one_for_each_component(
+    billed: Bill, call_attributes: Known, book: PriceBook
+) -> None:
+    people = {"user.id": "u1", "gen_ai.conversation.id": "s1", "spanmeter.tenant": "acme", "spanmeter.tag.x": "y"}
+    call = Charge(
+        time=1_795_352_400_000_000_007,
+        recorded_at=2,
+        entry="charge",
+        trace_id=b"\x0a" * 16,
+        span_id=bytes(7) + b"\x01",
+        component="call",
+        calls=1,
+        quantity=1,
+        unit="call",
+        usd=Decimal(0),
+        grade="computed",
+        price_version=book.version,
+        operation="chat",
+        provider="openai",
+        model="gpt-4o-mini",
+        user="u1",
+        session="s1",
+        tenant="acme",
+        tags={"x": "y"},
+    )
+    part = replace(call, calls=0, unit="token")
+
+    assert billed(attributes=call_attributes | people) == [
+        call,
+        replace(
+            part,
+            component="input",
+            quantity=800,
+            input_tokens=800,
+            usd_per_unit=Decimal("0.00000015"),
+            usd=Decimal("0.00012"),
+        ),
+        replace(
+            part,
+            component="cache_read",
+            quantity=200,
+            input_tokens=200,
+            cached_input_tokens=200,
+            usd_per_unit=Decimal("0.000000075"),
+            usd=Decimal("0.000015"),
+        ),
+        replace(
+            part,
+            component="output",
+            quantity=100,
+            output_tokens=100,
+            usd_per_unit=Decimal("0.0000006"),
+            usd=Decimal("0.00006"),
+        ),
+    ]
+
+
+COST = Decimal("0.000195")
+
+
+@pytest.mark.parametrize(
+    ("fields", "attributes", "expected"),
+    [
+        ({}, {}, (1, 0, 0, 0, COST)),
+        ({}, {"spanmeter.calls": 3}, (3, 0, 0, 0, COST)),
+        ({}, {"spanmeter.usage.grade": "estimated"}, (1, 0, 0, 0, COST)),
+        ({}, {"spanmeter.reported_cost.usd": "0.5"}, (1, 0, 0, 0, Decimal("0.5"))),
+        ({}, {"gen_ai.request.model": "mystery-1"}, (1, 0, 0, 1, None)),
+        ({}, {"gen_ai.request.model": "mystery-1", "spanmeter.calls": 3}, (3, 0, 0, 3, None)),
+        ({"status": FAILED}, {}, (0, 1, 0, 0, COST)),
+        ({}, CANCELLED, (1, 0, 0, 0, COST)),
+        ({}, {"spanmeter.cache.hit": True}, (0, 0, 1, 0, Decimal(0))),
+        ({}, {"spanmeter.wrapper": True}, (0, 0, 0, 0, None)),
+        ({}, {"gen_ai.operation.name": "invoke_agent"}, (0, 0, 0, 0, None)),
+    ],
+)
+def test_what_counts_and_what_it_costs_follows_from_how_the_call_ended(
+    billed: Bill, call_attributes: Known, fields: Known, attributes: Known, expected: Counts
+) -> None:
+    assert counts(billed(attributes=call_attributes | attributes, **fields)) == expected
+
+
+@pytest.mark.parametrize(
+    ("fields", "attributes", "expected"),
+    [
+        ({}, {}, (1, 0, 0, 1, None)),
+        ({"status": FAILED}, {}, (0, 1, 0, 0, Decimal(0))),
+        ({}, CANCELLED, (0, 0, 0, 0, None)),
+        ({"status": FAILED}, CANCELLED, (0, 0, 0, 0, None)),
+        ({}, {"spanmeter.reported_cost.usd": "0.5"}, (1, 0, 0, 0, Decimal("0.5"))),
+    ],
+)
+def test_without_usage_an_answered_call_is_unpriced_and_others_cost_nothing(
+    billed: Bill, call_attributes: Known, fields: Known, attributes: Known, expected: Counts
+) -> None:
+    without = {key: value for key, value in call_attributes.items() if ".usage." not in key}
+
+    assert counts(billed(attributes=without | attributes, **fields)) == expected
+
+
+@pytest.mark.parametrize(
+    ("attributes", "grade"),
+    [
+        ({}, "computed"),
+        ({"spanmeter.usage.grade": "estimated"}, "estimated"),
+        ({"spanmeter.reported_cost.usd": "0.5"}, "reported"),
+        ({"gen_ai.request.model": "mystery-1"}, "unpriced"),
+    ],
+)
+def test_tokens_are_in_the_ledger_under_every_grade(
+    billed: Bill, call_attributes: Known, attributes: Known, grade: str
+) -> None:
+    reasoning = {"gen_ai.usage.reasoning.output_tokens": 30}
+
+    entries = billed(attributes=call_attributes | reasoning | attributes)
+
+    assert tokens(entries) == (1000, 200, 100, 30)
+    assert {entry.grade for entry in entries} == {grade}
+
+
+def test_a_cache_hit_and_a_wrapper_bring_no_tokens(billed: Bill, call_attributes: Known) -> None:
+    for mark in ("spanmeter.cache.hit", "spanmeter.wrapper"):
+        assert tokens(billed(attributes=call_attributes | {mark: True})) == (0, 0, 0, 0)

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.metrics.v1.metrics_pb2 import AGGREGATION_TEMPORALITY_CUMULATIVE
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
+
+from spanmeter.pricing import PriceBook
+from spanmeter_collector.posting import Received, post
+from spanmeter_collector.store import Batch, Store
+
+MakeSpan = Callable[..., Span]
+MakeRequest = Callable[..., ExportTraceServiceRequest]
+Post = Callable[..., Batch]
+
+
+@pytest.fixture(scope="module")
+def book() -> PriceBook:
+    return PriceBook.load()
+
+
+@pytest.fixture
+def posted(store: Store, book: PriceBook) -> Post:
+    """Post requests to the test's store, without writing what comes of it."""
+
+    def post_all(*requests: ExportTraceServiceRequest | ExportMetricsServiceRequest) -> Batch:
+        return post([Received(request, 1) for request in requests], store=store, book=book, recorded_at=2)
+
+    return post_all
+
+
+@pytest.fixture
+def call(span: MakeSpan, call_attributes: dict[str, Any]) -> MakeSpan:
+    """A call's span by number."""
+    return lambda number: span(number, attributes=call_attributes)
+
+
+def numbers(batch: Batch) -> tuple[list[int], list[int]]:
+    """The numbers of the spans stored and of those charged."""
+    stored = [int.from_bytes(row.span_id, "big") for row in batch.rows]
+    return stored, [int.from_bytes(entry.span_id, "big") for entry in batch.charges if entry.component == "call"]
+
+
+def test_a_span_that_comes_twice_in_a_batch_is_kept_and_charged_once(
+    posted: Post, span: MakeSpan, call: MakeSpan, request_of: MakeRequest
+) -> None:
+    root = span(2, name="chain")
+
+    assert numbers(posted(request_of(call(1), root), request_of(call(1)))) == ([1, 2], [1])
+
+
+def test_a_span_in_the_store_is_neither_stored_nor_charged_again(
+    posted: Post, store: Store, call: MakeSpan, request_of: MakeRequest
+) -> None:
+    store.write(posted(request_of(call(1))), token="1")
+
+    assert numbers(posted(request_of(call(1), call(2)))) == ([2], [2])
+
+
+def test_a_write_cut_off_between_the_tables_is_completed(
+    posted: Post, store: Store, call: MakeSpan, request_of: MakeRequest
+) -> None:
+    only_rows, only_charges = request_of(call(1)), request_of(call(2))
+    store.write(Batch(rows=posted(only_rows).rows), token="1")
+    store.write(Batch(charges=posted(only_charges).charges), token="2")
+
+    assert numbers(posted(only_rows, only_charges)) == ([2], [1])
+
+
+def test_counters_and_spans_go_into_one_batch(posted: Post, span: MakeSpan, request_of: MakeRequest) -> None:
+    metrics = ExportMetricsServiceRequest()
+    metric = metrics.resource_metrics.add().scope_metrics.add().metrics.add(name="spanmeter.client.calls")
+    metric.sum.aggregation_temporality = AGGREGATION_TEMPORALITY_CUMULATIVE
+    metric.sum.data_points.add(time_unix_nano=5, as_int=1)
+
+    batch = posted(request_of(span(1)), metrics)
+
+    assert (len(batch.rows), [counter.name for counter in batch.counters]) == (1, ["spanmeter.client.calls"])
