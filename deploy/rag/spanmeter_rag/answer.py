@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol, get_args
 
 Mode = Literal["sync", "async", "stream"]
+WAYS = ("langchain", "llama_index", "mixed", "langgraph")
 MODES: tuple[Mode, ...] = get_args(Mode)
 
 

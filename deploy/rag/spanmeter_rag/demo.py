@@ -65,7 +65,7 @@ def _run(options: argparse.Namespace, scratch: Path) -> int:
 def _plan(options: argparse.Namespace, scratch: Path) -> Plan:
     return Plan(
         data=scratch / "data" if options.once else data_directory(os.environ),
-        record=scratch / "provider-usage.jsonl",
+        record=options.record or scratch / "provider-usage.jsonl",
         environment=os.environ,
         dashboard=not options.once,
         live=options.live,
@@ -95,9 +95,7 @@ def _show(options: argparse.Namespace, stage: Stage, bill: Bill) -> None:
     if bill.provider is not None:
         if not bill.differences():
             say("Calls and tokens are equal to what the provider itself counted, to the last one.")
-        say(
-            "Simulated: the local provider's answers and latencies. Real: HTTP, client libraries, token counts, prices."
-        )
+        say(_SIMULATED)
     if options.json:
         result(json.dumps(bill.as_json()))
     elif not options.once:
@@ -137,6 +135,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--once", action="store_true", help="no cost explorer: run, print the bill, exit")
     parser.add_argument("--queries", type=_count, default=20, metavar="N", help="queries to send (%(default)s)")
     parser.add_argument("--json", action="store_true", help="end with one JSON object on standard output")
+    parser.add_argument("--record", type=Path, metavar="FILE", help="keep the local provider's own usage record there")
     parser.add_argument("--live", action="store_true", help="ask OpenAI, with OPENAI_API_KEY and OPENAI_BASE_URL")
     options = parser.parse_args()
     if options.live and not os.environ.get("OPENAI_API_KEY"):

@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import count, islice
 
-from spanmeter_rag.answer import MODES, Mode
+from spanmeter_rag.answer import MODES, WAYS, Mode
 from spanmeter_rag.questions import questions
-from spanmeter_rag.workload import WAYS
 
 _USERS = (("ada", "acme"), ("grace", "acme"), ("alan", "globex"), ("edsger", "initech"), ("barbara", "globex"))
 _VISITS_PER_SESSION = 3

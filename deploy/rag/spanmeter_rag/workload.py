@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import TypeVar
 
 from spanmeter_rag.agent import Agent
-from spanmeter_rag.answer import Way
+from spanmeter_rag.answer import WAYS, Way
 from spanmeter_rag.chain import Chain, search_indexes
 from spanmeter_rag.clients import chat_embeddings, chat_model, index_embeddings, index_model
 from spanmeter_rag.corpus import SECTIONS, Passage, passages
@@ -20,7 +20,6 @@ from spanmeter_rag.indexes import SectionsRetriever, fill_index
 from spanmeter_rag.settings import Settings
 from spanmeter_rag.stores import fill_store, search_stores
 
-WAYS = ("langchain", "llama_index", "mixed", "langgraph")
 _T = TypeVar("_T")
 
 

@@ -27,7 +27,12 @@ def main() -> None:
     )
     try:
         uvicorn.run(
-            create_app(provider), host=options.host, port=options.port, log_level="warning", timeout_graceful_shutdown=2
+            create_app(provider),
+            host=options.host,
+            port=options.port,
+            log_level="warning",
+            ws="none",
+            timeout_graceful_shutdown=2,
         )
     finally:
         record.close()
