@@ -15,6 +15,8 @@ _LARGEST: Final = 10**15
 
 def count(value: object) -> int | None:
     """A reported number as a count, or None when it is none: no number, negative, not finite or absurdly large."""
+    if type(value) is int:
+        return value if 0 <= value <= _LARGEST else None
     if isinstance(value, str):
         value = int(value) if value.isascii() and value.isdigit() and len(value) < 16 else None
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
@@ -78,33 +80,42 @@ class Counts:
         tokens_out = self.output or 0
         if self.input is None and self.total is not None:
             return max(self.total - tokens_out, 0), tokens_out
-        possible = self._possible_wholes((self.input or 0) + self.input_tool, tokens_out)
-        if self.total is None or sum(possible[0]) == self.total:
-            return possible[0]
-        for wholes in possible[1:]:
+        tokens_in = (self.input or 0) + self.input_tool
+        if self._all_inside(tokens_in, tokens_out) and self.total in (None, tokens_in + tokens_out):
+            return tokens_in, tokens_out
+        return self._settled(tokens_in, tokens_out, notes)
+
+    def _all_inside(self, tokens_in: int, tokens_out: int) -> bool:
+        """Whether the details are parts of the numbers beside them; more cache than input is, if the total says so."""
+        fits = self.cache_read + self._written <= tokens_in or tokens_in + tokens_out == self.total
+        return self.input_includes_cache and self.output_includes_reasoning and fits
+
+    def _settled(self, tokens_in: int, tokens_out: int, notes: list[str]) -> tuple[int, int]:
+        cached = self.cache_read + self._written
+        inputs = [tokens_in, tokens_in + cached]
+        outputs = [tokens_out, tokens_out + self.reasoning]
+        if not self.input_includes_cache or (cached > tokens_in and tokens_in + tokens_out != self.total):
+            inputs.reverse()
+        if not self.output_includes_reasoning:
+            outputs.reverse()
+        expected, *others = product(inputs, outputs)
+        if self.total is None or sum(expected) == self.total:
+            return expected
+        for wholes in others:
             if sum(wholes) == self.total:
                 notes.append(f"the total of {self.total} tokens tells what input and output include")
                 return wholes
         notes.append(f"the total of {self.total} tokens is not the sum of {self.input} input and {tokens_out} output")
-        return possible[0]
-
-    def _possible_wholes(self, tokens_in: int, tokens_out: int) -> list[tuple[int, int]]:
-        cached = self.cache_read + self._written
-        inputs = [tokens_in, tokens_in + cached]
-        outputs = [tokens_out, tokens_out + self.reasoning]
-        confirmed = tokens_in + tokens_out == self.total
-        if not self.input_includes_cache or (cached > tokens_in and not confirmed):
-            inputs.reverse()
-        if not self.output_includes_reasoning:
-            outputs.reverse()
-        return list(product(inputs, outputs))
+        return expected
 
 
 def _split(name: str, whole: int, parts: dict[str, int], notes: list[str]) -> dict[str, int]:
+    told = sum(parts.values())
+    if told <= whole:
+        return {name: whole - told, **parts}
+    notes.append(f"details of {told} {name} tokens exceed the {whole} reported")
     fitting, left = {}, whole
     for part, tokens in parts.items():
         fitting[part] = min(tokens, left)
         left -= fitting[part]
-    if sum(parts.values()) > whole:
-        notes.append(f"details of {sum(parts.values())} {name} tokens exceed the {whole} reported")
     return {name: left, **fitting}

@@ -13,141 +13,164 @@ from typing import Any, Final
 
 from spanmeter.pricing.counts import Counts, count
 
+_READABLE: Final = 10**20
+
 Path = tuple[str, ...]
+Paths = Mapping[str, tuple[Path, ...]]
+
+
+@dataclass(slots=True)
+class _Node:
+    """Where paths go on from a key. A path that ends here has a rank: the lower it is, the sooner its number counts."""
+
+    name: str = ""
+    rank: int = 0
+    children: dict[str, _Node] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, paths: Paths) -> _Node:
+        root = cls()
+        for name, ranked in paths.items():
+            for rank, path in enumerate(ranked):
+                node = root
+                for step in path:
+                    node = node.children.setdefault(step, cls())
+                node.name, node.rank = name, rank
+        return root
 
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
     """Paths per field of `Counts`, and whether cache and reasoning tokens are inside input and output."""
 
-    paths: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
+    paths: Paths
+    root: _Node = field(repr=False, compare=False)
     input_includes_cache: bool = True
     output_includes_reasoning: bool = True
 
     def counts(self, payload: Mapping[str, Any], notes: list[str]) -> Counts:
         """The numbers of one usage object; `notes` gets a sentence for each that is no count, such as -1."""
-        found = {
-            name: number for name, paths in self.paths.items() if (number := _first(payload, paths, notes)) is not None
-        }
+        found: dict[str, tuple[int, int]] = {}
+        _collect(payload, self.root, found, notes)
         return Counts(
-            **found,
+            **{name: number for name, (_, number) in found.items()},
             input_includes_cache=self.input_includes_cache,
             output_includes_reasoning=self.output_includes_reasoning,
         )
 
 
-def _first(payload: Mapping[str, Any], paths: tuple[Path, ...], notes: list[str]) -> int | None:
-    for path in paths:
-        found = _find(payload, path)
-        number = None if found is None else count(found)
-        if number is not None:
-            return number
-        if found is not None:
-            notes.append(f"{'.'.join(path)} is {str(found)[:40]!r}, which is no count")
-    return None
-
-
-def _find(value: object, path: Path) -> object:
-    for position, step in enumerate(path):
-        if isinstance(value, Mapping):
-            value = value.get(step)
+def _collect(payload: Mapping[str, Any], node: _Node, found: dict[str, tuple[int, int]], notes: list[str]) -> None:
+    """Walk the payload, not the table: this runs for every call of an application."""
+    for key, value in payload.items():
+        child = node.children.get(key)
+        if child is None or value is None:
+            continue
+        if child.name:
+            _keep(key, value, child, found, notes)
+        elif isinstance(value, Mapping):
+            _collect(value, child, found, notes)
         elif isinstance(value, list | tuple):
-            return _add_up(value, step, path[position + 1 :])
-        else:
-            return None
-    return value
+            for step, end in child.children.items():
+                _keep(key, _add_up(value, step, end), _last(end), found, notes)
 
 
-def _add_up(items: list[object] | tuple[object, ...], step: str, rest: Path) -> int:
+def _keep(key: str, value: object, node: _Node, found: dict[str, tuple[int, int]], notes: list[str]) -> None:
+    number = count(value)
+    if number is None:
+        notes.append(f"{key} is {_shown(value)}, which is no count")
+    elif node.name not in found or node.rank < found[node.name][0]:
+        found[node.name] = (node.rank, number)
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, str):
+        return repr(value[:40])
+    return str(value) if isinstance(value, float | int) and abs(value) < _READABLE else type(value).__name__
+
+
+def _add_up(items: list[object] | tuple[object, ...], step: str, node: _Node) -> int:
     name, _, wanted = step.partition("=")
     if not name:
         return sum(item == wanted for item in items)
-    return sum(
-        count(_find(item, rest)) or 0 for item in items if isinstance(item, Mapping) and item.get(name) == wanted
-    )
+    chosen = (item for item in items if isinstance(item, Mapping) and item.get(name) == wanted)
+    return sum(count(item.get(key)) or 0 for item in chosen for key in node.children)
 
 
-def _paths(**paths: str) -> dict[str, tuple[Path, ...]]:
-    return {name: tuple(tuple(path.split(".")) for path in listed.split()) for name, listed in paths.items()}
+def _last(node: _Node) -> _Node:
+    return next(iter(node.children.values()), node)
+
+
+def _dialect(*, input_includes_cache: bool = True, output_includes_reasoning: bool = True, **fields: str) -> Dialect:
+    paths = {name: tuple(tuple(path.split(".")) for path in listed.split()) for name, listed in fields.items()}
+    return Dialect(paths, _Node.of(paths), input_includes_cache, output_includes_reasoning)
 
 
 # https://platform.openai.com/docs/api-reference/chat/object and /responses/object. Most providers follow it with
 # names of their own: DeepSeek's cache hits, Moonshot's cached_tokens, xAI's gRPC names, Voyage's lone total.
-OPENAI: Final = Dialect(
-    _paths(
-        input="prompt_tokens input_tokens",
-        output="completion_tokens output_tokens",
-        total="total_tokens",
-        cache_read="prompt_tokens_details.cached_tokens input_tokens_details.cached_tokens"
-        " input_token_details.cached_tokens prompt_cache_hit_tokens cached_prompt_text_tokens cached_tokens",
-        cache_write="prompt_tokens_details.cache_write_tokens input_tokens_details.cache_write_tokens",
-        input_audio="prompt_tokens_details.audio_tokens input_tokens_details.audio_tokens"
-        " input_token_details.audio_tokens",
-        cache_read_audio="input_token_details.cached_tokens_details.audio_tokens"
-        " prompt_tokens_details.cached_tokens_details.audio_tokens",
-        input_image="prompt_tokens_details.image_tokens input_tokens_details.image_tokens"
-        " input_token_details.image_tokens prompt_image_tokens",
-        reasoning="completion_tokens_details.reasoning_tokens output_tokens_details.reasoning_tokens reasoning_tokens",
-        output_audio="completion_tokens_details.audio_tokens output_token_details.audio_tokens",
-        output_image="completion_tokens_details.image_tokens output_tokens_details.image_tokens",
-        web_searches="server_tool_use_details.web_search_requests server_tool_use.web_search_requests"
-        " server_side_tools_used.=SERVER_SIDE_TOOL_WEB_SEARCH",
-    )
+OPENAI: Final = _dialect(
+    input="prompt_tokens input_tokens",
+    output="completion_tokens output_tokens",
+    total="total_tokens",
+    cache_read="prompt_tokens_details.cached_tokens input_tokens_details.cached_tokens"
+    " input_token_details.cached_tokens prompt_cache_hit_tokens cached_prompt_text_tokens cached_tokens",
+    cache_write="prompt_tokens_details.cache_write_tokens input_tokens_details.cache_write_tokens",
+    input_audio="prompt_tokens_details.audio_tokens input_tokens_details.audio_tokens input_token_details.audio_tokens",
+    cache_read_audio="input_token_details.cached_tokens_details.audio_tokens"
+    " prompt_tokens_details.cached_tokens_details.audio_tokens",
+    input_image="prompt_tokens_details.image_tokens input_tokens_details.image_tokens"
+    " input_token_details.image_tokens prompt_image_tokens",
+    reasoning="completion_tokens_details.reasoning_tokens output_tokens_details.reasoning_tokens reasoning_tokens",
+    output_audio="completion_tokens_details.audio_tokens output_token_details.audio_tokens",
+    output_image="completion_tokens_details.image_tokens output_tokens_details.image_tokens",
+    web_searches="server_tool_use_details.web_search_requests server_tool_use.web_search_requests"
+    " server_side_tools_used.=SERVER_SIDE_TOOL_WEB_SEARCH",
 )
 # https://docs.x.ai/docs/guides/reasoning: completion_tokens leaves reasoning out and the bill adds it.
 XAI: Final = replace(OPENAI, output_includes_reasoning=False)
 # https://platform.claude.com/docs/en/api/messages: input_tokens leaves both cache counts out.
-ANTHROPIC: Final = Dialect(
-    _paths(
-        input="input_tokens",
-        output="output_tokens",
-        cache_read="cache_read_input_tokens",
-        cache_write="cache_creation_input_tokens",
-        cache_write_5m="cache_creation.ephemeral_5m_input_tokens",
-        cache_write_1h="cache_creation.ephemeral_1h_input_tokens",
-        reasoning="output_tokens_details.thinking_tokens",
-        web_searches="server_tool_use.web_search_requests",
-    ),
+ANTHROPIC: Final = _dialect(
+    input="input_tokens",
+    output="output_tokens",
+    cache_read="cache_read_input_tokens",
+    cache_write="cache_creation_input_tokens",
+    cache_write_5m="cache_creation.ephemeral_5m_input_tokens",
+    cache_write_1h="cache_creation.ephemeral_1h_input_tokens",
+    reasoning="output_tokens_details.thinking_tokens",
+    web_searches="server_tool_use.web_search_requests",
     input_includes_cache=False,
 )
 # https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_TokenUsage.html; Nova's InvokeModel says …Count.
-BEDROCK: Final = Dialect(
-    _paths(
-        input="inputTokens inputTokenCount inputTextTokenCount",
-        output="outputTokens outputTokenCount",
-        total="totalTokens",
-        cache_read="cacheReadInputTokens cacheReadInputTokenCount",
-        cache_write="cacheWriteInputTokens cacheWriteInputTokenCount",
-        cache_write_5m="cacheDetails.ttl=5m.inputTokens",
-        cache_write_1h="cacheDetails.ttl=1h.inputTokens",
-    ),
+BEDROCK: Final = _dialect(
+    input="inputTokens inputTokenCount inputTextTokenCount",
+    output="outputTokens outputTokenCount",
+    total="totalTokens",
+    cache_read="cacheReadInputTokens cacheReadInputTokenCount",
+    cache_write="cacheWriteInputTokens cacheWriteInputTokenCount",
+    cache_write_5m="cacheDetails.ttl=5m.inputTokens",
+    cache_write_1h="cacheDetails.ttl=1h.inputTokens",
     input_includes_cache=False,
 )
 # https://ai.google.dev/api/generate-content#UsageMetadata: thoughts and tool-use prompts come on top.
-GEMINI: Final = Dialect(
-    _paths(
-        input="promptTokenCount",
-        input_tool="toolUsePromptTokenCount",
-        output="candidatesTokenCount responseTokenCount",
-        total="totalTokenCount",
-        cache_read="cachedContentTokenCount",
-        cache_read_audio="cacheTokensDetails.modality=AUDIO.tokenCount",
-        input_audio="promptTokensDetails.modality=AUDIO.tokenCount",
-        input_image="promptTokensDetails.modality=IMAGE.tokenCount",
-        cache_read_image="cacheTokensDetails.modality=IMAGE.tokenCount",
-        reasoning="thoughtsTokenCount",
-        output_audio="candidatesTokensDetails.modality=AUDIO.tokenCount",
-        output_image="candidatesTokensDetails.modality=IMAGE.tokenCount",
-    ),
+GEMINI: Final = _dialect(
+    input="promptTokenCount",
+    input_tool="toolUsePromptTokenCount",
+    output="candidatesTokenCount responseTokenCount",
+    total="totalTokenCount",
+    cache_read="cachedContentTokenCount",
+    cache_read_audio="cacheTokensDetails.modality=AUDIO.tokenCount",
+    input_audio="promptTokensDetails.modality=AUDIO.tokenCount",
+    input_image="promptTokensDetails.modality=IMAGE.tokenCount",
+    cache_read_image="cacheTokensDetails.modality=IMAGE.tokenCount",
+    reasoning="thoughtsTokenCount",
+    output_audio="candidatesTokensDetails.modality=AUDIO.tokenCount",
+    output_image="candidatesTokensDetails.modality=IMAGE.tokenCount",
     output_includes_reasoning=False,
 )
 # https://docs.cohere.com/reference/chat: the bill counts billed_units, not tokens.
-COHERE: Final = Dialect(
-    _paths(
-        input="billed_units.input_tokens meta.billed_units.input_tokens",
-        output="billed_units.output_tokens meta.billed_units.output_tokens",
-        rerank_searches="billed_units.search_units meta.billed_units.search_units search_units",
-    )
+COHERE: Final = _dialect(
+    input="billed_units.input_tokens meta.billed_units.input_tokens",
+    output="billed_units.output_tokens meta.billed_units.output_tokens",
+    rerank_searches="billed_units.search_units meta.billed_units.search_units search_units",
 )
 
 
@@ -155,11 +178,11 @@ def _snake(name: str) -> str:
     return name if "=" in name else re.sub(r"([A-Z])", r"_\1", name).lower()
 
 
+_SNAKE: Final = {
+    name: tuple(tuple(_snake(step) for step in path) for path in paths) for name, paths in GEMINI.paths.items()
+}
 # The Python client writes the same fields in snake case.
-GEMINI_PYTHON: Final = replace(
-    GEMINI,
-    paths={name: tuple(tuple(_snake(step) for step in path) for path in paths) for name, paths in GEMINI.paths.items()},
-)
+GEMINI_PYTHON: Final = replace(GEMINI, paths=_SNAKE, root=_Node.of(_SNAKE))
 
 _BY_KEY: Final = {
     "billed_units": COHERE,

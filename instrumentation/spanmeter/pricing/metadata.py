@@ -12,15 +12,21 @@ from spanmeter.pricing.usage import Usage
 # (https://reference.langchain.com/python/langchain-openai, `_create_usage_metadata`). The bare key of the tier holds
 # what is left, and has counted cache writes twice, so that the rest is taken from the totals here.
 _TIERS: Final = ("", "flex_", "priority_")
-_INPUT_DETAILS: Final = {
-    "cache_read": "cache_read",
-    "cache_creation": "cache_write",
-    "ephemeral_5m_input_tokens": "cache_write_5m",
-    "ephemeral_1h_input_tokens": "cache_write_1h",
-    "audio": "input_audio",
-    "image": "input_image",
-}
-_OUTPUT_DETAILS: Final = {"reasoning": "reasoning", "audio": "output_audio", "image": "output_image"}
+
+
+def _with_tiers(**fields: str) -> dict[str, str]:
+    return {tier + key: name for key, name in fields.items() for tier in _TIERS}
+
+
+_INPUT_DETAILS: Final = _with_tiers(
+    cache_read="cache_read",
+    cache_creation="cache_write",
+    ephemeral_5m_input_tokens="cache_write_5m",
+    ephemeral_1h_input_tokens="cache_write_1h",
+    audio="input_audio",
+    image="input_image",
+)
+_OUTPUT_DETAILS: Final = _with_tiers(reasoning="reasoning", audio="output_audio", image="output_image")
 
 
 def read_usage_metadata(usage_metadata: Mapping[str, Any], response_metadata: Mapping[str, Any]) -> Usage:
@@ -43,11 +49,10 @@ def _details(details: object, fields: Mapping[str, str]) -> dict[str, Any]:
     if not isinstance(details, Mapping):
         return {}
     found: dict[str, int] = {}
-    for tier in _TIERS:
-        for key, name in fields.items():
-            number = count(details.get(tier + key))
-            if number:
-                found[name] = number
+    for key, value in details.items():
+        name, number = fields.get(key), count(value)
+        if name and number:
+            found[name] = number
     return found
 
 

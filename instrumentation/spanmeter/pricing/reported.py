@@ -40,7 +40,7 @@ def _amount(value: object) -> Decimal | None:
         return None
     try:
         amount = Decimal(str(value))
-    except InvalidOperation:
+    except (InvalidOperation, ValueError):
         return None
     return amount if amount.is_finite() and 0 <= amount < 10**12 else None
 

@@ -22,6 +22,7 @@ COSTS: dict[str, tuple[dict[str, Any], Decimal | None]] = {
     "a-cost-of-unknown-currency": ({"cost": 1.5}, None),
     "negative": ({"cost": -1, "is_byok": False}, None),
     "not-finite": ({"cost": float("nan"), "is_byok": False}, None),
+    "beyond-any-bill": ({"cost_in_usd_ticks": 10**5000}, None),
     "text": ({"cost": "free", "is_byok": False}, None),
     "none": ({"prompt_tokens": 3}, None),
 }
