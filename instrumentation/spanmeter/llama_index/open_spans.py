@@ -10,7 +10,7 @@ from llama_index.core.base.response.schema import AsyncStreamingResponse, Stream
 from spanmeter.barrier import barrier
 from spanmeter.call import NO_ANSWER, Answer, Call
 from spanmeter.llama_index.model_call import ModelCalls
-from spanmeter.llama_index.operation import opening_of
+from spanmeter.llama_index.operation import is_structuring, opening_of
 from spanmeter.llama_index.retrieval import retrieval_attributes
 from spanmeter.llama_index.stream import hand_out, is_stream, resumed
 from spanmeter.opening import Opening
@@ -19,11 +19,15 @@ from spanmeter.process import calls
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OpenSpan:
-    """One of LlamaIndex's spans. `call` is its own; `enclosing` the nearest span around it that has one."""
+    """One of LlamaIndex's spans. `call` is its own; `enclosing` the nearest span around it that has one.
+
+    `structures` says that an answer is being turned into an object in it.
+    """
 
     instance: Any
     call: Call | None
     enclosing: OpenSpan | None
+    structures: bool
 
     @property
     def kept(self) -> OpenSpan | None:
@@ -47,13 +51,10 @@ class OpenSpans:
         if span_id in self._open:
             return
         above = self._open.get(parent_id) if parent_id else None
-        enclosing = above.kept if above else None
-        around = enclosing.call.opening.operation if enclosing and enclosing.call else ""
-        opening = opening_of(span_id, instance, enclosing_operation=around)
-        call = None
-        if opening is not None and not _is_repeated(opening, instance, enclosing):
-            call = calls().start(opening, parent=self.call(parent_id))
-        self._open[span_id] = OpenSpan(instance, call, enclosing)
+        structures = is_structuring(span_id, instance) or (above is not None and above.structures)
+        opening = _opening(span_id, instance, above)
+        call = None if opening is None else calls().start(opening, parent=self.call(parent_id))
+        self._open[span_id] = OpenSpan(instance, call, above.kept if above else None, structures)
 
     def call(self, span_id: str | None) -> Call | None:
         """The call that stands for a span as a parent: of the model asked in it, its own, or the nearest around it."""
@@ -106,11 +107,15 @@ class OpenSpans:
             self.end(span_id, GeneratorExit())
 
 
-def _is_repeated(opening: Opening, instance: Any, enclosing: OpenSpan | None) -> bool:  # noqa: ANN401  the framework's door
-    """Whether an overridden method calls the one it overrides."""
-    if enclosing is None or enclosing.call is None or instance is None:
-        return False
-    return enclosing.instance is instance and enclosing.call.opening.operation == opening.operation
+def _opening(span_id: str, instance: Any, above: OpenSpan | None) -> Opening | None:  # noqa: ANN401  the framework's door
+    enclosing = above.kept if above else None
+    around = enclosing.call.opening.operation if enclosing and enclosing.call else ""
+    opening = opening_of(span_id, instance, enclosing_operation=around)
+    if opening is None or above is None:
+        return opening
+    is_repeated = enclosing is not None and enclosing.instance is instance and around == opening.operation
+    is_constructor = above.structures and opening.operation == "execute_tool"
+    return None if is_repeated or is_constructor else opening
 
 
 spans: Final = OpenSpans()

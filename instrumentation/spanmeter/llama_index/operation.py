@@ -30,7 +30,7 @@ KEPT: Final[Mapping[str, tuple[frozenset[str], str]]] = {
     "BaseQueryEngine": (frozenset({"query", "aquery"}), "query"),
     "BaseRetriever": (frozenset({"retrieve", "aretrieve"}), "retrieval"),
     "BaseSynthesizer": (frozenset({"synthesize", "asynthesize"}), "synthesize"),
-    "BaseNodePostprocessor": (frozenset({"postprocess_nodes", "apostprocess_nodes"}), "postprocess"),
+    "BaseNodePostprocessor": (frozenset({"_postprocess_nodes", "_apostprocess_nodes"}), "postprocess"),
     "BaseTool": (frozenset({"call", "acall", "__call__"}), "execute_tool"),
     "IngestionPipeline": (frozenset({"run", "arun"}), "ingest"),
 }
@@ -42,7 +42,13 @@ def method_of(span_id: str) -> str:
     return span_id[: -_UUID_LENGTH - 1].rpartition(".")[2]
 
 
-def opening_of(span_id: str, instance: Any, *, enclosing_operation: str = "") -> Opening | None:  # noqa: ANN401 - the framework's door
+def is_structuring(span_id: str, instance: Any) -> bool:  # noqa: ANN401  the framework's door
+    """Whether a method turns answers into objects: what it runs as a tool there is the object's constructor."""
+    kind: Any = type(instance)
+    return method_of(span_id).endswith("structured_predict") or "BasePydanticProgram" in _ancestors(kind)
+
+
+def opening_of(span_id: str, instance: Any, *, enclosing_operation: str = "") -> Opening | None:  # noqa: ANN401  the framework's door
     """What to open for a LlamaIndex span; None when it is not kept."""
     method = method_of(span_id)
     if instance is None:
@@ -61,15 +67,19 @@ def _step(method: str) -> Opening:
 
 
 @lru_cache(maxsize=1024)
+def _ancestors(kind: type) -> frozenset[str]:
+    return frozenset(ancestor.__name__ for ancestor in kind.__mro__)
+
+
+@lru_cache(maxsize=1024)
 def _operation(kind: type, method: str) -> str | None:
-    names = {ancestor.__name__ for ancestor in kind.__mro__}
     for base, (methods, operation) in KEPT.items():
-        if base in names:
+        if base in _ancestors(kind):
             return operation if method in methods else None
     return None
 
 
-def _subject(operation: str, instance: Any) -> tuple[str, dict[str, str]]:  # noqa: ANN401 - the framework's door
+def _subject(operation: str, instance: Any) -> tuple[str, dict[str, str]]:  # noqa: ANN401  the framework's door
     class_name = type(instance).__name__
     if operation == "execute_tool":
         tool = instance.metadata.name or class_name

@@ -1,0 +1,82 @@
+"""Openings and answers read from what the provider packages of several generations hand over."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from llama_index.core.llms import ChatMessage, ChatResponse, CompletionResponse
+
+from spanmeter.call import NO_ANSWER, Answer
+from spanmeter.llama_index.response import answer_of, has_content, model_opening
+from spanmeter.pricing import Usage
+
+
+@pytest.mark.parametrize("key", ["model_name", "model"])
+def test_the_model_stands_under_either_key(key: str) -> None:
+    opening = model_opening("chat", {key: "gpt-4o", "class_name": "openai_llm", "default_headers": {"key": "secret"}})
+    assert (opening.name, opening.model, opening.provider) == ("chat gpt-4o", "gpt-4o", "openai")
+    assert "secret" not in repr(opening)
+
+
+def test_an_unknown_model_is_not_a_model() -> None:
+    assert model_opening("chat", {"model_name": "unknown"}).name == "chat"
+
+
+ANTHROPIC = {
+    "id": "msg_1",
+    "model": "claude-sonnet-4-5-20250929",
+    "stop_reason": "end_turn",
+    "usage": {
+        "input_tokens": 30,
+        "cache_creation_input_tokens": 11,
+        "cache_read_input_tokens": 50,
+        "output_tokens": 9,
+    },
+}
+
+
+def test_anthropics_dict_counts_input_without_its_cache() -> None:
+    answer = answer_of(CompletionResponse(text="Hello", raw=ANTHROPIC), provider="anthropic")
+    assert answer == Answer(
+        usage=Usage(input=30, cache_read=50, cache_write_5m=11, output=9),
+        model="claude-sonnet-4-5-20250929",
+        response_id="msg_1",
+        finish_reasons=("end_turn",),
+    )
+
+
+def test_without_a_raw_answer_the_additional_tokens_count() -> None:
+    response = CompletionResponse(text="x", additional_kwargs={"prompt_tokens": 5, "completion_tokens": 2})
+    assert answer_of(response, provider="openai") == Answer(usage=Usage(input=5, output=2))
+
+
+@pytest.mark.parametrize("raw", [None, {}, {"usage": None}, 7, SimpleNamespace(usage=None, choices=None)])
+def test_no_usage_is_unknown_not_zero(raw: Any) -> None:
+    assert answer_of(CompletionResponse(text="x", raw=raw), provider="openai").usage is None
+
+
+def test_no_response_is_no_answer() -> None:
+    assert answer_of(None, provider="openai") == NO_ANSWER
+
+
+def test_the_finish_reason_may_come_before_the_usage() -> None:
+    finishing = SimpleNamespace(raw={"choices": [{"finish_reason": "stop"}]})
+    last = CompletionResponse(text="x", raw={"choices": [], "usage": {"prompt_tokens": 1, "completion_tokens": 1}})
+    answer = answer_of(last, provider="openai", finishing=finishing)
+    assert answer == Answer(usage=Usage(input=1, output=1), finish_reasons=("stop",))
+
+
+@pytest.mark.parametrize(
+    ("chunk", "expected"),
+    [
+        (ChatResponse(message=ChatMessage(role="assistant"), delta=""), False),
+        (ChatResponse(message=ChatMessage(role="assistant"), delta="Hel"), True),
+        (ChatResponse(message=ChatMessage(role="assistant", additional_kwargs={"tool_calls": [1]}), delta=""), True),
+        (CompletionResponse(text="", delta=None), False),
+    ],
+    ids=["role", "text", "tool call", "nothing"],
+)
+def test_a_chunk_with_text_or_a_tool_call_has_content(chunk: Any, *, expected: bool) -> None:
+    assert has_content(chunk) is expected

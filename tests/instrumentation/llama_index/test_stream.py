@@ -1,0 +1,69 @@
+"""Streams of models: open as long as they run, current only while they run."""
+
+from __future__ import annotations
+
+import gc
+from typing import Any
+
+import pytest
+from llama_index.core.llms import ChatMessage
+from llama_index.llms.openai import OpenAI
+
+QUESTION = [ChatMessage(content="What is a closure?")]
+
+
+def test_a_stream_never_read_is_no_call(seen: Any, billed: Any, chat_model: OpenAI) -> None:
+    chat_model.stream_chat(QUESTION)
+    gc.collect()
+    assert seen.outline() == ["chat gpt-4o-mini (cancelled)"]
+    assert billed() == seen.totals() == (0, 0, 0)
+
+
+async def test_an_asynchronous_stream_never_read_is_no_call(seen: Any, billed: Any, chat_model: OpenAI) -> None:
+    await chat_model.astream_chat(QUESTION)
+    gc.collect()
+    assert seen.outline() == ["chat gpt-4o-mini (cancelled)"]
+    assert billed() == (0, 0, 0)
+
+
+def test_a_stream_closed_early_is_cancelled(seen: Any, chat_model: OpenAI) -> None:
+    stream = chat_model.stream_chat(QUESTION)
+    next(stream)
+    stream.close()
+    assert seen.outline() == ["chat gpt-4o-mini (cancelled)"]
+
+
+async def test_an_asynchronous_stream_closed_early_is_cancelled(seen: Any, chat_model: OpenAI) -> None:
+    stream = await chat_model.astream_chat(QUESTION)
+    await anext(stream)
+    await stream.aclose()
+    assert seen.outline() == ["chat gpt-4o-mini (cancelled)"]
+
+
+def test_streams_read_side_by_side_are_siblings(seen: Any, billed: Any, chat_model: OpenAI) -> None:
+    with seen.tracer.start_as_current_span("request"):
+        first, second = chat_model.stream_chat(QUESTION), chat_model.stream_chat(QUESTION)
+        for _ in zip(first, second, strict=True):
+            chat_model.chat(QUESTION)
+    assert set(seen.outline()) == {"request", "  chat gpt-4o-mini"}
+    assert seen.totals() == billed()
+
+
+def test_a_span_of_the_application_inside_a_stream_does_not_make_it_a_wrapper(
+    seen: Any, billed: Any, chat_model: OpenAI
+) -> None:
+    for _ in chat_model.stream_chat(QUESTION):
+        with seen.tracer.start_as_current_span("consumer"):
+            chat_model.chat(QUESTION)
+    assert seen.totals() == billed()
+
+
+def test_an_error_in_the_consumer_leaves_nothing_open(seen: Any, chat_model: OpenAI) -> None:
+    def consume() -> None:
+        for _ in chat_model.stream_chat(QUESTION):
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        consume()
+    gc.collect()
+    assert seen.outline() == ["chat gpt-4o-mini (cancelled)"]
