@@ -63,7 +63,7 @@ class Listing:
 
     def _sheet(self, key: PriceKey, listed: _Listed, moment: datetime) -> PriceSheet | None:
         sheet: PriceSheet | None = listed.standard(moment)
-        context = _TIER_CONTEXTS.get(key.service_tier)
+        context = _TIER_CONTEXTS.get(key.service_tier.lower())
         if context is not None:
             sheet = listed.tier(moment, context) or self._tier(key, listed, moment)
         if sheet is None:
@@ -71,7 +71,7 @@ class Listing:
         return _times(sheet, self._overlay.region_factor(listed.provider, listed.name, moment, key.region))
 
     def _tier(self, key: PriceKey, listed: _Listed, moment: datetime) -> PriceSheet | None:
-        factor = self._overlay.tier_factor(listed.provider, listed.name, moment, key.service_tier)
+        factor = self._overlay.tier_factor(listed.provider, listed.name, moment, key.service_tier.lower())
         return None if factor is None else _times(listed.standard(moment), factor)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from spanmeter.pricing.counts import Counts, count
+from spanmeter.pricing.reading import read_usage
 from spanmeter.pricing.usage import Usage
 
 # langchain-openai prefixes the details of a flex or priority response with the tier
@@ -33,15 +34,19 @@ def read_usage_metadata(usage_metadata: Mapping[str, Any], response_metadata: Ma
     """The disjoint buckets of LangChain's `usage_metadata`. Never raises; what contradicts itself is clamped.
 
     Totals include caches and reasoning, except in old langchain-aws releases, which the total gives away.
-    Web searches stand only in the provider's own usage inside `response_metadata`.
+    Anthropic's web searches and iterations stand only in its own usage inside `response_metadata`, and the
+    iterations are what it bills.
     """
+    own = response_metadata.get("usage")
+    if isinstance(own, Mapping) and isinstance(own.get("iterations"), list):
+        return read_usage(own, provider="anthropic")
     return Counts(
         input=count(usage_metadata.get("input_tokens")),
         output=count(usage_metadata.get("output_tokens")),
         total=count(usage_metadata.get("total_tokens")),
         **_details(usage_metadata.get("input_token_details"), _INPUT_DETAILS),
         **_details(usage_metadata.get("output_token_details"), _OUTPUT_DETAILS),
-        web_searches=_web_searches(response_metadata),
+        web_searches=_web_searches(own),
     ).disjoint([])
 
 
@@ -56,7 +61,6 @@ def _details(details: object, fields: Mapping[str, str]) -> dict[str, Any]:
     return found
 
 
-def _web_searches(response_metadata: Mapping[str, Any]) -> int:
-    usage = response_metadata.get("usage")
-    tools = usage.get("server_tool_use") if isinstance(usage, Mapping) else None
+def _web_searches(own_usage: object) -> int:
+    tools = own_usage.get("server_tool_use") if isinstance(own_usage, Mapping) else None
     return (count(tools.get("web_search_requests")) or 0) if isinstance(tools, Mapping) else 0

@@ -46,6 +46,7 @@ CASES = [
         "2025-05-01",
         ("5", "1.25", "20"),
     ),
+    Case("tier-in-capitals", PriceKey("openai", "gpt-5", "", "Flex"), "2026-11-01", ("0.625", "0.0625", "5")),
     Case("standard-tier", PriceKey("openai", "gpt-5", "", "default"), "2026-11-01T00:00", ("1.25", "0.125", "10")),
     Case(
         "batch",
@@ -78,6 +79,7 @@ CASES = [
         ("0.8", "0.08", "4"),
     ),
     Case("fine-tuned", PriceKey("openai", "ft:gpt-4.1-mini-2025-04-14:a::b"), "2026-01-01", ("0.8", "0.2", "3.2")),
+    Case("fine-tuned-cached", PriceKey("openai", "ft:gpt-4o-2024-08-06:a::b"), "2026-01-01", ("3.75", "1.875", "15")),
     Case("retired-alias", PriceKey("x_ai", "grok-4-fast"), "2026-05-15T19:00", ("2.5", "0.4", "5")),
 ]
 

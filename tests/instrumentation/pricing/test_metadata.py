@@ -84,6 +84,20 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], Usage]] = {
         {},
         Usage(input=3, cache_read=50, output=1),
     ),
+    "anthropic-compaction": (
+        {"input_tokens": 200, "output_tokens": 5, "total_tokens": 205},
+        {
+            "usage": {
+                "input_tokens": 200,
+                "output_tokens": 5,
+                "iterations": [
+                    {"type": "compaction", "input_tokens": 9000, "output_tokens": 100},
+                    {"type": "message", "input_tokens": 200, "output_tokens": 5},
+                ],
+            }
+        },
+        Usage(input=9200, output=105),
+    ),
     "nothing": ({}, {}, Usage()),
     "nonsense": (
         {
