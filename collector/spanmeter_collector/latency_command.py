@@ -18,8 +18,8 @@ DURATIONS: Final = {
     "p95_s": "p95",
     "p99_s": "p99",
     "max_s": "max",
-    "time_to_first_chunk_p50_s": "first chunk p50",
-    "time_to_first_chunk_p95_s": "p95",
+    "time_to_first_chunk_p50_s": "1st chunk p50",
+    "time_to_first_chunk_p95_s": "1st chunk p95",
 }
 
 
