@@ -16,7 +16,10 @@ without work works would you your doesn don isn
 _STOPPED = frozenset(_STOP_WORDS.split())
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|[^\w\s]{2,3}|[%@&|^~]")
 _NAMED = re.compile(r"[\"'`](\w+)[\"'`]|\b(\w+)(?=\s+(?:statement|clause|keyword|loop|operator|expression|block)s?\b)")
-_ENDINGS = ("ations", "ation", "ments", "ment", "ings", "ing", "ers", "ies", "ied", "es", "ed", "er", "s", "e", "y")
+_ENDINGS = (
+    *("ations", "ation", "ating", "ated", "ates", "ate", "ments", "ment", "ings", "ing"),
+    *("ers", "ies", "ied", "es", "ed", "er", "s", "e", "y"),
+)
 
 
 def terms(text: str) -> list[str]:
@@ -32,9 +35,10 @@ def terms(text: str) -> list[str]:
 
 def keywords(text: str) -> list[str]:
     """Return the telling words of a text as they are written, each once, words of the language in quotes."""
-    named = [f'"{quoted or before}"' for quoted, before in _NAMED.findall(text) if iskeyword(quoted or before)]
-    found = [word for word in _WORD.findall(text) if word.lower() not in _STOPPED]
-    return list(dict.fromkeys(named + [word for word in found if word[0].isalpha() or word[0] == "_"]))
+    named = [word for pair in _NAMED.findall(text) for word in pair if iskeyword(word)]
+    telling = (word for word in _WORD.findall(text) if word.lower() not in _STOPPED and word not in named)
+    words = (word for word in telling if word[0].isalpha() or word[0] == "_")
+    return list(dict.fromkeys((*(f'"{word}"' for word in named), *words)))
 
 
 def _stem(word: str) -> str:

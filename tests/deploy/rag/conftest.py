@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import uvicorn
+
+from spanmeter_rag.ports import LOOPBACK, free
+from spanmeter_rag.provider.app import Provider, create_app
+from spanmeter_rag.provider.faults import Faults
+from spanmeter_rag.provider.prefixes import PrefixCache
+from spanmeter_rag.provider.record import Record
+from spanmeter_rag.provider.tokens import Tokenizer, load_tokenizer
+from spanmeter_rag.settings import Settings
+
+
+@dataclass(frozen=True)
+class RunningProvider:
+    url: str
+    record: Record
+
+    @property
+    def settings(self) -> Settings:
+        return Settings(provider_url=f"{self.url}/v1")
+
+
+@pytest.fixture(scope="session")
+def tokenizer() -> Tokenizer:
+    return load_tokenizer()
+
+
+@pytest.fixture
+def provider(tokenizer: Tokenizer, tmp_path: Path) -> Iterator[RunningProvider]:
+    with _running(tokenizer, tmp_path / "record.jsonl", fault_rate=0.0) as running:
+        yield running
+
+
+@pytest.fixture
+def refusing_provider(tokenizer: Tokenizer, tmp_path: Path) -> Iterator[RunningProvider]:
+    """Refuses twice whatever it is asked, then answers."""
+    with _running(tokenizer, tmp_path / "record.jsonl", fault_rate=1.0) as running:
+        yield running
+
+
+class _running:  # noqa: N801  reads as a statement
+    def __init__(self, tokenizer: Tokenizer, path: Path, *, fault_rate: float) -> None:
+        self._record = Record(path)
+        app = create_app(
+            Provider(
+                record=self._record,
+                tokenizer=tokenizer,
+                faults=Faults(rate=fault_rate, seed=1),
+                prefixes=PrefixCache(),
+                speed=1000.0,
+            )
+        )
+        self._port = free()
+        self._server = uvicorn.Server(uvicorn.Config(app, LOOPBACK, self._port, log_level="error", ws="none"))
+        self._thread = threading.Thread(target=self._server.run)
+
+    def __enter__(self) -> RunningProvider:
+        self._thread.start()
+        while not self._server.started:
+            self._thread.join(0.01)
+        return RunningProvider(f"http://{LOOPBACK}:{self._port}", self._record)
+
+    def __exit__(self, *_: object) -> None:
+        self._server.should_exit = True
+        self._thread.join()
+        self._record.close()
