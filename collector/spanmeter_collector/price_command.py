@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -58,20 +58,12 @@ def _complain(sentence: str) -> None:
 
 def _price_lines(name: str) -> int:
     try:
-        with _opened(name) as lines:
-            return _answer(lines)
+        opened = nullcontext(sys.stdin.buffer) if name == "-" else Path(name).open("rb")
     except OSError as error:
         _complain(f"cannot read --jsonl {name}: {error.strerror}")
         return _MALFORMED
-
-
-@contextmanager
-def _opened(name: str) -> Iterator[BinaryIO]:
-    if name == "-":
-        yield sys.stdin.buffer
-        return
-    with Path(name).open("rb") as lines:
-        yield lines
+    with opened as lines:
+        return _answer(lines)
 
 
 def _answer(lines: BinaryIO) -> int:
@@ -81,7 +73,8 @@ def _answer(lines: BinaryIO) -> int:
             continue
         try:
             entry = _mapping(line, "line")
-            sys.stdout.write(json.dumps(_answered(entry.get("id"), price(book, _from_line(entry)))) + "\n")
+            answer = _answered(entry.get("id"), price(book, _from_line(entry)))
+            sys.stdout.write(json.dumps(answer, default=float) + "\n")
         except MalformedInputError as error:
             _complain(f"line {number}: {error}")
             status = _MALFORMED
@@ -145,11 +138,12 @@ def _time(text: object, name: str) -> datetime:
         return datetime.now(UTC)
     try:
         at = datetime.fromisoformat(text) if isinstance(text, str) else None
-    except ValueError:
-        at = None
-    if at is None:
+        utc = at and (at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC))
+    except (ValueError, OverflowError):
+        utc = None
+    if utc is None:
         raise MalformedInputError(f"{name} must be an RFC 3339 time such as 2026-11-22T12:00:00Z, not {text!r}")
-    return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
+    return utc
 
 
 def _answered(identity: object, bill: Bill) -> dict[str, object]:

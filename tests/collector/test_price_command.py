@@ -152,13 +152,14 @@ def test_malformed_lines_are_named_and_the_others_answered(capsys: pytest.Captur
         LINE | {"api": 3},
         LINE | {"timestamp": 5},
         LINE | {"request_context": []},
-        LINE | {"id": "z"},
+        LINE | {"timestamp": "0001-01-01T00:00:00+14:00"},
+        LINE | {"id": 1.5},
     )
     assert _price("--jsonl", _file(tmp_path, *lines)) == 2
     printed = capsys.readouterr()
-    assert [json.loads(line)["id"] for line in printed.out.splitlines()] == ["a", "z"]
+    assert [json.loads(line)["id"] for line in printed.out.splitlines()] == ["a", 1.5]
     assert [line.split(":")[1] for line in printed.err.splitlines()] == [
-        f" line {number}" for number in (1, 4, 5, 6, 7, 8, 9, 10, 11)
+        f" line {number}" for number in (1, 4, 5, 6, 7, 8, 9, 10, 11, 12)
     ]
 
 

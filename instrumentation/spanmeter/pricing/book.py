@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _ZERO: Final = Decimal("0E-12")
 _add, _multiply, _quantize = MONEY.add, MONEY.multiply, MONEY.quantize
 _LARGEST: Final = Decimal(10**12)
-_MAX_CACHED: Final = 16_384
+_MAX_CACHED: Final = 4096
 
 
 class PriceBook:

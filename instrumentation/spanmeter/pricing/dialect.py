@@ -186,7 +186,6 @@ GEMINI_PYTHON: Final = replace(GEMINI, paths=_SNAKE, root=_Node.of(_SNAKE))
 
 _BY_KEY: Final = {
     "billed_units": COHERE,
-    "meta": COHERE,
     "search_units": COHERE,
     "totalTokenCount": GEMINI,
     "promptTokenCount": GEMINI,
@@ -199,6 +198,7 @@ _BY_KEY: Final = {
     "cache_creation_input_tokens": ANTHROPIC,
     "cache_creation": ANTHROPIC,
 }
+_BY_PROVIDER: Final = {"anthropic": ANTHROPIC, "cohere": COHERE}
 
 
 def dialect(payload: Mapping[str, Any], *, provider: str, api: str = "") -> Dialect:
@@ -208,4 +208,4 @@ def dialect(payload: Mapping[str, Any], *, provider: str, api: str = "") -> Dial
             return spoken
     if "prompt_tokens" in payload:
         return XAI if provider == "x-ai" else OPENAI
-    return ANTHROPIC if provider == "anthropic" or "anthropic" in api else OPENAI
+    return ANTHROPIC if "anthropic" in api else _BY_PROVIDER.get(provider, OPENAI)

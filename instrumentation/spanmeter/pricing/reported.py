@@ -13,9 +13,10 @@ _STANDARD: Final = frozenset({"default", "on_demand", "standard", "standard_only
 _UNDECIDED: Final = frozenset({"", "auto"})
 
 
-def read_reported_usd(payload: Mapping[str, Any]) -> Decimal | None:
+def read_reported_usd(payload: Mapping[str, Any], *, provider: str = "") -> Decimal | None:
     """The cost in a raw usage object: OpenRouter's `cost`, xAI's ticks, Perplexity's `cost.total_cost`; else None.
 
+    A `cost` without OpenRouter's other fields counts only if `provider` says that it is OpenRouter's.
     With a key of one's own at OpenRouter (`is_byok`) `cost` is OpenRouter's fee, and the upstream provider's bill
     comes on top (https://openrouter.ai/docs/use-cases/usage-accounting).
     """
@@ -25,7 +26,7 @@ def read_reported_usd(payload: Mapping[str, Any]) -> Decimal | None:
     cost = payload.get("cost")
     if isinstance(cost, Mapping):
         return _amount(cost.get("total_cost"))
-    if not {"cost_details", "is_byok"} & payload.keys():
+    if provider != "openrouter" and not {"cost_details", "is_byok"} & payload.keys():
         return None
     fee = _amount(cost)
     if not payload.get("is_byok"):

@@ -46,7 +46,7 @@ class Bill:
 def price(book: PriceBook, response: Response) -> Bill:
     """Read and price a response; a cost that it reports itself goes before list prices."""
     reading = read(response.usage, provider=response.provider, api=response.api)
-    reported = read_reported_usd(response.usage)
+    reported = read_reported_usd(response.usage, provider=response.provider)
     if reported is not None:
         cost = book.cost(response.key, reading.usage, at=response.at, reported_usd=reported)
         return Bill(reading.usage, cost, reading.notes)

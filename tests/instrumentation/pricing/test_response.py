@@ -55,7 +55,7 @@ def test_an_unknown_advisor_makes_the_cost_unknown(book: PriceBook) -> None:
 @pytest.mark.parametrize(
     ("provider", "usage"),
     [
-        ("openrouter", {"prompt_tokens": 5, "cost": 0.25, "is_byok": False}),
+        ("openrouter", {"prompt_tokens": 5, "cost": 0.25}),
         ("x_ai", {"prompt_tokens": 5, "cost_in_usd_ticks": 2_500_000_000}),
     ],
 )
