@@ -12,6 +12,7 @@ from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
 DATASOURCE = common.DataSourceRef(type_val="prometheus", uid="${datasource}")
 NO_TRAFFIC = "No traffic"
+NO_PRICED_CALLS = "No priced calls"
 DOLLARS = "currencyUSD"
 SHARE = "percentunit"
 SECONDS = "s"
@@ -30,12 +31,16 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """What every panel says about itself; `description` names the metric and what to do about a bad value."""
+    """What every panel says about itself.
+
+    `description` names the metric and what to do about a bad value; `empty` stands where there is no value.
+    """
 
     title: str
     description: str
     unit: str
     queries: tuple[Query, ...]
+    empty: str = NO_TRAFFIC
 
 
 def figure(
@@ -51,8 +56,8 @@ def figure(
         .unit(panel.unit)
         .span(4)
         .height(4)
-        .no_value(NO_TRAFFIC)
-        .mappings([_no_traffic()])
+        .no_value(panel.empty)
+        .mappings([_without_value(panel.empty)])
         .graph_mode(graph)
         .color_mode(common.BigValueColorMode.VALUE)
         .reduce_options(common_builders.ReduceDataOptions().calcs(["lastNotNull"]))
@@ -72,8 +77,8 @@ def chart(panel: Panel, *, stacked: bool = False, width: int = 8) -> timeseries.
         .span(width)
         .height(8)
         .min(0)
-        .no_value(NO_TRAFFIC)
-        .mappings([_no_traffic()])
+        .no_value(panel.empty)
+        .mappings([_without_value(panel.empty)])
         .fill_opacity(25 if stacked else 8)
         .show_points(common.VisibilityMode.AUTO)
         .legend(_legend())
@@ -97,8 +102,8 @@ def ranking(panel: Panel, *, key: str, units: tuple[str, ...], width: int = 8) -
         .unit(panel.unit)
         .span(width)
         .height(8)
-        .no_value(NO_TRAFFIC)
-        .mappings([_no_traffic()])
+        .no_value(panel.empty)
+        .mappings([_without_value(panel.empty)])
         .transformations(_joined(key, names))
         .sort_by([common_builders.TableSortByFieldState().display_name(panel.queries[0].legend).desc(desc=True)])
         .targets([_target(query, ref, instant=True, columns=True) for ref, query in _lettered(panel.queries)])
@@ -118,8 +123,8 @@ def _target(query: Query, ref: str, *, instant: bool = False, columns: bool = Fa
     return target.instant() if instant else target.range()
 
 
-def _no_traffic() -> dashboard.SpecialValueMap:
-    said = dashboard.ValueMappingResult(text=NO_TRAFFIC, color="text")
+def _without_value(text: str) -> dashboard.SpecialValueMap:
+    said = dashboard.ValueMappingResult(text=text, color="text")
     return dashboard.SpecialValueMap(
         options=dashboard.DashboardSpecialValueMapOptions(match=dashboard.SpecialValueMatch.NULL_AND_NAN, result=said)
     )

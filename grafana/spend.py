@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from grafana_foundation_sdk.builders import stat, table, timeseries
 
-from panels import COUNT, DOLLARS, Panel, Query, chart, figure, ranking
+from panels import COUNT, DOLLARS, NO_PRICED_CALLS, Panel, Query, chart, figure, ranking
 from promql import UP, in_range, or_zero, rate, select
 
 COST = select("spanmeter_cost_usd_total")
@@ -24,6 +24,7 @@ def figures() -> tuple[stat.Panel, ...]:
                 "sum. Calls without a price are not in it: look at 'Unpriced calls' before trusting a low figure.",
                 DOLLARS,
                 (Query(in_range(COST), "Spend"),),
+                NO_PRICED_CALLS,
             )
         ),
         figure(
@@ -33,6 +34,7 @@ def figures() -> tuple[stat.Panel, ...]:
                 "model' and 'Top services' show who spends.",
                 DOLLARS,
                 (Query(f"{rate(COST)} * 3600", "Spend per hour"),),
+                NO_PRICED_CALLS,
             ),
             trend=True,
         ),
@@ -69,6 +71,7 @@ def _by(label: str, advice: str) -> timeseries.Panel:
             f"Rate of spanmeter_cost_usd_total by {label}, in dollars an hour. {advice}",
             DOLLARS,
             (Query(f"{rate(COST, label)} * 3600", f"{{{{{label}}}}}"),),
+            NO_PRICED_CALLS,
         ),
         stacked=True,
     )
@@ -77,6 +80,8 @@ def _by(label: str, advice: str) -> timeseries.Panel:
 def _top_services() -> table.Panel:
     answered = in_range(ANSWERED, "service")
     everything = in_range(CALLS, "service")
+    unpriced = in_range(UNPRICED, "service")
+    priced = f"({everything} unless {unpriced} > 0)"
     return ranking(
         Panel(
             "Top services",
@@ -84,11 +89,12 @@ def _top_services() -> table.Panel:
             "spanmeter_cost_usd_total, spanmeter_calls_total and spanmeter_unpriced_calls_total. Start at the top.",
             COUNT,
             (
-                Query(or_zero(in_range(COST, "service"), where=everything), "Spend"),
+                Query(or_zero(in_range(COST, "service"), where=priced), "Spend"),
                 Query(or_zero(answered, where=everything), "Calls"),
                 Query(or_zero(in_range(FAILED, "service"), where=everything), "Failed"),
-                Query(or_zero(in_range(UNPRICED, "service"), where=everything), "Unpriced"),
+                Query(or_zero(unpriced, where=everything), "Unpriced"),
             ),
+            NO_PRICED_CALLS,
         ),
         key="service",
         units=(DOLLARS, COUNT, COUNT, COUNT),

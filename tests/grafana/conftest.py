@@ -1,15 +1,30 @@
-"""The committed dashboard, and its queries with Grafana's variables filled in."""
+"""The committed dashboard, its queries with Grafana's variables filled in, and a Prometheus to run them on."""
 
 from __future__ import annotations
 
 import json
+import os
 import re
-from collections.abc import Mapping
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
+import yaml
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.trace import Status, StatusCode
+
+from spanmeter import semconv
 
 GRAFANA = Path(__file__).parents[2] / "grafana"
 
@@ -19,13 +34,8 @@ class Target:
     """One query of one panel, as it stands in the JSON."""
 
     panel: str
-    kind: str
     expr: str
     instant: bool
-
-    @property
-    def id(self) -> str:
-        return f"{self.panel}: {self.expr[:40]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +76,7 @@ def panels(dashboard: dict[str, Any]) -> list[dict[str, Any]]:
 @pytest.fixture(scope="session")
 def targets(panels: list[dict[str, Any]]) -> list[Target]:
     return [
-        Target(panel["title"], panel["type"], target["expr"], instant=target.get("instant", False))
+        Target(panel["title"], target["expr"], instant=target.get("instant", False))
         for panel in panels
         for target in panel["targets"]
     ]
@@ -86,3 +96,168 @@ def everything(variables: dict[str, dict[str, Any]]) -> dict[str, str]:
 @pytest.fixture(scope="session")
 def view() -> type[View]:
     return View
+
+
+PATIENCE_S = 60
+ROUNDS = 8
+
+
+def call(operation: str, model: str, framework: str) -> dict[str, Any]:
+    return {
+        semconv.OPERATION_NAME: operation,
+        semconv.PROVIDER_NAME: "openai",
+        semconv.REQUEST_MODEL: model,
+        semconv.FRAMEWORK: framework,
+    }
+
+
+USED = {semconv.INPUT_TOKENS: 1200, semconv.OUTPUT_TOKENS: 80}
+CACHED = {semconv.CACHE_READ_TOKENS: 1024, semconv.REASONING_TOKENS: 16}
+STREAMED = {semconv.REQUEST_STREAM: True, semconv.TIME_TO_FIRST_CHUNK: 0.25}
+ROUND: tuple[dict[str, Any], ...] = (
+    call("chat", "gpt-4o-mini", "langchain") | USED | CACHED,
+    call("chat", "gpt-4o", "llama_index") | USED | STREAMED,
+    call("embeddings", "text-embedding-3-small", "llama_index") | {semconv.INPUT_TOKENS: 300},
+    call("chat", "house-model", "langchain") | USED,
+    call("chat", "gpt-4o", "langchain") | {semconv.CACHE_HIT: True},
+    call("chat", "gpt-4o", "langchain") | {semconv.ERROR_TYPE: "RateLimitError"},
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A sidecar that got `ROUNDS` rounds of calls, and the Prometheus that watched it."""
+
+    sidecar: str
+    prometheus: str
+    answered: int = 4 * ROUNDS
+    failed: int = ROUNDS
+    unpriced: int = ROUNDS
+    range_s: int = 120
+
+    def ask(self, path: str, **parameters: str | float) -> Any:
+        answer = httpx.get(f"{self.prometheus}/api/v1/{path}", params=parameters).json()
+        assert answer["status"] == "success", f"{answer['error']}: {parameters}"
+        return answer["data"]
+
+    def value(self, query: str) -> float:
+        (sample,) = self.ask("query", query=query)["result"] or [{"value": (0, "nan")}]
+        return float(sample["value"][1])
+
+    def numbers(self, query: str, *, instant: bool) -> list[list[float]]:
+        """The values of each series the query answers with."""
+        if instant:
+            return [[float(series["value"][1])] for series in self.ask("query", query=query)["result"]]
+        now = time.time()
+        found = self.ask("query_range", query=query, start=now - self.range_s, end=now, step=1)["result"]
+        return [[float(value) for _, value in series["values"]] for series in found]
+
+
+@pytest.fixture(scope="session")
+def scene(tmp_path_factory: pytest.TempPathFactory, grafana: Path) -> Iterator[Scene]:
+    folder = tmp_path_factory.mktemp("panels")
+    ports = free_ports(3)
+    with (
+        sidecar(folder, http=ports[0], grpc=ports[1]) as address,
+        prometheus(folder, grafana, address, ports[2]) as watcher,
+    ):
+        scene = Scene(address, watcher)
+        until(lambda: scene.value('up{job="spanmeter"}') == 1)
+        for _ in range(ROUNDS):
+            send_round(address)
+            time.sleep(1)
+        until(lambda: scene.value("sum(spanmeter_calls_total)") == scene.answered + scene.failed)
+        until(lambda: scene.value("sum(service:spanmeter_cost_usd:rate1h)") > 0)
+        yield scene
+
+
+@contextmanager
+def sidecar(folder: Path, *, http: int, grpc: int) -> Iterator[str]:
+    settings = {
+        "SPANMETER_LISTEN": f"127.0.0.1:{http}",
+        "SPANMETER_GRPC_LISTEN": f"127.0.0.1:{grpc}",
+        "SPANMETER_DATA_DIR": str(folder / "data"),
+    }
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("SPANMETER_")}
+    command = [sys.executable, "-m", "spanmeter_collector", "collector"]
+    with process(command, folder / "sidecar.log", env=inherited | settings):
+        until(lambda: answers(f"http://127.0.0.1:{http}/ready"))
+        yield f"http://127.0.0.1:{http}"
+
+
+@contextmanager
+def prometheus(folder: Path, grafana: Path, sidecar: str, port: int) -> Iterator[str]:
+    recording = folder / "recording.yaml"
+    often = (grafana / "rules" / "recording.yaml").read_text(encoding="utf-8").replace("interval: 30s", "interval: 1s")
+    recording.write_text(often, encoding="utf-8")
+    target = {"targets": [sidecar.removeprefix("http://")]}
+    config = {
+        "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
+        "rule_files": [str(recording), str(grafana / "rules" / "alerts.yaml")],
+        "scrape_configs": [{"job_name": "spanmeter", "static_configs": [target]}],
+    }
+    (folder / "prometheus.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
+    command = [
+        "prometheus",
+        f"--config.file={folder / 'prometheus.yaml'}",
+        f"--storage.tsdb.path={folder / 'prometheus'}",
+        f"--web.listen-address=127.0.0.1:{port}",
+    ]
+    with process(command, folder / "prometheus.log"):
+        until(lambda: answers(f"http://127.0.0.1:{port}/-/ready"))
+        yield f"http://127.0.0.1:{port}"
+
+
+@contextmanager
+def process(command: list[str], log: Path, env: Mapping[str, str] | None = None) -> Iterator[None]:
+    with log.open("wb") as output:
+        running = subprocess.Popen(command, stdout=output, stderr=output, env=env)
+    try:
+        yield
+    except TimeoutError as error:
+        raise TimeoutError(log.read_text(encoding="utf-8")) from error
+    finally:
+        running.terminate()
+        running.wait(timeout=20)
+
+
+def free_ports(count: int) -> list[int]:
+    doors = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [door.getsockname()[1] for door in doors]
+    for door in doors:
+        door.close()
+    return ports
+
+
+def answers(url: str) -> bool:
+    try:
+        return httpx.get(url).is_success
+    except httpx.TransportError:
+        return False
+
+
+def until(met: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not met():
+        if time.monotonic() > deadline:
+            raise TimeoutError
+        time.sleep(0.2)
+
+
+def send_round(address: str) -> None:
+    """One of each kind of call from each of two services, and a body that is no OTLP."""
+    for service, calls in (("shop", ROUND[:3]), ("search", ROUND[3:])):
+        exporter = OTLPSpanExporter(endpoint=f"{address}/v1/traces")
+        provider = TracerProvider(resource=Resource.create({semconv.SERVICE_NAME: service}))
+        provider.add_span_processor(BatchSpanProcessor(exporter))
+        for attributes in calls:
+            end = time.time_ns()
+            span = provider.get_tracer(semconv.SCOPE).start_span(
+                "call", attributes=attributes, start_time=end - 400_000_000
+            )
+            if semconv.ERROR_TYPE in attributes:
+                span.set_status(Status(StatusCode.ERROR))
+            span.end(end)
+        provider.shutdown()
+    refused = httpx.post(f"{address}/v1/traces", content=b"\xff", headers={"Content-Type": "application/x-protobuf"})
+    assert refused.status_code == 400

@@ -64,12 +64,13 @@ def test_every_description_names_a_metric_its_queries_use(panels: list[dict[str,
         ]
 
 
-def test_every_panel_has_a_unit_and_says_when_there_is_no_traffic(panels: list[dict[str, Any]]) -> None:
+def test_every_panel_has_a_unit_and_says_why_there_is_no_value(panels: list[dict[str, Any]]) -> None:
     for panel in panels:
         defaults = panel["fieldConfig"]["defaults"]
         assert defaults["unit"] in {"currencyUSD", "percentunit", "s", "short", "cps", "count:tok/s"}
-        assert defaults["noValue"] == "No traffic"
-        assert defaults["mappings"][0]["options"]["result"]["text"] == "No traffic"
+        empty = "No priced calls" if panel["title"].startswith(("Spend in", "Spend per", "Top")) else "No traffic"
+        assert defaults["noValue"] == empty
+        assert defaults["mappings"][0]["options"]["result"]["text"] == empty
 
 
 def test_every_line_has_a_name(panels: list[dict[str, Any]]) -> None:
