@@ -1,0 +1,48 @@
+"""A bill adds up what ended, and shows what it could not price."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from spanmeter.bill import Bill, Totals
+from spanmeter.pricing import Usage
+from spanmeter.receipt import Receipt
+
+
+def receipt(**known: object) -> Receipt:
+    given = {"model": "small", "request_model": "small", "duration_s": 1.0, **known}
+    return Receipt(framework="langchain", operation="chat", provider="openai", **given)  # type: ignore[arg-type]
+
+
+def test_an_empty_bill_is_zero_dollars() -> None:
+    assert Bill().cost_usd == Decimal(0)
+
+
+def test_a_bill_adds_up_calls_by_model() -> None:
+    bill = Bill()
+    usage = Usage(input=30, cache_read=10, output=4, reasoning=1)
+    bill.add(receipt(calls=1, usage=usage, cost_usd=Decimal("0.25")))
+    bill.add(receipt(calls=1, usage=usage, cost_usd=Decimal("0.5"), model="large"))
+    bill.add(receipt(failed_calls=1))
+    bill.add(receipt(cache_hits=1))
+
+    assert (bill.calls, bill.failed_calls, bill.cache_hits, bill.unpriced_calls) == (2, 1, 1, 0)
+    assert (bill.input_tokens, bill.cached_input_tokens, bill.output_tokens, bill.reasoning_tokens) == (80, 20, 10, 2)
+    assert bill.cost_usd == Decimal("0.75")
+    assert bill.by_model()["large"] == Totals(
+        calls=1,
+        input_tokens=40,
+        cached_input_tokens=10,
+        output_tokens=5,
+        reasoning_tokens=1,
+        priced_usd=Decimal("0.5"),
+    )
+
+
+def test_a_bill_of_unpriced_calls_has_no_cost_but_says_how_many() -> None:
+    bill = Bill()
+    bill.add(receipt(calls=1))
+    assert (bill.cost_usd, bill.unpriced_calls) == (None, 1)
+
+    bill.add(receipt(calls=1, cost_usd=Decimal("0.5")))
+    assert (bill.cost_usd, bill.unpriced_calls) == (Decimal("0.5"), 1)

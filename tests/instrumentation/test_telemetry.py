@@ -1,0 +1,152 @@
+"""Spans and counters reach the sidecar through the SDK's own exporters, whoever owns the tracer provider."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import subprocess
+import sys
+import textwrap
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+from google.protobuf.json_format import MessageToDict
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.sdk.trace import TracerProvider
+
+from spanmeter.telemetry import Telemetry
+
+
+@dataclass
+class Sink:
+    """A receiver of OTLP/HTTP that keeps what it was sent."""
+
+    url: str = ""
+    spans: list[dict[str, Any]] = field(default_factory=list)
+    resources: list[dict[str, Any]] = field(default_factory=list)
+    metrics: dict[str, Any] = field(default_factory=dict)
+
+    def take(self, path: str, body: bytes) -> None:
+        if path == "/v1/traces":
+            for part in MessageToDict(ExportTraceServiceRequest.FromString(body))["resourceSpans"]:
+                self.resources.append(_plain(part["resource"]["attributes"]))
+                self.spans += [span for scope in part["scopeSpans"] for span in scope["spans"]]
+        else:
+            for part in MessageToDict(ExportMetricsServiceRequest.FromString(body))["resourceMetrics"]:
+                self.resources.append(_plain(part["resource"]["attributes"]))
+                found = [metric for scope in part["scopeMetrics"] for metric in scope["metrics"]]
+                self.metrics |= {metric["name"]: metric["sum"] for metric in found}
+
+
+def _plain(attributes: list[dict[str, Any]]) -> dict[str, Any]:
+    return {item["key"]: next(iter(item["value"].values())) for item in attributes}
+
+
+@pytest.fixture
+def sink() -> Iterator[Sink]:
+    received = Sink()
+
+    class Handler(BaseHTTPRequestHandler):
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  the standard library's name
+            pass
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["content-length"]))
+            received.take(self.path, gzip.decompress(body) if self.headers.get("content-encoding") == "gzip" else body)
+            self.send_response(200)
+            self.send_header("content-length", "0")
+            self.end_headers()
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+    thread.start()
+    received.url = f"http://127.0.0.1:{server.server_address[1]}"
+    yield received
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+APPLICATION = """
+    import json
+    {before}
+    import spanmeter
+    spanmeter.instrument({options})
+    with spanmeter.context(tenant="acme"):
+        spanmeter.track("work")(lambda: None)()
+    spanmeter.uninstrument()
+    from opentelemetry import trace
+    print(json.dumps(len(trace.get_tracer_provider()._active_span_processor._span_processors)))
+"""
+
+
+def run(*, before: str = "", options: str = "", **environment: str) -> Any:
+    code = textwrap.dedent(APPLICATION).format(before=before, options=options)
+    told = {key: value for key, value in os.environ.items() if not key.startswith("OTEL_")} | environment
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=told)
+    return json.loads(done.stdout)
+
+
+def test_an_application_without_a_tracer_provider_gets_one(sink: Sink) -> None:
+    processors = run(options=f"service_name='shop', endpoint='{sink.url}'")
+
+    (span,) = sink.spans
+    assert span["name"] == "work"
+    assert _plain(span["attributes"]) == {"spanmeter.operation": "track", "spanmeter.tenant": "acme"}
+    assert {resource["service.name"] for resource in sink.resources} == {"shop"}
+    assert len({resource["service.instance.id"] for resource in sink.resources}) == 1
+    assert processors == 0
+
+
+def test_an_application_keeps_its_own_tracer_provider(sink: Sink) -> None:
+    before = (
+        "from opentelemetry import trace; from opentelemetry.sdk.resources import Resource; "
+        "from opentelemetry.sdk.trace import TracerProvider, SpanProcessor; "
+        "own = TracerProvider(resource=Resource({'service.name': 'own'})); "
+        "own.add_span_processor(SpanProcessor()); trace.set_tracer_provider(own)"
+    )
+    processors = run(before=before, options=f"service_name='shop', endpoint='{sink.url}'")
+
+    assert [span["name"] for span in sink.spans] == ["work"]
+    assert {resource["service.name"] for resource in sink.resources} == {"own"}
+    assert processors == 1
+
+
+def test_the_standard_variables_are_obeyed(sink: Sink) -> None:
+    run(
+        OTEL_EXPORTER_OTLP_ENDPOINT=sink.url,
+        OTEL_SERVICE_NAME="named",
+        OTEL_RESOURCE_ATTRIBUTES="service.instance.id=pod-7",
+    )
+
+    assert [span["name"] for span in sink.spans] == ["work"]
+    assert {(seen["service.name"], seen["service.instance.id"]) for seen in sink.resources} == {("named", "pod-7")}
+
+
+def test_counters_of_the_process_are_cumulative_and_exported(sink: Sink) -> None:
+    provider = TracerProvider(shutdown_on_exit=False)
+    telemetry = Telemetry(service_name=None, endpoint=sink.url, tracer_provider=provider)
+    provider.get_tracer("app").start_span("a").end()
+    telemetry.close()
+
+    assert set(sink.metrics) == {
+        "spanmeter.client.calls",
+        "spanmeter.client.tokens",
+        "spanmeter.client.cost_usd",
+        "spanmeter.client.spans",
+        "spanmeter.client.exported_spans",
+    }
+    assert {metric["aggregationTemporality"] for metric in sink.metrics.values()} == {
+        "AGGREGATION_TEMPORALITY_CUMULATIVE"
+    }
+    spans, exported = (
+        sink.metrics[f"spanmeter.client.{name}"]["dataPoints"][0] for name in ("spans", "exported_spans")
+    )
+    assert int(spans["asInt"]) >= int(exported["asInt"]) >= 1

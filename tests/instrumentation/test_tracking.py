@@ -1,0 +1,94 @@
+"""`track` measures functions and blocks of every kind and changes nothing about them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import pytest
+from opentelemetry import trace
+
+import spanmeter
+from spanmeter import metrics, semconv
+
+
+def observed(name: str, error_type: str = "") -> float:
+    labels = {"name": name, "error_type": error_type}
+    return metrics.registry.get_sample_value("spanmeter_track_duration_seconds_count", labels) or 0
+
+
+@spanmeter.track("plain")
+def plain(value: int) -> int:
+    """Return the value."""
+    with trace.get_tracer("app").start_as_current_span("below"):
+        return 1 // value
+
+
+@spanmeter.track("coroutine")
+async def coroutine(value: int) -> int:
+    return plain(value)
+
+
+@spanmeter.track("generator")
+def generator(*values: int) -> Iterator[int]:
+    for value in values:
+        yield plain(value)
+
+
+@spanmeter.track("async generator")
+async def async_generator(*values: int) -> AsyncIterator[int]:
+    for value in values:
+        yield await coroutine(value)
+
+
+def test_a_function_has_a_span_a_latency_and_its_own_name(instrumented: Any) -> None:
+    before = observed("plain")
+
+    assert plain(1) == 1
+    assert dict(instrumented.one("plain").attributes) == {"spanmeter.operation": "track"}
+    assert observed("plain") - before == 1
+    assert (plain.__name__, plain.__doc__) == ("plain", "Return the value.")
+
+
+async def test_a_coroutine_is_measured_to_its_end(instrumented: Any) -> None:
+    assert await coroutine(1) == 1
+    assert instrumented.path_of("plain") == ["plain", "coroutine"]
+
+
+def test_a_generator_is_current_only_while_it_runs(instrumented: Any) -> None:
+    for _ in generator(1, 1):
+        assert not trace.get_current_span().get_span_context().is_valid
+
+    assert [instrumented.path(span) for span in instrumented.named("plain")] == [["plain", "generator"]] * 2
+
+
+async def test_an_async_generator_is_measured_from_first_to_last_step(instrumented: Any) -> None:
+    assert [value async for value in async_generator(1, 1)] == [1, 1]
+    assert len(instrumented.named("async generator")) == 1
+    assert {tuple(instrumented.path(span)) for span in instrumented.named("plain")} == {
+        ("plain", "coroutine", "async generator")
+    }
+
+
+def test_a_generator_closed_early_is_cancelled(instrumented: Any) -> None:
+    steps = generator(1, 1)
+    next(steps)
+    steps.close()  # type: ignore[attr-defined]
+
+    assert instrumented.one("generator").attributes[semconv.OUTCOME] == "cancelled"
+
+
+def test_an_error_passes_through_and_is_named(instrumented: Any) -> None:
+    before = observed("plain", "ZeroDivisionError")
+    with pytest.raises(ZeroDivisionError):
+        plain(0)
+
+    assert instrumented.one("plain").attributes[semconv.ERROR_TYPE] == "ZeroDivisionError"
+    assert observed("plain", "ZeroDivisionError") - before == 1
+
+
+def test_a_block_can_be_tracked(instrumented: Any) -> None:
+    with spanmeter.track("block"):
+        plain(1)
+
+    assert instrumented.path_of("plain") == ["plain", "block"]
