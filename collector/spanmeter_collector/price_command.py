@@ -6,7 +6,7 @@ import argparse
 import json
 import sys
 from collections.abc import Mapping
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -58,12 +58,16 @@ def _complain(sentence: str) -> None:
 
 def _price_lines(name: str) -> int:
     try:
-        opened = nullcontext(sys.stdin.buffer) if name == "-" else Path(name).open("rb")
+        opened = _opened(name)
     except OSError as error:
         _complain(f"cannot read --jsonl {name}: {error.strerror}")
         return _MALFORMED
     with opened as lines:
         return _answer(lines)
+
+
+def _opened(name: str) -> AbstractContextManager[BinaryIO]:
+    return nullcontext(sys.stdin.buffer) if name == "-" else Path(name).open("rb")
 
 
 def _answer(lines: BinaryIO) -> int:
