@@ -53,8 +53,9 @@ def _cut(topic: str) -> Iterator[Passage]:
 def _pieces(text: str) -> Iterator[str]:
     piece = ""
     for paragraph in _PARAGRAPH.split(text.strip()):
-        if piece and len(piece) + len(paragraph) > _LONGEST:
+        longer = f"{piece}\n\n{paragraph}" if piece else paragraph
+        if piece and len(longer) > _LONGEST:
             yield piece
-            piece = ""
-        piece = f"{piece}\n\n{paragraph}" if piece else paragraph
+            longer = paragraph
+        piece = longer
     yield piece

@@ -15,6 +15,7 @@ from spanmeter_rag.provider.tokens import Tokenizer
 from spanmeter_rag.provider.words import keywords
 
 _LABELLED = re.compile(r"(?:^|\n)\s*(?:Question|Query):\s*(?P<question>.+?)\s*(?:\n\s*Answer:\s*)?$", re.DOTALL)
+_FENCED = re.compile(r"\n-{10,}\n(?P<context>.*)\n-{10,}\n", re.DOTALL)
 _TOKENS_PER_MESSAGE = 3  # https://cookbook.openai.com/examples/how_to_count_tokens_with_tiktoken
 _REASONING_STEP = 64
 _REASONING_STEPS = 6
@@ -61,9 +62,15 @@ def _question_and_context(request: ChatRequest) -> tuple[str, str]:
     spoken = max((index for index, each in enumerate(request.messages) if each.get("role") == "user"), default=0)
     text = text_of(request.messages[spoken])
     found = _LABELLED.search(text)
-    question, before = (found["question"], text[: found.start()]) if found else (text, "")
+    question, before = (found["question"], _context(text[: found.start()])) if found else (text, "")
     results = [text_of(message) for message in request.messages[spoken:] if message.get("role") == "tool"]
     return question, "\n\n".join(part for part in (before, *results) if part.strip())
+
+
+def _context(text: str) -> str:
+    """Return what stands between rules, as LlamaIndex writes it, without the instructions around; else everything."""
+    fenced = _FENCED.search(text)
+    return fenced["context"] if fenced else text
 
 
 def _call_tool(tool: Body, question: str) -> ToolCall:

@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+
+import httpx
+import openai
+import pytest
+from langchain_core.runnables import RunnableGenerator, RunnableLambda
+
+from spanmeter_rag.patience import ATTEMPTS, Patient, is_transient, patiently, patiently_async
+
+REQUEST = httpx.Request("POST", "http://127.0.0.1/v1/chat/completions")
+
+
+def _refusal(status: int, headers: dict[str, str] | None = None) -> openai.APIStatusError:
+    kind = {429: openai.RateLimitError, 500: openai.InternalServerError, 400: openai.BadRequestError}[status]
+    return kind("refused", response=httpx.Response(status, headers=headers, request=REQUEST), body=None)
+
+
+class Flaky:
+    def __init__(self, *errors: Exception) -> None:
+        self.errors = list(errors)
+        self.attempts = 0
+
+    def __call__(self, value: str = "in") -> str:
+        self.attempts += 1
+        if self.errors:
+            raise self.errors.pop(0)
+        return value + "!"
+
+    async def later(self, value: str = "in") -> str:
+        return self(value)
+
+    def stream(self, values: Iterator[str]) -> Iterator[str]:
+        yield self(next(values))
+        yield "end"
+
+    async def later_stream(self, values: AsyncIterator[str]) -> AsyncIterator[str]:
+        yield self(await anext(values))
+        yield "end"
+
+
+@pytest.mark.parametrize(
+    ("error", "transient"),
+    [
+        (_refusal(429), True),
+        (_refusal(500), True),
+        (openai.APIConnectionError(request=REQUEST), True),
+        (openai.APITimeoutError(request=REQUEST), True),
+        (_refusal(400), False),
+        (ValueError("x"), False),
+    ],
+)
+def test_only_what_may_pass_is_transient(error: Exception, transient: bool) -> None:  # noqa: FBT001
+    assert is_transient(error) is transient
+
+
+def test_a_refused_call_is_repeated_until_it_succeeds() -> None:
+    flaky = Flaky(_refusal(500), _refusal(429))
+    assert (patiently(flaky, "a"), flaky.attempts) == ("a!", 3)
+
+
+async def test_a_refused_coroutine_is_repeated_until_it_succeeds() -> None:
+    flaky = Flaky(_refusal(500))
+    assert (await patiently_async(flaky.later, "a"), flaky.attempts) == ("a!", 2)
+
+
+def test_after_six_attempts_the_last_error_comes_through(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "sleep", lambda _: None)
+    flaky = Flaky(*(_refusal(500) for _ in range(ATTEMPTS + 1)))
+    with pytest.raises(openai.InternalServerError):
+        patiently(flaky)
+    assert flaky.attempts == ATTEMPTS
+
+
+def test_what_cannot_pass_is_not_repeated() -> None:
+    flaky = Flaky(_refusal(400))
+    with pytest.raises(openai.BadRequestError):
+        patiently(flaky)
+    assert flaky.attempts == 1
+
+
+@pytest.mark.parametrize(
+    ("headers", "waited_s"),
+    [({"retry-after-ms": "1500"}, 1.5), ({"retry-after": "2"}, 2.0), ({"retry-after": "60"}, 20)],
+)
+def test_a_rate_limit_is_waited_for_as_long_as_it_says(
+    monkeypatch: pytest.MonkeyPatch, headers: dict[str, str], waited_s: float
+) -> None:
+    waits: list[float] = []
+    monkeypatch.setattr(time, "sleep", waits.append)
+    patiently(Flaky(_refusal(429, headers)))
+    assert waits == [waited_s]
+
+
+def _lambda(flaky: Flaky) -> Patient[str, str]:
+    return Patient(RunnableLambda(flaky, afunc=flaky.later))
+
+
+def _generator(flaky: Flaky) -> Patient[str, str]:
+    return Patient(RunnableGenerator(flaky.stream, flaky.later_stream))
+
+
+@pytest.mark.parametrize("build", [_lambda, _generator])
+async def test_a_patient_runnable_gives_what_the_inner_one_does(build: Callable[[Flaky], Patient[str, str]]) -> None:
+    whole = build(Flaky()).invoke("a")
+    assert build(Flaky(_refusal(500))).invoke("a") == whole
+    assert await build(Flaky(_refusal(500))).ainvoke("a") == whole
+    assert "".join(build(Flaky(_refusal(500))).stream("a")) == whole
+    assert "".join([part async for part in build(Flaky(_refusal(500))).astream("a")]) == whole
