@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import argparse
 import os
+from typing import Final
 
 from spanmeter_collector.extra import require
+
+MODULES: Final = ("chdb", "clickhouse_connect", "fastapi", "grpc", "uvicorn")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,7 +24,7 @@ def run(_: argparse.Namespace) -> int:
     Raises:
         MissingExtraError: The extra `collector` is not installed.
     """
-    require("collector", "chdb", "clickhouse_connect", "fastapi", "grpc", "uvicorn")
+    require("collector", *MODULES)
     from spanmeter_collector.server import serve  # noqa: PLC0415  # after the check for the extra
     from spanmeter_collector.settings import Settings  # noqa: PLC0415
 

@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 from collections.abc import Iterable, Mapping
+from http.client import HTTPException
 from typing import Any, Final
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlencode, urlsplit
@@ -59,12 +60,17 @@ def ask(url: str, path: str, query: Iterable[tuple[str, str]] = ()) -> dict[str,
     request = Request(f"{url.rstrip('/')}{path}?{urlencode(list(query))}", headers=headers)  # noqa: S310  # checked above
     try:
         with urlopen(request, timeout=TIMEOUT_S) as response:  # noqa: S310
-            answer: dict[str, Any] = json.load(response)
+            answer = json.load(response)
     except HTTPError as error:
-        raise SidecarError(_refusal(error)) from None
-    except (URLError, OSError, ValueError) as error:
-        reason = getattr(error, "reason", error)
+        with error:
+            raise SidecarError(_refusal(error)) from None
+    except OSError as error:
+        reason = error.reason if isinstance(error, URLError) else error
         raise SidecarError(f"no sidecar answers at {url} ({reason}); start one with: spanmeter up") from None
+    except (HTTPException, ValueError):
+        answer = None
+    if not isinstance(answer, dict):
+        raise SidecarError(f"{url} is no sidecar: it answered without a JSON object")
     return answer
 
 

@@ -13,8 +13,10 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Final
 
+from spanmeter_collector.collector_command import MODULES as SIDECAR_MODULES
 from spanmeter_collector.console import say
 from spanmeter_collector.dashboard_command import PORT, dashboard_command
+from spanmeter_collector.extra import require
 from spanmeter_collector.sidecar import default_url
 
 GRACE_S: Final = 15.0
@@ -30,8 +32,9 @@ def run(arguments: argparse.Namespace) -> int:
     """Start both, say where they are, and stop both when told to or when one of them ends.
 
     Raises:
-        MissingExtraError: The extra `dashboard` is not installed.
+        MissingExtraError: The extra `collector` or `dashboard` is not installed.
     """
+    require("collector", *SIDECAR_MODULES)
     url = default_url(os.environ)
     port = arguments.dashboard_port
     commands = (
@@ -77,7 +80,7 @@ def _told_to_stop() -> Iterator[list[int]]:
     def note(number: int, _: FrameType | None) -> None:
         told.append(number)
 
-    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     try:
         yield told
     finally:
