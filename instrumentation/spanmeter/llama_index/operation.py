@@ -34,7 +34,6 @@ KEPT: Final[Mapping[str, tuple[frozenset[str], str]]] = {
     "BaseTool": (frozenset({"call", "acall", "__call__"}), "execute_tool"),
     "IngestionPipeline": (frozenset({"run", "arun"}), "ingest"),
 }
-_VERBS: Final = {"retrieval": "retrieve"}
 
 
 def method_of(span_id: str) -> str:
@@ -58,8 +57,7 @@ def opening_of(span_id: str, instance: Any, *, enclosing_operation: str = "") ->
     if operation is None:
         return None
     subject, attributes = _subject(operation, instance)
-    name = f"{_VERBS.get(operation, operation)} {subject}"
-    return Opening(operation=operation, name=name, framework=FRAMEWORK, attributes=attributes)
+    return Opening(operation=operation, name=f"{operation} {subject}", framework=FRAMEWORK, attributes=attributes)
 
 
 def _step(method: str) -> Opening:

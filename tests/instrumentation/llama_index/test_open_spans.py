@@ -25,7 +25,7 @@ QUESTION = [ChatMessage(content="What is a closure?")]
 QUERY = [
     "request",
     "  query RetrieverQueryEngine",
-    "    retrieve VectorIndexRetriever",
+    "    retrieval VectorIndexRetriever",
     "      embeddings text-embedding-3-small",
     "    synthesize CompactAndRefine",
     "      chat gpt-4o-mini",
@@ -129,15 +129,15 @@ def test_a_failing_query_marks_everything_on_the_way(
         index.as_query_engine(llm=chat_model).query("q")
     assert seen.outline() == [
         "query RetrieverQueryEngine (BadRequestError)",
-        "  retrieve VectorIndexRetriever (BadRequestError)",
+        "  retrieval VectorIndexRetriever (BadRequestError)",
         "    embeddings text-embedding-3-small (BadRequestError)",
     ]
 
 
 def test_a_retrieval_says_how_much_it_found_and_how_good(seen: Any, index: VectorStoreIndex) -> None:
     index.as_retriever(similarity_top_k=2).retrieve("q")
-    assert seen.outline() == ["retrieve VectorIndexRetriever", "  embeddings text-embedding-3-small"]
-    told = seen.one("retrieve")
+    assert seen.outline() == ["retrieval VectorIndexRetriever", "  embeddings text-embedding-3-small"]
+    told = seen.one("retrieval")
     assert told.pop(semconv.TOP_SCORE) == pytest.approx(1)
     assert told == {semconv.OPERATION_NAME: "retrieval", semconv.FRAMEWORK: "llama_index", semconv.DOCUMENT_COUNT: 2}
 
@@ -147,12 +147,12 @@ def test_a_copied_context_carries_the_parent_into_a_thread(seen: Any, index: Vec
         thread = threading.Thread(target=copy_context().run, args=(index.as_retriever().retrieve, "q"))
         thread.start()
         thread.join()
-    assert seen.outline() == ["request", "  retrieve VectorIndexRetriever", "    embeddings text-embedding-3-small"]
+    assert seen.outline() == ["request", "  retrieval VectorIndexRetriever", "    embeddings text-embedding-3-small"]
 
 
 def test_a_tool_is_known_by_its_name(seen: Any, index: VectorStoreIndex) -> None:
     FunctionTool.from_defaults(index.as_retriever().retrieve, name="search", description="Finds passages.")("q")
-    assert seen.outline()[:2] == ["execute_tool search", "  retrieve VectorIndexRetriever"]
+    assert seen.outline()[:2] == ["execute_tool search", "  retrieval VectorIndexRetriever"]
     assert seen.one("execute_tool")[semconv.TOOL_NAME] == "search"
 
 
@@ -169,7 +169,7 @@ async def test_a_workflow_shows_its_steps(seen: Any, billed: Any, index: VectorS
         "request",
         "  invoke_workflow Answering",
         "    step answer",
-        "      retrieve VectorIndexRetriever",
+        "      retrieval VectorIndexRetriever",
         "        embeddings text-embedding-3-small",
         "      text_completion gpt-4o-mini",
     ]

@@ -36,8 +36,8 @@ def _id(method: str) -> str:
 @pytest.mark.parametrize(
     ("method", "instance", "operation", "name"),
     [
-        ("retrieve", Found(), "retrieval", "retrieve Found"),
-        ("aretrieve", Found(), "retrieval", "retrieve Found"),
+        ("retrieve", Found(), "retrieval", "retrieval Found"),
+        ("aretrieve", Found(), "retrieval", "retrieval Found"),
         ("query", Answering(None), "query", "query Answering"),
         ("astream_chat", BaseAgent(), "invoke_agent", "invoke_agent BaseAgent"),
     ],
