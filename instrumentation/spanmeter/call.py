@@ -79,8 +79,9 @@ class Calls:
 
     def open(self, opening: Opening, *, parent: LiveSpan | None = None, skip_claiming: bool = False) -> Call:
         """Open a call that is current only where it is `held`, for code of ours that surrounds what it measures."""
-        place = resolve(parent, skip_claiming=skip_claiming)
-        return Call(opening, calls=self, scope=current_scope(), place=place)
+        behind = here()
+        place = resolve(behind, parent, skip_claiming=skip_claiming)
+        return Call(opening, calls=self, scope=current_scope(), place=place, behind=behind)
 
 
 class Call(LiveSpan):
@@ -88,7 +89,7 @@ class Call(LiveSpan):
 
     above: Call | None
 
-    def __init__(self, opening: Opening, *, calls: Calls, scope: Scope, place: Place) -> None:
+    def __init__(self, opening: Opening, *, calls: Calls, scope: Scope, place: Place, behind: Place) -> None:
         self.opening = opening
         self.open = True
         self.wrapper = opening.wrapper
@@ -97,8 +98,8 @@ class Call(LiveSpan):
         self._scope = scope
         self._reports: list[Answer] = []
         super().__init__(
-            _start_span(opening, calls.tracer, scope, place),
-            behind=here(),
+            _start_span(opening, calls.tracer, scope, place.span),
+            behind=behind,
             above=place.call,
             claims_children=opening.claims_children,
         )
@@ -240,8 +241,8 @@ _FAMILIES: Final = dict.fromkeys(semconv.GENERATION_OPERATIONS, "generation") | 
 }
 
 
-def _start_span(opening: Opening, tracer: Tracer, scope: Scope, place: Place) -> Span:
-    parent = place.span.recording() if isinstance(place.span, LiveSpan) else place.span
+def _start_span(opening: Opening, tracer: Tracer, scope: Scope, parent: Span) -> Span:
+    parent = parent.span if isinstance(parent, LiveSpan) else parent
     return tracer.start_span(
         opening.name,
         context=trace.set_span_in_context(parent),

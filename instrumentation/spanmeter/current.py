@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 from opentelemetry import context, trace
+from opentelemetry.context import Context
 from opentelemetry.trace import INVALID_SPAN, NonRecordingSpan, Span, SpanContext
 
 _INNERMOST: Final = context.create_key("spanmeter-innermost-call")
@@ -48,12 +49,12 @@ class LiveSpan(Span):
 
     def attach(self) -> None:
         """Make this span current in the running context; there is no way to detach, see `leave`."""
-        context.attach(trace.set_span_in_context(self, context.set_value(_INNERMOST, self)))
+        context.attach(self._in_context())
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
         """Make this span current for the length of a block that begins and ends in one context."""
-        token = context.attach(trace.set_span_in_context(self, context.set_value(_INNERMOST, self)))
+        token = context.attach(self._in_context())
         try:
             yield
         finally:
@@ -65,6 +66,9 @@ class LiveSpan(Span):
         It is current again whenever `current_while()` is true: while the stream's own code runs, not its consumer's.
         """
         self._is_current = current_while or _never
+
+    def _in_context(self) -> Context:
+        return trace.set_span_in_context(self, Context({**context.get_current(), _INNERMOST: self}))
 
     def recording(self) -> Span:
         """Return the span that stands at this place now."""
@@ -150,21 +154,21 @@ def innermost(place: Place) -> Place:
 
 def here() -> Place:
     """Return the innermost open span of the running context."""
-    span = trace.get_current_span()
+    running = context.get_current()
+    span = trace.get_current_span(running)
     if isinstance(span, LiveSpan):
         return innermost(Place(span, span))
-    call = context.get_value(_INNERMOST)
+    call = running.get(_INNERMOST)
     return Place(span, innermost(Place(call, call)).call if isinstance(call, LiveSpan) else None)
 
 
-def resolve(named: LiveSpan | None, *, skip_claiming: bool = False) -> Place:
-    """Return the deepest of the parent the framework names, the parents others hint at, and what is current.
+def resolve(place: Place, named: LiveSpan | None, *, skip_claiming: bool = False) -> Place:
+    """Return the deepest of what is current, the parent the framework names and the parents others hint at.
 
     With `skip_claiming` the framework would have named a claiming call if it were the parent: such calls that are
     current are siblings, as the runs of one `batch` are.
     """
-    place = here()
-    if named is None:
+    if named is None and parent_hints:
         named = next(filter(None, (hint() for hint in parent_hints)), None)
     while skip_claiming and isinstance(place.span, LiveSpan) and place.span is not named and place.span.claims_children:
         place = innermost(place.span.behind)

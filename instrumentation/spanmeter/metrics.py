@@ -76,10 +76,11 @@ def observe_track(name: str, duration_s: float, *, error_type: str) -> None:
 
 
 def _child(family: Histogram, *labels: str) -> Histogram:
+    """Find a labelled child without prometheus_client's own validation; beyond the bound all share one."""
     key = (family._name, *labels)  # noqa: SLF001  prometheus_client has no public name
     child = _children.get(key)
     if child is None:
         if len(_children) >= MAX_LABEL_SETS:
-            labels = (OVERFLOW,) * len(labels)
-        child = _children[key if len(_children) < MAX_LABEL_SETS else (key[0], *labels)] = family.labels(*labels)
+            return family.labels(*(OVERFLOW,) * len(labels))
+        child = _children[key] = family.labels(*labels)
     return child

@@ -50,6 +50,15 @@ def test_a_named_parent_wins_over_an_unrelated_current_span(calls: Calls, spans:
     assert spans.path_of("a") == ["a", "named"]
 
 
+def test_a_named_parent_that_stepped_aside_is_still_the_parent(calls: Calls, spans: Any) -> None:
+    named = calls.start(opening("named"))
+    named.leave()
+    calls.start(opening("a"), parent=named).stop()
+    named.stop()
+
+    assert spans.path_of("a") == ["a", "named"]
+
+
 def test_a_current_span_below_the_named_parent_is_deeper(calls: Calls, spans: Any) -> None:
     named = calls.start(opening("named"))
     with spans.tracer_provider.get_tracer("app").start_as_current_span("mine"):
