@@ -194,12 +194,11 @@ class Sidecar:
         lines = [line for line in httpx.get(f"{self.http}/metrics").text.splitlines() if line.startswith(name)]
         return sum(float(line.rpartition(" ")[2]) for line in lines)
 
-    def settle(self, spans: int) -> None:
-        """Wait until so many spans were stored or found to be repeated since the start."""
-        deadline = time.monotonic() + 10
-        counted = "spanmeter_collector_stored_spans_total", "spanmeter_collector_repeated_spans_total"
-        while (seen := sum(map(self.metric, counted))) < spans:
-            assert time.monotonic() < deadline, f"{seen} of {spans} spans after 10 s"
+    def settle(self) -> None:
+        """Wait until every acknowledged span is stored."""
+        deadline = time.monotonic() + 20
+        while pending := self.metric("spanmeter_collector_pending_spans"):
+            assert time.monotonic() < deadline, f"{pending} spans are pending after 20 s"
             time.sleep(0.05)
 
     def stop(self) -> int:
@@ -211,31 +210,54 @@ class Sidecar:
 StartSidecar = Callable[..., Sidecar]
 
 
+def _start(data_dir: Path, variables: dict[str, str]) -> Sidecar:
+    free = {"LISTEN": "127.0.0.1:0", "GRPC_LISTEN": "127.0.0.1:0", "DATA_DIR": str(data_dir)} | variables
+    environ = {"PATH": os.environ["PATH"], "HOME": str(data_dir)}
+    environ |= {f"SPANMETER_{name}": value for name, value in free.items()}
+    command = [sys.executable, "-m", "spanmeter_collector", "collector"]
+    process = subprocess.Popen(command, env=environ, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    last = ""
+    for line in process.stderr:
+        if '"message": "ready"' in line:
+            ready = json.loads(line)
+            return Sidecar(process, f"http://{ready['http']}", ready["grpc"])
+        last = line.strip()
+    process.stderr.close()
+    raise NotStartedError(f"{process.wait()} {last}")
+
+
+def _end(sidecar: Sidecar) -> None:
+    sidecar.process.kill()
+    sidecar.process.wait()
+    if sidecar.process.stderr is not None:
+        sidecar.process.stderr.close()
+
+
+class NotStartedError(Exception):
+    """The exit status and the last line that the sidecar wrote instead of starting."""
+
+
 @pytest.fixture
 def start_sidecar(tmp_path: Path) -> Iterator[StartSidecar]:
     """Start sidecars on free ports, by default all on one data directory; keywords are SPANMETER_* variables."""
-    started: list[subprocess.Popen[str]] = []
+    started: list[Sidecar] = []
 
     def start(**variables: str) -> Sidecar:
-        free = {"LISTEN": "127.0.0.1:0", "GRPC_LISTEN": "127.0.0.1:0", "DATA_DIR": str(tmp_path / "data")} | variables
-        environ = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
-        environ |= {f"SPANMETER_{name}": value for name, value in free.items()}
-        command = [sys.executable, "-m", "spanmeter_collector", "collector"]
-        process = subprocess.Popen(command, env=environ, stderr=subprocess.PIPE, text=True)
-        started.append(process)
-        assert process.stderr is not None
-        for line in process.stderr:
-            said = json.loads(line)
-            if said["message"] == "ready":
-                return Sidecar(process, f"http://{said['http']}", said["grpc"])
-        raise AssertionError(f"the sidecar ended with {process.wait()}")
+        started.append(_start(tmp_path / "data", variables))
+        return started[-1]
 
     yield start
-    for process in started:
-        process.kill()
-        process.wait()
-        if process.stderr is not None:
-            process.stderr.close()
+    for sidecar in started:
+        _end(sidecar)
+
+
+@pytest.fixture(scope="session")
+def sidecar(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sidecar]:
+    """One sidecar for all tests that leave it running; each uses span ids of its own."""
+    shared = _start(tmp_path_factory.mktemp("sidecar"), {})
+    yield shared
+    _end(shared)
 
 
 def encode_attributes(attributes: Known) -> list[KeyValue]:

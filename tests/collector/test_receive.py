@@ -1,0 +1,199 @@
+from __future__ import annotations
+
+import gzip
+import json
+import urllib.request
+import zlib
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+from google.rpc.status_pb2 import Status as RpcStatus  # type: ignore[import-untyped]
+from opentelemetry.exporter.otlp.proto.http import Compression
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTraceServiceRequest,
+    ExportTraceServiceResponse,
+)
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+
+MakeSpan = Callable[..., Span]
+MakeRequest = Callable[..., ExportTraceServiceRequest]
+PROTOBUF = {"content_type": "application/x-protobuf"}
+JSON = {"content_type": "application/json; charset=utf-8"}
+MB = 2**20
+
+
+def acknowledged(sidecar: Any) -> tuple[float, float]:
+    return (
+        sidecar.metric("spanmeter_collector_received_requests_total"),
+        sidecar.metric("spanmeter_collector_received_spans_total"),
+    )
+
+
+def test_the_sdks_exporter_brings_a_call_to_the_ledger(sidecar: Any, call_attributes: dict[str, Any]) -> None:
+    provider = TracerProvider(resource=Resource.create({"service.name": "by-http"}))
+    exporter = OTLPSpanExporter(endpoint=f"{sidecar.http}/v1/traces", compression=Compression.Gzip)
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+
+    tracer = provider.get_tracer("spanmeter")
+    with tracer.start_as_current_span("answer"):
+        tracer.start_span("chat gpt-4o-mini", attributes=call_attributes).end()
+    provider.shutdown()
+
+    sidecar.settle()
+    total = sidecar.get("/api/v1/cost?service=by-http")["total"]
+    assert total == {
+        "calls": 1,
+        "failed_calls": 0,
+        "cache_hits": 0,
+        "input_tokens": 1000,
+        "cached_input_tokens": 200,
+        "output_tokens": 100,
+        "reasoning_tokens": 0,
+        "cost_usd": "0.000195",
+        "unpriced_calls": 0,
+    }
+
+
+def test_json_and_protobuf_plain_and_gzip_are_one_request(
+    sidecar: Any, span: MakeSpan, request_of: MakeRequest
+) -> None:
+    body = request_of(span(201)).SerializeToString()
+    document = json.dumps(
+        {
+            "resourceSpans": [
+                {
+                    "scopeSpans": [
+                        {
+                            "spans": [
+                                {
+                                    "traceId": "0a" * 16,
+                                    "spanId": "00000000000000c9",
+                                    "name": "chat gpt-4o-mini",
+                                    "startTimeUnixNano": "1795352400000000007",
+                                }
+                            ]
+                        }
+                    ]
+                }
+            ]
+        }
+    ).encode()
+    members = gzip.compress(body[:9]) + gzip.compress(body[9:])
+    received, spans = acknowledged(sidecar)
+
+    answers = [
+        sidecar.post("/v1/traces", body, **PROTOBUF),
+        sidecar.post("/v1/traces", members, **PROTOBUF, content_encoding="gzip"),
+        sidecar.post("/v1/traces", document, **JSON),
+        sidecar.post("/v1/traces", gzip.compress(document), **JSON, content_encoding="gzip"),
+        sidecar.post("/v1/metrics", b"{}", **JSON),
+    ]
+
+    assert [(answer.status_code, answer.headers["content-type"], answer.content) for answer in answers] == [
+        (200, "application/x-protobuf", b""),
+        (200, "application/x-protobuf", b""),
+        (200, "application/json", b"{}"),
+        (200, "application/json", b"{}"),
+        (200, "application/json", b"{}"),
+    ]
+    assert acknowledged(sidecar) == (received + 5, spans + 4)
+
+
+def test_a_span_without_an_id_is_a_partial_success(sidecar: Any, span: MakeSpan, request_of: MakeRequest) -> None:
+    answer = sidecar.post("/v1/traces", request_of(span(202), span(0)).SerializeToString(), **PROTOBUF)
+
+    partial = ExportTraceServiceResponse.FromString(answer.content).partial_success
+    assert (answer.status_code, partial.rejected_spans) == (200, 1)
+    assert partial.error_message == f"span id '{'00' * 8}' of span 'chat gpt-4o-mini' is not 8 bytes other than zero"
+
+
+def corrupt_gzip() -> bytes:
+    return gzip.compress(b"x" * 1000)[:-4]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "headers", "status", "reason"),
+    [
+        ("/v1/traces", b"{", JSON, 400, "the body is not an OTLP traces request in application/json: "),
+        ("/v1/traces", b"garbage", PROTOBUF, 400, "the body is not an OTLP traces request in application/x-protobuf: "),
+        ("/v1/metrics", b"[1]", JSON, 400, "the body is not an OTLP metrics request in application/json: "),
+        ("/v1/traces", b"x", JSON | {"content_encoding": "gzip"}, 400, "the body is not gzip: "),
+        ("/v1/traces", corrupt_gzip(), JSON | {"content_encoding": "gzip"}, 400, "the body is not gzip: "),
+        ("/v1/traces", b"{}", {"content_type": "text/plain"}, 415, "content type 'text/plain' is not "),
+        ("/v1/traces", b"{}", {}, 415, "content type '' is not application/x-protobuf or application/json"),
+        ("/v1/traces", b"{}", JSON | {"content_encoding": "br"}, 415, "content encoding 'br' is not gzip or identity"),
+        ("/v1/traces", bytes(16 * MB + 1), PROTOBUF, 413, "the body is larger than 16777216 bytes"),
+        ("/v1/logs", b"{}", JSON, 404, "there is no /v1/logs; OTLP goes to /v1/traces and /v1/metrics"),
+    ],
+)
+def test_what_cannot_be_taken_is_refused_with_its_reason_and_changes_nothing(  # noqa: PLR0913, PLR0917
+    sidecar: Any, path: str, body: bytes, headers: dict[str, str], status: int, reason: str
+) -> None:
+    before = acknowledged(sidecar)
+
+    answer = sidecar.post(path, body, **headers)
+
+    said = (
+        RpcStatus.FromString(answer.content).message
+        if answer.headers["content-type"] == "application/x-protobuf"
+        else answer.json()["message"]
+    )
+    assert (answer.status_code, said[: len(reason)]) == (status, reason)
+    assert acknowledged(sidecar) == before
+
+
+def test_a_small_body_that_unpacks_to_a_large_one_is_refused(sidecar: Any) -> None:
+    answer = sidecar.post("/v1/traces", gzip.compress(bytes(17 * MB)), **PROTOBUF, content_encoding="gzip")
+
+    assert answer.status_code == 413
+
+
+def test_a_body_without_a_length_is_measured_as_it_comes(sidecar: Any) -> None:
+    chunks = (bytes(MB) for _ in range(17))
+
+    answer = httpx.post(f"{sidecar.http}/v1/traces", content=chunks, headers={"content-type": "application/x-protobuf"})
+
+    assert answer.status_code == 413
+
+
+def test_a_body_of_16_mb_is_taken(sidecar: Any, span: MakeSpan, request_of: MakeRequest) -> None:
+    request = request_of(span(203))
+    room = 16 * MB - request.ByteSize() - 40
+    request.resource_spans[0].resource.attributes.add(key="pad").value.string_value = "x" * room
+    body = request.SerializeToString()
+    assert 16 * MB - 64 < len(body) <= 16 * MB
+
+    assert sidecar.post("/v1/traces", body, **PROTOBUF).status_code == 200
+
+
+def test_get_is_told_to_post(sidecar: Any) -> None:
+    answer = httpx.get(f"{sidecar.http}/v1/traces")
+
+    assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
+
+
+def test_a_deflate_bomb_of_members_is_bounded(sidecar: Any) -> None:
+    members = gzip.compress(bytes(9 * MB)) * 2
+
+    assert len(zlib.decompress(members[: len(members) // 2], wbits=31)) == 9 * MB
+    assert sidecar.post("/v1/traces", members, **PROTOBUF, content_encoding="gzip").status_code == 413
+
+
+def test_with_an_ingest_token_only_its_bearer_may_send(start_sidecar: Callable[..., Any]) -> None:
+    sidecar = start_sidecar(INGEST_TOKEN="s3cret")
+
+    statuses = [
+        sidecar.post("/v1/traces", b"{}", **JSON, **headers).status_code
+        for headers in ({}, {"authorization": "Bearer wrong"}, {"authorization": "Bearer s3cret"})
+    ]
+
+    assert statuses == [401, 401, 200]
+    assert sidecar.get("/health")
+    with urllib.request.urlopen(f"{sidecar.http}/api/v1/cost", timeout=10) as answer:
+        assert answer.status == 200
