@@ -40,7 +40,7 @@ def count(number: int) -> str:
 def tokens(number: int) -> str:
     """A number of tokens in at most four characters and a suffix: `842`, `1.2k`, `12.3k`, `456k`, `3.4M`."""
     for size, suffix in _SUFFIXES:
-        if number >= size * 0.99995:
+        if number >= size * 0.9995:
             scaled = number / size
             return f"{scaled:.0f}{suffix}" if scaled >= 99.95 else f"{scaled:.1f}{suffix}"
     return str(number)
@@ -81,9 +81,9 @@ def change(now: Decimal | float | None, before: Decimal | float | None) -> str |
 
 
 def _decimals(size: Decimal) -> int:
-    if size >= Decimal("0.995") or size == 0:
+    if size >= Decimal("0.99995") or size == 0:
         return 2
-    return 4 if size >= Decimal("0.00995") else 6
+    return 4 if size >= Decimal("0.0099995") else 6
 
 
 def _rate(usd: Decimal) -> str:

@@ -57,7 +57,7 @@ def _title(branch: Branch) -> str:
     subtitle = step.model if step.model and step.model not in step.name else step.framework
     small = f" <small>{markup.text(subtitle)}</small>" if subtitle else ""
     return (
-        f'<span class="sm-title" style="padding-left:{indent:.2f}rem"><span class="sm-caret">&rsaquo;</span>'
+        f'<span class="sm-title" style="padding-left:{indent:.2f}rem"><span class="sm-caret"></span>'
         f"{markup.swatch(palette.of_operation(step.operation))}"
         f'<span class="sm-label" title="{markup.text(step.name)}">{markup.text(step.name)}{small}</span>'
         f"{_marks(step)}</span>"

@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import re
+from html import unescape
+
+import pytest
+
+from spanmeter_dashboard import notices
+
+
+def words(html: str) -> str:
+    return " ".join(unescape(re.sub(r"<[^>]+>", " ", html)).split())
+
+
+@pytest.mark.parametrize(
+    ("html", "expected"),
+    [
+        pytest.param(
+            notices.unreachable("http://127.0.0.1:4318"),
+            "The sidecar does not answer Nothing answers at http://127.0.0.1:4318 . Start the sidecar, and this page "
+            "fills by itself: spanmeter up If it listens somewhere else, give the dashboard that address: "
+            "spanmeter dashboard --url http://HOST:PORT",
+            id="unreachable",
+        ),
+        pytest.param(
+            notices.no_calls("the last 24 h", "http://127.0.0.1:4318", filtered=False),
+            "No calls in the last 24 h Choose a longer period, or send some calls. Two lines instrument a LangChain, "
+            'LangGraph or LlamaIndex application: import spanmeter spanmeter.instrument(service_name="my-app", '
+            'endpoint="http://127.0.0.1:4318") No application at hand? spanmeter demo runs one.',
+            id="no calls",
+        ),
+        pytest.param(
+            notices.no_calls("the last 1 h", "http://s", filtered=True),
+            "No calls in the last 1 h No call matches the filters. Remove a filter or choose a longer period.",
+            id="no calls that match",
+        ),
+        pytest.param(
+            notices.no_traces("the last 1 h", narrowed=False),
+            "No traces in the last 1 h Choose a longer period or send some calls.",
+            id="no traces",
+        ),
+    ],
+)
+def test_what_is_missing_comes_with_what_to_do(html: str, expected: str) -> None:
+    assert words(html) == expected
+
+
+def test_data_in_a_notice_is_escaped() -> None:
+    assert "<code>&lt;b&gt;</code>" in notices.no_such_trace("<b>")
