@@ -8,6 +8,7 @@ from panels import SECONDS, Panel, Query, chart, figure
 from promql import CLIENT, quantile, select
 
 DURATION = select("gen_ai_client_operation_duration_seconds_bucket", scope=CLIENT)
+OF_MODELS = select("gen_ai_client_operation_duration_seconds_bucket", 'gen_ai_request_model!=""', scope=CLIENT)
 ANSWERS = select(
     "gen_ai_client_operation_duration_seconds_bucket",
     'gen_ai_operation_name=~"chat|generate_content|text_completion"',
@@ -52,7 +53,7 @@ def charts() -> tuple[timeseries.Panel, ...]:
                 "95th percentile of gen_ai_client_operation_duration_seconds by requested model. One model alone "
                 "points to its provider; long answers also raise it: compare output in 'Tokens by component'.",
                 SECONDS,
-                (Query(quantile(0.95, DURATION, "gen_ai_request_model"), "{{gen_ai_request_model}}"),),
+                (Query(quantile(0.95, OF_MODELS, "gen_ai_request_model"), "{{gen_ai_request_model}}"),),
             )
         ),
         chart(

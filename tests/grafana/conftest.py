@@ -34,6 +34,7 @@ class Target:
     """One query of one panel, as it stands in the JSON."""
 
     panel: str
+    legend: str
     expr: str
     instant: bool
 
@@ -76,7 +77,7 @@ def panels(dashboard: dict[str, Any]) -> list[dict[str, Any]]:
 @pytest.fixture(scope="session")
 def targets(panels: list[dict[str, Any]]) -> list[Target]:
     return [
-        Target(panel["title"], target["expr"], instant=target.get("instant", False))
+        Target(panel["title"], target["legendFormat"], target["expr"], instant=target.get("instant", False))
         for panel in panels
         for target in panel["targets"]
     ]
@@ -121,6 +122,7 @@ ROUND: tuple[dict[str, Any], ...] = (
     call("chat", "house-model", "langchain") | USED,
     call("chat", "gpt-4o", "langchain") | {semconv.CACHE_HIT: True},
     call("chat", "gpt-4o", "langchain") | {semconv.ERROR_TYPE: "RateLimitError"},
+    {semconv.OPERATION_NAME: "retrieval", semconv.FRAMEWORK: "langchain"},
 )
 
 
@@ -144,13 +146,14 @@ class Scene:
         (sample,) = self.ask("query", query=query)["result"] or [{"value": (0, "nan")}]
         return float(sample["value"][1])
 
-    def numbers(self, query: str, *, instant: bool) -> list[list[float]]:
-        """The values of each series the query answers with."""
+    def series(self, query: str, *, instant: bool) -> list[tuple[dict[str, str], list[float]]]:
+        """Labels and values of each series the query answers with."""
         if instant:
-            return [[float(series["value"][1])] for series in self.ask("query", query=query)["result"]]
+            found = self.ask("query", query=query)["result"]
+            return [(series["metric"], [float(series["value"][1])]) for series in found]
         now = time.time()
         found = self.ask("query_range", query=query, start=now - self.range_s, end=now, step=1)["result"]
-        return [[float(value) for _, value in series["values"]] for series in found]
+        return [(series["metric"], [float(value) for _, value in series["values"]]) for series in found]
 
 
 @pytest.fixture(scope="session")

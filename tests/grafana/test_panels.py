@@ -51,9 +51,13 @@ def test_every_panel_has_data(
     filled = view(range_s=scene.range_s, interval_s=1, scrape_s=1, chosen=choice)
 
     for target in targets:
-        series = scene.numbers(filled.fill(target.expr), instant=target.instant)
+        series = scene.series(filled.fill(target.expr), instant=target.instant)
         assert series, f"{target.panel} is empty: {target.expr}"
-        assert [line for line in series if all(map(math.isnan, line))] == [], f"{target.panel}: {target.expr}"
+        for labels, values in series:
+            assert not all(map(math.isnan, values)), f"{target.panel}: {labels}"
+            assert set(re.findall(r"{{(\w+)}}", target.legend)) <= set(labels), (
+                f"{target.panel} has a line without a name"
+            )
 
 
 def test_figures_in_range_are_what_the_cost_explorer_says(
@@ -112,7 +116,7 @@ def test_every_rule_evaluates_and_records(scene: Any) -> None:
     assert [(rule["name"], rule.get("lastError")) for rule in rules if rule["health"] != "ok"] == []
     for rule in rules:
         if rule["type"] == "recording":
-            assert scene.numbers(rule["name"], instant=True), rule["name"]
+            assert scene.series(rule["name"], instant=True), rule["name"]
 
 
 def test_the_model_without_a_price_and_nothing_else_raises_an_alert(scene: Any) -> None:
