@@ -2,7 +2,7 @@
 
     python tests/dashboard/screenshots.py [--dashboard http://127.0.0.1:8501] [--url http://127.0.0.1:4318] [--to docs]
 
-Writes overview, cost and trace, in light and dark, wide and narrow: `overview-light.png`, `overview-dark-narrow.png`…
+Writes overview, cost-explorer, traces and trace, each also `-dark`, `-narrow` and `-dark-narrow`.
 """
 
 from __future__ import annotations
@@ -11,10 +11,11 @@ import argparse
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from itertools import product
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final, Literal
 
 import httpx
@@ -31,8 +32,7 @@ ARGUMENTS: Final = (
     "--disable-sync",
 )
 WIDTHS: Final = {"": 1440, "-narrow": 420}
-THEMES: Final[tuple[Literal["light", "dark"], ...]] = ("light", "dark")
-TALLEST: Final = 2400
+THEMES: Final[Mapping[Literal["light", "dark"], str]] = MappingProxyType({"light": "", "dark": "-dark"})
 
 
 @contextmanager
@@ -66,10 +66,6 @@ def _drawn(page: Page, address: str) -> None:
     page.locator(".sm-table, .sm-step").first.wait_for(timeout=60_000)
     page.wait_for_function("!document.querySelector('[data-testid=stSkeleton], [data-stale=true]')", timeout=60_000)
     page.wait_for_timeout(1500)
-    height = page.evaluate("document.querySelector('[data-testid=stMainBlockContainer]').scrollHeight")
-    width = page.evaluate("innerWidth")
-    page.set_viewport_size({"width": width, "height": max(900, min(int(height), TALLEST)) if width > 1000 else 900})
-    page.wait_for_timeout(1500)
 
 
 def main() -> None:
@@ -83,18 +79,18 @@ def main() -> None:
     trace = _dearest_trace(options.url, options.period)
     pages = {
         "overview": f"/?period={options.period}&live=false",
-        "cost": f"/cost?period={options.period}&live=false&by=Model&then=Operation",
+        "cost-explorer": f"/cost?period={options.period}&live=false",
         "traces": f"/traces?period={options.period}&live=false",
         "trace": f"/traces?trace={trace}",
     }
     options.to.mkdir(parents=True, exist_ok=True)
-    for theme, (suffix, width) in product(THEMES, WIDTHS.items()):
+    for (theme, dark), (narrow, width) in product(THEMES.items(), WIDTHS.items()):
         with _page(theme, width) as page:
             for name, path in pages.items():
                 _drawn(page, options.dashboard + path)
-                picture = options.to / f"{name}-{theme}{suffix}.png"
+                picture = options.to / f"{name}{dark}{narrow}.png"
                 page.screenshot(path=picture)
-                print(picture)
+                sys.stdout.write(f"{picture}\n")
 
 
 if __name__ == "__main__":
