@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Final
 
 import orjson
@@ -65,6 +65,9 @@ class Row:
     events: str
 
 
+_FROM_READING: Final = sorted({field.name for field in fields(Row)} & {field.name for field in fields(Reading)})
+
+
 def read_span(resource: Resource, scope: str, span: Span, *, received_at: int) -> tuple[Row, Reading]:
     """The row of a span, and what its attributes say about the call it stands for."""
     reading = read(attributes(span.attributes), scope=scope)
@@ -81,30 +84,17 @@ def read_span(resource: Resource, scope: str, span: Span, *, received_at: int) -
         kind=_KINDS[span.kind] if 0 <= span.kind < len(_KINDS) else "",
         status=_status(span, reading),
         status_message=span.status.message,
-        error_type=reading.error_type,
         service=about.pop(semconv.SERVICE_NAME, ""),
         instance=about.pop(semconv.SERVICE_INSTANCE_ID, ""),
         scope=scope,
-        framework=reading.framework,
-        operation=reading.operation,
-        provider=reading.provider,
-        request_model=reading.request_model,
-        model=reading.model,
-        response_id=reading.response_id,
-        user=reading.user,
-        session=reading.session,
-        tenant=reading.tenant,
-        feature=reading.feature,
-        team=reading.team,
-        wrapper=reading.wrapper,
         input_tokens=usage.input_tokens,
         cached_input_tokens=usage.cached_input_tokens,
         output_tokens=usage.output_tokens,
         reasoning_tokens=usage.reasoning,
-        first_chunk_ns=reading.first_chunk_ns,
         attributes=reading.rest,
         resource=about,
         events=_events(span),
+        **{name: getattr(reading, name) for name in _FROM_READING},
     )
     return row, reading
 

@@ -38,7 +38,7 @@ CREATE TABLE IF NOT EXISTS spans (
 ) ENGINE = MergeTree
 PARTITION BY toDate(start_time)
 ORDER BY (start_time, trace_id, span_id)
-SETTINGS non_replicated_deduplication_window = 10000;
+SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1;
 
 -- The ledger: append-only. A correction is a reversing entry, never an update.
 CREATE TABLE IF NOT EXISTS charges (
@@ -77,7 +77,7 @@ CREATE TABLE IF NOT EXISTS charges (
 ) ENGINE = MergeTree
 PARTITION BY toYYYYMM(time)
 ORDER BY (time, trace_id, span_id, component)
-SETTINGS non_replicated_deduplication_window = 10000;
+SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1;
 
 -- Cumulative counters that application processes report, for the loss check.
 CREATE TABLE IF NOT EXISTS counters (
@@ -91,4 +91,4 @@ CREATE TABLE IF NOT EXISTS counters (
 ) ENGINE = MergeTree
 PARTITION BY toDate(time)
 ORDER BY (service, instance, name, time)
-SETTINGS non_replicated_deduplication_window = 10000;
+SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1;

@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+import json
+import logging
+
+from spanmeter_collector.json_lines import JsonLines
+
+
+def record(message: str, *values: object, **extra: object) -> logging.LogRecord:
+    known = {"name": "n", "levelno": logging.INFO, "levelname": "INFO", "msg": message, "args": values}
+    return logging.makeLogRecord(known | {"created": 0.25} | extra)
+
+
+def test_a_record_is_one_line_with_its_extras() -> None:
+    line = JsonLines().format(record("%d spans\nstored", 7, path="/é"))
+
+    assert "\n" not in line
+    assert json.loads(line) == {
+        "time": "1970-01-01T00:00:00.250+00:00",
+        "level": "info",
+        "logger": "n",
+        "message": "7 spans\nstored",
+        "path": "/é",
+    }
+
+
+def test_an_error_brings_its_traceback() -> None:
+    error = OSError(28, "No space left on device")
+
+    said = json.loads(JsonLines().format(record("cannot", exc_info=(type(error), error, None))))
+
+    assert said["error"] == "OSError: [Errno 28] No space left on device"
