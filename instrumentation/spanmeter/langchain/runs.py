@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import sys
 import threading
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -11,11 +12,17 @@ from uuid import UUID
 
 from langchain_core.runnables.config import var_child_runnable_config
 
+from spanmeter import semconv
 from spanmeter.call import Call
 from spanmeter.opening import Opening
 from spanmeter.process import calls
 
 MAX_OPEN_RUNS: Final = 10_000
+_FRAMES_TO_MODEL: Final = 12
+
+
+Flow = asyncio.Task[Any] | int | None
+"""What a run was started by: a task, or the number of a thread that runs none."""
 
 
 @dataclass(slots=True, eq=False)
@@ -24,7 +31,7 @@ class Run:
 
     call: Call | None
     parent: Run | None
-    flow: Any
+    flow: Flow
     children: dict[UUID, Run] = field(default_factory=dict)
 
     def nearest_call(self) -> Call | None:
@@ -40,14 +47,19 @@ class Runs:
 
     def __init__(self) -> None:
         self._open: dict[UUID, Run] = {}
+        self._awaited: dict[Flow, UUID] = {}
 
     def start(self, opening: Opening, *, run_id: UUID, parent_run_id: UUID | None) -> Call | None:
         """Open a call for a run, None when another handler already did; an unknown parent is looked for by context."""
         if run_id in self._open:
             return None
+        flow = _flow()
+        self._cancel_awaited(flow)
         parent = self._parent(parent_run_id)
         call = calls().start(opening, parent=parent.nearest_call() if parent else None, skip_claiming=True)
-        self._add(run_id, Run(call, parent, _flow()))
+        self._add(run_id, Run(call, parent, flow))
+        if not opening.claims_children and opening.operation in semconv.GENERATION_OPERATIONS and _is_awaited(flow):
+            self._awaited[flow] = run_id
         return call
 
     def hide(self, *, run_id: UUID, parent_run_id: UUID | None) -> None:
@@ -68,6 +80,8 @@ class Runs:
         run = self._open.pop(run_id, None)
         if run is None:
             return None
+        if self._awaited.get(run.flow) == run_id:
+            del self._awaited[run.flow]
         if run.parent is not None:
             run.parent.children.pop(run_id, None)
         for child_id, child in list(run.children.items()):
@@ -84,6 +98,12 @@ class Runs:
     def cancel_all(self) -> None:
         """End whatever is open."""
         for run_id in list(self._open):
+            self.cancel(run_id)
+
+    def _cancel_awaited(self, flow: Flow) -> None:
+        """End the model a task awaited before: now that it starts something else, a timeout took it out of the wait."""
+        run_id = self._awaited.get(flow)
+        if run_id is not None:
             self.cancel(run_id)
 
     def _parent(self, parent_run_id: UUID | None) -> Run | None:
@@ -104,9 +124,21 @@ def enclosing_call() -> Call | None:
     return runs.call(getattr(callbacks, "parent_run_id", None))
 
 
-def _flow() -> Any:  # noqa: ANN401  a task, or the number of a thread without one
+def _flow() -> Flow:
     loop = asyncio._get_running_loop()  # noqa: SLF001  the public one raises outside a loop, at ten times the cost
     return threading.get_ident() if loop is None else asyncio.current_task(loop)
+
+
+def _is_awaited(flow: Flow) -> bool:
+    """Tell `ainvoke`, whose model runs in tasks of its own while this one waits, from streams that run in this one."""
+    frame = sys._getframe(1) if isinstance(flow, asyncio.Task) else None  # noqa: SLF001
+    for _ in range(_FRAMES_TO_MODEL):
+        if frame is None:
+            return False
+        if frame.f_code.co_name == "agenerate":
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _is_abandoned(child: Run, parent: Run) -> bool:

@@ -6,18 +6,23 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from decimal import Decimal
 from typing import Any, cast
 
 import pytest
 from langchain_core.caches import InMemoryCache
-from langchain_core.callbacks import BaseCallbackHandler, CallbackManagerForLLMRun, CallbackManagerForRetrieverRun
+from langchain_core.callbacks import (
+    AsyncCallbackManagerForLLMRun,
+    BaseCallbackHandler,
+    CallbackManagerForLLMRun,
+    CallbackManagerForRetrieverRun,
+)
 from langchain_core.documents import Document
 from langchain_core.embeddings import Embeddings
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessage, HumanMessage
-from langchain_core.outputs import ChatGeneration, ChatResult
+from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from langchain_core.retrievers import BaseRetriever
 from langchain_core.runnables import Runnable, RunnableLambda
 from langchain_core.tools import tool
@@ -229,6 +234,16 @@ class Routing(BaseChatModel):
     ) -> ChatResult:
         return ChatResult(generations=[ChatGeneration(message=self.inner.invoke(messages))])
 
+    async def _astream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **options: Any,
+    ) -> AsyncIterator[ChatGenerationChunk]:
+        async for chunk in self.inner.astream(messages):
+            yield ChatGenerationChunk(message=chunk)
+
 
 async def test_a_model_that_asks_another_one_is_a_wrapper(provider: Any, instrumented: Any) -> None:
     routing = Routing(inner=model(provider))
@@ -271,6 +286,25 @@ async def test_a_cancelled_run_ends_its_model_call_too(provider: Any, instrument
 
     outcomes = {span.name: span.attributes.get(semconv.OUTCOME) for span in instrumented.finished}
     assert outcomes["chat gpt-5"] == outcomes["chain RunnableSequence"] == "cancelled"
+
+
+async def test_a_model_call_that_timed_out_ends_when_its_task_goes_on(provider: Any, instrumented: Any) -> None:
+    provider.wait = threading.Event()
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.2):
+            await model(provider).ainvoke("a")
+    provider.wait.set()
+    await model(provider, model="gpt-5-mini").ainvoke("b")
+
+    assert instrumented.one("chat gpt-5").attributes[semconv.OUTCOME] == "cancelled"
+    assert instrumented.path_of("chat gpt-5-mini") == ["chat gpt-5-mini"]
+
+
+async def test_a_model_that_streams_another_one_is_a_wrapper(provider: Any, instrumented: Any) -> None:
+    await drain(Routing(inner=model(provider)).astream("a"))
+
+    assert record(instrumented) == truth(provider)
+    assert len([span for span in instrumented.finished if span.attributes.get(semconv.WRAPPER)]) == 1
 
 
 def test_a_tool_is_named_and_what_it_asks_is_below_it(provider: Any, instrumented: Any) -> None:
