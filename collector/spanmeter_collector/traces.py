@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from spanmeter_collector.answers import TracesAnswer, TraceSummary
@@ -20,6 +20,8 @@ ORDERS: Final = {
     "cost": "cost_usd DESC NULLS LAST, start_ns DESC, trace",
     "duration": "duration_ns DESC, start_ns DESC, trace",
 }
+Row = Mapping[str, Any]
+
 MOST_TRACES: Final = 1000
 LAST_OFFSET: Final = 1_000_000
 
@@ -48,32 +50,44 @@ def answer_traces(store: Store, selection: Selection) -> TracesAnswer:
     Raises:
         QuestionError: An option is not allowed.
     """
-    clauses = matching(selection, SPANS)
-    errors = " AND errors > 0" if selection.choice("errors", ("true", "false")) == "true" else ""
-    fragments = {
-        "matches": clauses.fragments["matches"] + errors,
-        "order": ORDERS[selection.choice("order", tuple(ORDERS))],
-    }
-    page = {
-        "limit": selection.whole("limit", least=1, most=MOST_TRACES),
-        "offset": selection.whole("offset", least=0, most=LAST_OFFSET),
-    }
-    rows = store.query("traces", {**clauses.parameters, **page}, fragments)
-    beyond = not rows and page["offset"] > 0
-    counted = store.query("traces", {**clauses.parameters, "limit": 1, "offset": 0}, fragments) if beyond else rows
+    places, total = _page(store, selection)
     return TracesAnswer(
-        traces=[_summary(row) for row in rows],
-        total=counted[0]["matching"] if counted else 0,
+        traces=_summaries(store, places) if places else [],
+        total=total,
         since=write_time(selection.period.since),
         until=write_time(selection.period.until),
     )
 
 
-def _summary(row: Mapping[str, Any]) -> TraceSummary:
+def _page(store: Store, selection: Selection) -> tuple[Sequence[Row], int]:
+    """Which traces stand on the page, in order, and how many there are on all pages."""
+    clauses = matching(selection, SPANS)
+    failed = " AND countIf(spans.status = 'error') > 0"
+    only_failed = selection.choice("errors", ("true", "false")) == "true"
+    order = selection.choice("order", tuple(ORDERS))
+    fragments = {"matches": clauses.fragments["matches"] + failed * only_failed, "order": ORDERS[order]}
+    question = "traces_page_by_cost" if order == "cost" else "traces_page"
+    limit = selection.whole("limit", least=1, most=MOST_TRACES)
+    offset = selection.whole("offset", least=0, most=LAST_OFFSET)
+    places = store.query(question, {**clauses.parameters, "limit": limit, "offset": offset}, fragments)
+    counted = places
+    if offset and not places:
+        counted = store.query(question, {**clauses.parameters, "limit": 1, "offset": 0}, fragments)
+    return places, counted[0]["matching"] if counted else 0
+
+
+def _summaries(store: Store, places: Sequence[Row]) -> list[TraceSummary]:
+    span = {"first": min(place["start_ns"] for place in places), "last": max(place["end_ns"] for place in places)}
+    rows = store.query("traces", {**span, "traces": [place["trace"] for place in places]})
+    known = {row["trace"]: row for row in rows}
+    return [_summary(place, known[place["trace"]]) for place in places]
+
+
+def _summary(place: Row, row: Row) -> TraceSummary:
     return TraceSummary(
-        trace_id=row["trace"],
-        start=write_nanoseconds(row["start_ns"]),
-        duration_s=row["duration_ns"] / 1e9,
+        trace_id=place["trace"],
+        start=write_nanoseconds(place["start_ns"]),
+        duration_s=(place["end_ns"] - place["start_ns"]) / 1e9,
         spans=row["span_count"],
         cost_usd=usd_text(row["cost_usd"]),
         **{name: row[name] for name in _AS_THEY_ARE},
