@@ -1,14 +1,13 @@
--- The traces that started in a period, each whole: spans up to a day around it count, and money comes from the ledger.
+-- What a page of traces did, within the time they took, and what they cost by the ledger.
 WITH
-    fromUnixTimestamp64Micro({since:Int64}, 'UTC') AS since,
-    fromUnixTimestamp64Micro({until:Int64}, 'UTC') AS until,
+    fromUnixTimestamp64Nano({first:Int64}, 'UTC') AS first,
+    fromUnixTimestamp64Nano({last:Int64}, 'UTC') AS last,
+    arrayMap(id -> toFixedString(unhex(id), 16), {traces:Array(String)}) AS asked,
     toFixedString('', 8) AS no_parent
 SELECT
     lower(hex(trace_id)) AS trace,
     name,
     service,
-    toUnixTimestamp64Nano(start) AS start_ns,
-    duration_ns,
     span_count,
     errors,
     ifNull(ledger.calls, 0) AS calls,
@@ -23,15 +22,12 @@ SELECT
     user,
     session,
     tenant,
-    feature,
-    count() OVER () AS matching
+    feature
 FROM (
     SELECT
         trace_id,
         argMin(spans.name, (parent_span_id != no_parent, start_time)) AS name,
         argMin(spans.service, (parent_span_id != no_parent, start_time)) AS service,
-        min(start_time) AS start,
-        max(toUnixTimestamp64Nano(start_time) + spans.duration_ns) - toUnixTimestamp64Nano(start) AS duration_ns,
         count() AS span_count,
         countIf(status = 'error') AS errors,
         arraySort(groupUniqArrayIf(framework, framework != '')) AS frameworks,
@@ -41,9 +37,8 @@ FROM (
         argMinIf(spans.tenant, start_time, spans.tenant != '') AS tenant,
         argMinIf(spans.feature, start_time, spans.feature != '') AS feature
     FROM spans
-    WHERE start_time >= since - INTERVAL 1 DAY AND start_time < until + INTERVAL 1 DAY
+    WHERE start_time >= first AND start_time <= last AND trace_id IN asked
     GROUP BY trace_id
-    HAVING start >= since AND start < until AND $matches
 ) AS seen
 LEFT JOIN (
     SELECT
@@ -57,9 +52,7 @@ LEFT JOIN (
         sum(charges.unpriced_calls) AS unpriced_calls,
         1 AS found
     FROM charges
-    WHERE time >= since - INTERVAL 1 DAY AND time < until + INTERVAL 1 DAY
+    WHERE time >= first AND time <= last AND trace_id IN asked
     GROUP BY trace_id
 ) AS ledger ON ledger.trace_id = seen.trace_id
-ORDER BY $order
-LIMIT {limit:UInt32} OFFSET {offset:UInt32}
 SETTINGS max_execution_time = 30
