@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from spanmeter.barrier import barrier
 from spanmeter.call import NO_ANSWER, Call, Opening
 from spanmeter.llama_index.response import answer_of, has_content
 from spanmeter.llama_index.stream import Stream, hand_out
 from spanmeter.process import calls
+
+MAX_OPEN: Final = 10_000
 
 
 @dataclass(slots=True, eq=False)
@@ -35,6 +37,7 @@ class ModelCalls:
 
     An asynchronous batch of embeddings announces the start of every request, then the end of every request,
     all in one span: they are one call here, for the client below reports each request to the innermost one.
+    Bounded: when too many are open the oldest gives way and is ended as cancelled.
     """
 
     def __init__(self) -> None:
@@ -53,6 +56,8 @@ class ModelCalls:
             model.started += 1
             return
         self._open[span_id] = ModelCall(calls().start(opening, parent=parent))
+        if len(self._open) > MAX_OPEN:
+            self.fail(next(iter(self._open)), GeneratorExit())
 
     def chunk(self, span_id: str, response: Any) -> None:  # noqa: ANN401  the framework's door
         """Note a chunk of a stream."""

@@ -9,7 +9,7 @@ from llama_index.core.base.response.schema import AsyncStreamingResponse, Stream
 
 from spanmeter.barrier import barrier
 from spanmeter.call import NO_ANSWER, Answer, Call
-from spanmeter.llama_index.model_call import ModelCalls
+from spanmeter.llama_index.model_call import MAX_OPEN, ModelCalls
 from spanmeter.llama_index.operation import is_structuring, opening_of
 from spanmeter.llama_index.retrieval import retrieval_attributes
 from spanmeter.llama_index.stream import hand_out, is_stream, resumed
@@ -39,7 +39,7 @@ class OpenSpans:
     """Opens and ends the calls of LlamaIndex's spans.
 
     There is one in a process, whichever and however many handlers feed it: a second one finds a span
-    open already, and an ended one gone.
+    open already, and an ended one gone. Bounded: when too many are open the oldest gives way and is ended as cancelled.
     """
 
     def __init__(self) -> None:
@@ -55,6 +55,8 @@ class OpenSpans:
         opening = _opening(span_id, instance, above)
         call = None if opening is None else calls().start(opening, parent=self.call(parent_id))
         self._open[span_id] = OpenSpan(instance, call, above.kept if above else None, structures)
+        if len(self._open) > MAX_OPEN:
+            self.drop(next(iter(self._open)), GeneratorExit())
 
     def call(self, span_id: str | None) -> Call | None:
         """The call that stands for a span as a parent: of the model asked in it, its own, or the nearest around it."""

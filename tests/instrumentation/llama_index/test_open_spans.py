@@ -12,13 +12,16 @@ import pytest
 from llama_index.core import VectorStoreIndex
 from llama_index.core.agent.workflow import FunctionAgent
 from llama_index.core.base.response.schema import AsyncStreamingResponse, StreamingResponse
+from llama_index.core.chat_engine.types import ChatMode
 from llama_index.core.llms import ChatMessage
+from llama_index.core.memory import ChatMemoryBuffer
 from llama_index.core.tools import FunctionTool
 from llama_index.core.workflow import StartEvent, StopEvent, Workflow, step
+from llama_index.core.workflow.errors import WorkflowCancelledByUser  # type: ignore[attr-defined]
 from llama_index.llms.openai import OpenAI
 
 from spanmeter import semconv
-from spanmeter.llama_index import SpanmeterSpanHandler
+from spanmeter.llama_index import SpanmeterSpanHandler, open_spans
 from spanmeter.llama_index.open_spans import spans
 
 QUESTION = [ChatMessage(content="What is a closure?")]
@@ -30,6 +33,11 @@ QUERY = [
     "    synthesize CompactAndRefine",
     "      chat gpt-4o-mini",
 ]
+
+
+def _memory() -> ChatMemoryBuffer:
+    """The default memory leaves a connection to a database unclosed."""
+    return ChatMemoryBuffer(token_limit=1000, tokenizer_fn=str.split)
 
 
 def _cancelled(outline: list[str], *names: str) -> list[str]:
@@ -186,7 +194,7 @@ async def test_an_agent_shows_its_model_calls_and_tools(
         return q
 
     provider.tool = {"name": "search", "arguments": '{"q": "closure"}'}
-    await FunctionAgent(name="librarian", tools=[search], llm=chat_model).run("q")
+    await FunctionAgent(name="librarian", tools=[search], llm=chat_model).run("q", memory=_memory())
     assert seen.outline() == [
         "invoke_agent librarian",
         "  chat gpt-4o-mini",
@@ -204,6 +212,43 @@ async def test_concurrent_queries_keep_apart(seen: Any, index: VectorStoreIndex,
     await asyncio.gather(*(ask() for _ in range(3)))
     assert seen.traces() == 3
     assert sorted(seen.outline()) == sorted(QUERY * 3)
+
+
+async def test_a_cancelled_workflow_is_no_error(seen: Any) -> None:
+    started = asyncio.Event()
+
+    class Waiting(Workflow):
+        @step
+        async def wait(self, _: StartEvent) -> StopEvent:
+            started.set()
+            await asyncio.sleep(60)
+            return StopEvent()
+
+    running = Waiting(timeout=60).run()
+    await started.wait()
+    await running.cancel_run()
+    with pytest.raises(WorkflowCancelledByUser):
+        await running
+    assert seen.outline() == ["invoke_workflow Waiting (cancelled)", "  step wait (cancelled)"]
+
+
+def test_a_chat_engine_streams_through_its_synthesizer(
+    seen: Any, billed: Any, index: VectorStoreIndex, chat_model: OpenAI
+) -> None:
+    engine = index.as_chat_engine(chat_mode=ChatMode.CONTEXT, llm=chat_model, memory=_memory())
+    answer: Any = engine.stream_chat("q")
+    assert "".join(answer.response_gen).split() == ["Hello", "world"]
+    assert seen.outline() == ["query ContextChatEngine", *(line.removeprefix("  ") for line in QUERY[2:])]
+    assert seen.totals() == billed()
+
+
+def test_when_too_much_is_open_the_oldest_gives_way(seen: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(open_spans, "MAX_OPEN", 1)
+    tool = FunctionTool.from_defaults(len, name="count")
+    spans.enter("FunctionTool.call-" + "0" * 36, tool, None)
+    spans.enter("FunctionTool.call-" + "1" * 36, tool, None)
+    spans.exit("FunctionTool.call-" + "1" * 36, 1)
+    assert seen.outline() == ["execute_tool count (cancelled)", "  execute_tool count"]
 
 
 def test_the_dispatchers_shutdown_ends_what_is_open(seen: Any) -> None:
