@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Protocol, TypeVar
 
 import pytest
 import uvicorn
@@ -16,6 +19,14 @@ from spanmeter_rag.provider.record import Record
 from spanmeter_rag.provider.tokens import Tokenizer, load_tokenizer
 from spanmeter_rag.settings import Settings
 
+_T = TypeVar("_T")
+
+
+class Finish(Protocol):
+    """Runs a coroutine to its end and returns what it returns."""
+
+    def __call__(self, coroutine: Coroutine[Any, Any, _T]) -> _T: ...
+
 
 @dataclass(frozen=True)
 class RunningProvider:
@@ -25,6 +36,17 @@ class RunningProvider:
     @property
     def settings(self) -> Settings:
         return Settings(provider_url=f"{self.url}/v1")
+
+
+@pytest.fixture
+def finish() -> Finish:
+    """Runs a coroutine in a thread and a loop of its own, which leaves nothing behind for later tests."""
+
+    def run(coroutine: Coroutine[Any, Any, _T]) -> _T:
+        with ThreadPoolExecutor(1) as pool:
+            return pool.submit(asyncio.run, coroutine).result()
+
+    return run
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ from spanmeter_rag.answer import Source, Sources
 from spanmeter_rag.clients import chat_model
 
 if TYPE_CHECKING:
-    from tests.deploy.rag.conftest import RunningProvider
+    from tests.deploy.rag.conftest import Finish, RunningProvider
 
 FACT = "The else clause of a loop runs when the loop ends without break."
 
@@ -56,7 +56,7 @@ def test_a_refused_node_is_repeated(refusing_provider: RunningProvider) -> None:
     assert (answer.text, refusing_provider.record.report()["refused"]) == (FACT, 4)
 
 
-async def test_a_stream_gives_the_same(provider: RunningProvider) -> None:
-    answer = await _agent(provider, Shelf(0.7)).ask_streaming("When does the else clause of a loop run?")
+def test_a_stream_gives_the_same(provider: RunningProvider, finish: Finish) -> None:
+    answer = finish(_agent(provider, Shelf(0.7)).ask_streaming("When does the else clause of a loop run?"))
     assert answer.text == FACT
     assert [entry["stream"] for entry in provider.record.report()["requests"]] == [True, True]

@@ -8,7 +8,7 @@ from spanmeter_rag.engine import Engine
 from spanmeter_rag.indexes import SectionsRetriever, fill_index
 
 if TYPE_CHECKING:
-    from tests.deploy.rag.conftest import RunningProvider
+    from tests.deploy.rag.conftest import Finish, RunningProvider
 
 FACT = "The else clause of a loop runs when the loop ends without break."
 LOOPS = [Passage("for-0", "statements", "for", "The for statement", FACT)]
@@ -25,8 +25,8 @@ def test_the_answer_rests_on_what_was_retrieved(provider: RunningProvider) -> No
     assert (answer.text, [source.id for source in answer.sources]) == (FACT, ["for-0"])
 
 
-async def test_a_stream_gives_the_same_and_its_usage_is_reported(provider: RunningProvider) -> None:
-    answer = await _engine(provider).ask_streaming("When does the else clause run?")
+def test_a_stream_gives_the_same_and_its_usage_is_reported(provider: RunningProvider, finish: Finish) -> None:
+    answer = finish(_engine(provider).ask_streaming("When does the else clause run?"))
     assert (answer.text, [source.id for source in answer.sources]) == (FACT, ["for-0"])
     assert [entry["stream"] for entry in provider.record.report()["requests"]] == [False, False, True]
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
+from typing import TYPE_CHECKING
 
 import httpx
 import openai
@@ -9,6 +10,9 @@ import pytest
 from langchain_core.runnables import RunnableGenerator, RunnableLambda
 
 from spanmeter_rag.patience import ATTEMPTS, Patient, is_transient, patiently, patiently_async
+
+if TYPE_CHECKING:
+    from tests.deploy.rag.conftest import Finish
 
 REQUEST = httpx.Request("POST", "http://127.0.0.1/v1/chat/completions")
 
@@ -61,9 +65,9 @@ def test_a_refused_call_is_repeated_until_it_succeeds() -> None:
     assert (patiently(flaky, "a"), flaky.attempts) == ("a!", 3)
 
 
-async def test_a_refused_coroutine_is_repeated_until_it_succeeds() -> None:
+def test_a_refused_coroutine_is_repeated_until_it_succeeds(finish: Finish) -> None:
     flaky = Flaky(_refusal(500))
-    assert (await patiently_async(flaky.later, "a"), flaky.attempts) == ("a!", 2)
+    assert (finish(patiently_async(flaky.later, "a")), flaky.attempts) == ("a!", 2)
 
 
 def test_after_six_attempts_the_last_error_comes_through(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,9 +107,14 @@ def _generator(flaky: Flaky) -> Patient[str, str]:
 
 
 @pytest.mark.parametrize("build", [_lambda, _generator])
-async def test_a_patient_runnable_gives_what_the_inner_one_does(build: Callable[[Flaky], Patient[str, str]]) -> None:
+def test_a_patient_runnable_gives_what_the_inner_one_does(
+    build: Callable[[Flaky], Patient[str, str]], finish: Finish
+) -> None:
+    async def later() -> tuple[str, str]:
+        streamed = [part async for part in build(Flaky(_refusal(500))).astream("a")]
+        return await build(Flaky(_refusal(500))).ainvoke("a"), "".join(streamed)
+
     whole = build(Flaky()).invoke("a")
     assert build(Flaky(_refusal(500))).invoke("a") == whole
-    assert await build(Flaky(_refusal(500))).ainvoke("a") == whole
     assert "".join(build(Flaky(_refusal(500))).stream("a")) == whole
-    assert "".join([part async for part in build(Flaky(_refusal(500))).astream("a")]) == whole
+    assert finish(later()) == (whole, whole)
