@@ -145,6 +145,11 @@ An adapter appends its own when it is installed and removes it again; so adapter
 """
 
 
+def is_suppressed() -> bool:
+    """Tell whether the running context asks instrumentations to stay silent, as OpenTelemetry's own exporters do."""
+    return bool(context.get_value(context._SUPPRESS_INSTRUMENTATION_KEY))  # noqa: SLF001  the API's own, unnamed
+
+
 def innermost(place: Place) -> Place:
     """Follow live spans that stepped aside to what was current before them."""
     while isinstance(place.span, LiveSpan) and not place.span.current:

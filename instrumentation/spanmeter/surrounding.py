@@ -7,13 +7,14 @@ from collections.abc import Iterator
 
 from spanmeter.barrier import barrier
 from spanmeter.call import Call
+from spanmeter.current import is_suppressed
 from spanmeter.opening import Opening
 from spanmeter.process import calls
 
 
 @contextlib.contextmanager
 def surrounding(opening: Opening | None) -> Iterator[Call | None]:
-    """Hold a call current for a block and end it with the block; without an opening the block just runs."""
+    """Hold a call current for a block and end it with the block; suppressed or without an opening it just runs."""
     call = _open(opening)
     if call is None:
         yield None
@@ -29,4 +30,4 @@ def surrounding(opening: Opening | None) -> Iterator[Call | None]:
 
 @barrier
 def _open(opening: Opening | None) -> Call | None:
-    return None if opening is None else calls().open(opening)
+    return None if opening is None or is_suppressed() else calls().open(opening)

@@ -14,6 +14,7 @@ from langchain_core.runnables.config import var_child_runnable_config
 
 from spanmeter import semconv
 from spanmeter.call import Call
+from spanmeter.current import is_suppressed
 from spanmeter.opening import Opening
 from spanmeter.process import calls
 
@@ -50,8 +51,8 @@ class Runs:
         self._awaited: dict[Flow, UUID] = {}
 
     def start(self, opening: Opening, *, run_id: UUID, parent_run_id: UUID | None) -> Call | None:
-        """Open a call for a run, None when another handler already did; an unknown parent is looked for by context."""
-        if run_id in self._open:
+        """Open a call for a run whose parent may be unknown here; None when suppressed or when another handler did."""
+        if run_id in self._open or is_suppressed():
             return None
         flow = _flow()
         self._cancel_awaited(flow)

@@ -29,6 +29,9 @@ from langchain_core.tools import tool
 from langchain_core.tracers import context
 from langchain_openai import ChatOpenAI, OpenAIEmbeddings
 from openai.resources import embeddings as openai_embeddings
+from opentelemetry import context as otel_context
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 from pydantic import SecretStr
 
 import spanmeter
@@ -44,6 +47,13 @@ def model(provider: Any, **options: Any) -> ChatOpenAI:
 
 def chain(provider: Any, **options: Any) -> Runnable[Any, Any]:
     return RunnableLambda(lambda text: text, name="prepare") | model(provider, **options)
+
+
+@contextlib.contextmanager
+def suppress_instrumentation() -> Iterator[None]:
+    token = otel_context.attach(otel_context.set_value(otel_context._SUPPRESS_INSTRUMENTATION_KEY, value=True))
+    yield
+    otel_context.detach(token)
 
 
 def record(spans: Any) -> dict[str, int]:
@@ -347,6 +357,22 @@ def test_a_handler_beside_instrument_counts_once(provider: Any, instrumented: An
 
     assert record(instrumented) == truth(provider)
     assert len(instrumented.finished) == 3
+
+
+def test_nothing_is_counted_where_instrumentation_is_suppressed(provider: Any, instrumented: Any) -> None:
+    with suppress_instrumentation(), spanmeter.measure() as bill:
+        chain(provider).invoke("a")
+
+    assert (provider.calls, bill.calls, instrumented.finished) == (1, 0, ())
+
+
+def test_calls_are_counted_before_sampling(provider: Any) -> None:
+    spanmeter.instrument(endpoint=provider.url, tracer_provider=TracerProvider(sampler=ALWAYS_OFF))
+    with spanmeter.measure() as bill:
+        chain(provider).invoke("a")
+    spanmeter.uninstrument()
+
+    assert (bill.calls, bill.input_tokens, bill.output_tokens) == (1, 100, 20)
 
 
 def test_uninstrument_leaves_no_trace(provider: Any, spans: Any) -> None:
