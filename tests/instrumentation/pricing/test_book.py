@@ -189,9 +189,10 @@ def test_a_naive_time_is_utc_and_another_zone_is_converted(book: PriceBook) -> N
 
 
 def test_the_application_s_decimal_context_does_not_matter() -> None:
+    key, usage = PriceKey("anthropic", "claude-sonnet-4-6"), Usage(cache_write_5m=123_457, output=89)
     with localcontext(Context(prec=2, rounding=ROUND_UP, traps=[Inexact])):
-        cost = PriceBook.load().cost(MINI, Usage(input=123_457, output=89), at=NOON)
-    assert cost.usd == Decimal("0.01857195")
+        cost = PriceBook.load().cost(key, usage, at=NOON)
+    assert cost.usd == Decimal("0.46296375") + Decimal("0.001335")
 
 
 def test_many_threads_get_the_same_answer() -> None:

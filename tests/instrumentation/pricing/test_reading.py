@@ -176,6 +176,29 @@ CASES = [
         Usage(input=36, cache_read=64, output=15, reasoning=25),
     ),
     Case(
+        "the-first-of-two-paths-counts",
+        "deepseek",
+        {
+            "prompt_cache_hit_tokens": 60,
+            "prompt_tokens_details": {"cached_tokens": 64},
+            "cached_tokens": 62,
+            "prompt_tokens": 100,
+        },
+        Usage(input=36, cache_read=64),
+    ),
+    Case(
+        "all-input-from-the-cache",
+        "openai",
+        {"prompt_tokens": 100, "completion_tokens": 1, "prompt_tokens_details": {"cached_tokens": 100}},
+        Usage(cache_read=100, output=1),
+    ),
+    Case(
+        "nova-without-total",
+        "aws.bedrock",
+        {"inputTokenCount": 700, "outputTokenCount": 3, "cacheReadInputTokenCount": 600},
+        Usage(input=700, cache_read=600, output=3),
+    ),
+    Case(
         "xai-reasoning-on-top",
         "x_ai",
         {
@@ -295,6 +318,7 @@ def test_anthropic_bills_every_iteration_and_an_advisor_under_its_own_model() ->
             {"type": "compaction", "input_tokens": 9000, "output_tokens": 100, "cache_creation_input_tokens": 50},
             {"type": "advisor_message", "model": "claude-opus-4-6", "input_tokens": 300, "output_tokens": 40},
             {"type": "message", "input_tokens": 200, "output_tokens": 5},
+            {"type": "message", "input_tokens": 0, "output_tokens": 0},
         ],
     }
     assert read(payload, provider="anthropic").parts == (
