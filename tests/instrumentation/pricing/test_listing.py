@@ -80,6 +80,7 @@ CASES = [
     ),
     Case("fine-tuned", PriceKey("openai", "ft:gpt-4.1-mini-2025-04-14:a::b"), "2026-01-01", ("0.8", "0.2", "3.2")),
     Case("fine-tuned-cached", PriceKey("openai", "ft:gpt-4o-2024-08-06:a::b"), "2026-01-01", ("3.75", "1.875", "15")),
+    Case("routed", PriceKey("openrouter", "x-ai/grok-4"), "2025-11-02", ("3", "0.75", "15")),
     Case("retired-alias", PriceKey("x_ai", "grok-4-fast"), "2026-05-15T19:00", ("2.5", "0.4", "5")),
 ]
 
