@@ -1,8 +1,8 @@
 -- What a page of traces did, within the time they took, and what they cost by the ledger.
+-- The ids are a subquery because only a set built before the scan lets the index on trace_id skip granules.
 WITH
     fromUnixTimestamp64Nano({first:Int64}, 'UTC') AS first,
     fromUnixTimestamp64Nano({last:Int64}, 'UTC') AS last,
-    arrayMap(id -> toFixedString(unhex(id), 16), {traces:Array(String)}) AS asked,
     toFixedString('', 8) AS no_parent
 SELECT
     lower(hex(trace_id)) AS trace,
@@ -37,7 +37,7 @@ FROM (
         argMinIf(spans.tenant, start_time, spans.tenant != '') AS tenant,
         argMinIf(spans.feature, start_time, spans.feature != '') AS feature
     FROM spans
-    WHERE start_time >= first AND start_time <= last AND trace_id IN asked
+    WHERE start_time >= first AND start_time <= last AND trace_id IN (SELECT toFixedString(unhex(arrayJoin({traces:Array(String)})), 16))
     GROUP BY trace_id
 ) AS seen
 LEFT JOIN (
@@ -52,7 +52,7 @@ LEFT JOIN (
         sum(charges.unpriced_calls) AS unpriced_calls,
         1 AS found
     FROM charges
-    WHERE time >= first AND time <= last AND trace_id IN asked
+    WHERE time >= first AND time <= last AND trace_id IN (SELECT toFixedString(unhex(arrayJoin({traces:Array(String)})), 16))
     GROUP BY trace_id
 ) AS ledger ON ledger.trace_id = seen.trace_id
 SETTINGS max_execution_time = 30
