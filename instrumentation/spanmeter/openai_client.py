@@ -37,6 +37,11 @@ def remove() -> None:
         kind.create = create  # type: ignore[attr-defined]
 
 
+def is_installed() -> bool:
+    """Tell whether requests are reported, so that a call without a report made none."""
+    return bool(_wrapped)
+
+
 def _synchronous(create: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(create)
     def tapped(*args: Any, **options: Any) -> Any:

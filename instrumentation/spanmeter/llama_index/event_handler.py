@@ -38,9 +38,9 @@ class SpanmeterEventHandler(BaseEventHandler):
     def handle(self, event: BaseEvent, **_: Any) -> None:
         """Take up an event that tells of a model; others are none of ours."""
         take_up = _EVENTS.get(type(event).__name__)
-        if take_up is None or event.span_id is None or event is getattr(_latest, "event", None):
+        if take_up is None or event.span_id is None or event.id_ == getattr(_latest, "id", None):
             return
-        _latest.event = event
+        _latest.id = event.id_
         take_up(event, event.span_id)
 
 
@@ -68,7 +68,8 @@ def _end(event: Any, span_id: str) -> None:
 
 
 def _answered(_: Any, span_id: str) -> None:
-    spans.models.answered(span_id)
+    cache = getattr(spans.instance(span_id), "embeddings_cache", None)
+    spans.models.answered(span_id, may_be_cached=cache is not None)
 
 
 def _fail(event: Any, span_id: str) -> None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
+from spanmeter import openai_client
 from spanmeter.barrier import barrier
-from spanmeter.call import NO_ANSWER, Call, Opening
+from spanmeter.call import NO_ANSWER, Answer, Call, Opening
 from spanmeter.llama_index.response import answer_of, has_content
 from spanmeter.llama_index.stream import Stream, hand_out
 from spanmeter.process import calls
 
 MAX_OPEN: Final = 10_000
+_REPORTING: Final = frozenset({"openai", "azure.ai.openai"})
 
 
 @dataclass(slots=True, eq=False)
@@ -24,9 +26,16 @@ class ModelCall:
     finishing: Any = None
     latest: Any = None
 
-    def stop(self) -> None:
-        """End the call; where no client below reports its requests, each start was one."""
-        if self.started > 1 and not self.call.reported:
+    def stop(self, *, may_be_cached: bool) -> None:
+        """End the call by what the client below reported of its requests.
+
+        A client that reports made none when there is no report; of others each start was taken for one.
+        """
+        reports = self.call.opening.provider in _REPORTING and openai_client.is_installed()
+        if reports and may_be_cached and not self.call.reported:
+            self.call.stop(Answer(cache_hit=True))
+            return
+        if not self.call.reported and self.started > 1:
             for _ in range(self.started):
                 self.call.report(NO_ANSWER)
         self.call.stop()
@@ -79,7 +88,7 @@ class ModelCalls:
         finally:
             model.call.stop(answer)
 
-    def answered(self, span_id: str) -> None:
+    def answered(self, span_id: str, *, may_be_cached: bool) -> None:
         """Note the end of one request of embeddings or of a rerank; the last one ends the call."""
         model = self._open.get(span_id)
         if model is None:
@@ -87,7 +96,7 @@ class ModelCalls:
         model.unanswered -= 1
         if model.unanswered == 0:
             del self._open[span_id]
-            model.stop()
+            model.stop(may_be_cached=may_be_cached)
 
     def fail(self, span_id: str, error: BaseException) -> None:
         """End what is open in a span with an error; a closed stream or a cancelled task is none."""

@@ -8,12 +8,14 @@ from typing import Any
 
 import openai
 import pytest
+from llama_index.core.embeddings.mock_embed_model import MockEmbedding
 from llama_index.core.instrumentation import get_dispatcher  # type: ignore[attr-defined]
 from llama_index.core.instrumentation.events.rerank import ReRankEndEvent, ReRankStartEvent
 from llama_index.core.llms import ChatMessage, CompletionResponse, CustomLLM, LLMMetadata
 from llama_index.core.llms.callbacks import llm_completion_callback
 from llama_index.core.postprocessor.types import BaseNodePostprocessor
 from llama_index.core.prompts import PromptTemplate
+from llama_index.core.storage.kvstore import SimpleKVStore
 from llama_index.core.types import PydanticProgramMode
 from llama_index.llms.openai import OpenAI
 from pydantic import BaseModel
@@ -130,6 +132,17 @@ def test_a_structured_model_only_wraps_the_one_that_is_asked(
     assert seen.totals() == billed()
 
 
+@pytest.mark.filterwarnings("ignore:The `json` method:DeprecationWarning")
+def test_a_stream_of_a_structured_model_only_wraps_the_one_that_is_asked(
+    seen: Any, provider: Any, billed: Any, chat_model: OpenAI
+) -> None:
+    provider.tool = {"name": "City", "arguments": '{"name": "Ghent"}'}
+    chat_model.pydantic_program_mode = PydanticProgramMode.FUNCTION
+    list(chat_model.as_structured_llm(City).stream_chat(QUESTION))
+    assert seen.outline() == ["chat gpt-4o-mini (wrapper)", "  chat gpt-4o-mini"]
+    assert seen.totals() == billed()
+
+
 def test_a_model_that_chats_by_completing_is_one_call(seen: Any) -> None:
     Echo().chat(QUESTION)
     assert seen.outline() == ["chat echo (wrapper)", "  text_completion echo"]
@@ -180,6 +193,19 @@ async def test_an_asynchronous_batch_of_embeddings_counts_its_requests(
     assert seen.outline() == ["embeddings text-embedding-3-small"]
     assert seen.one("embeddings")[semconv.CALLS] == 2
     assert seen.totals() == billed()
+
+
+def test_embeddings_from_the_applications_cache_are_no_call(seen: Any, billed: Any, embedder: Any) -> None:
+    embedder.embeddings_cache = SimpleKVStore()
+    embedder.get_query_embedding("a")
+    embedder.get_query_embedding("a")
+    assert [(span.attributes or {}).get(semconv.CACHE_HIT) for span in seen.all] == [None, True]
+    assert billed() == (1, 7, 0)
+
+
+def test_embeddings_of_a_client_that_reports_nothing_are_a_call_without_tokens(seen: Any) -> None:
+    MockEmbedding(embed_dim=2).get_text_embedding("a")
+    assert (seen.outline(), seen.totals()) == (["embeddings"], (1, 0, 0))
 
 
 def test_refused_embeddings_are_an_error(seen: Any, provider: Any, embedder: Any) -> None:
