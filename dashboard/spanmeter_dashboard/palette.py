@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from threading import Lock
 from types import MappingProxyType
 from zlib import crc32
 
@@ -22,6 +23,7 @@ NEUTRAL = "#8b93a1"
 ERROR = "#e5484d"
 WAITING = "#f0a04b"
 OTHER = "other"
+_MOST_REMEMBERED = 1000
 
 OPERATIONS: Mapping[str, str] = MappingProxyType(
     {
@@ -40,19 +42,41 @@ OPERATIONS: Mapping[str, str] = MappingProxyType(
 )
 
 
-def colours(values: Iterable[str]) -> dict[str, str]:
-    """A colour for each value, from its name; two values share one only when there are more values than colours."""
-    chosen: dict[str, str] = {}
-    free = list(CATEGORICAL)
-    for value in sorted(set(values)):
-        if value in {"", OTHER}:
-            chosen[value] = NEUTRAL
-            continue
-        free = free or list(CATEGORICAL)
-        wanted = CATEGORICAL[crc32(value.encode()) % len(CATEGORICAL)]
-        chosen[value] = wanted if wanted in free else free[0]
-        free.remove(chosen[value])
-    return chosen
+class Register:
+    """Gives the values of one dimension their colours and remembers them, so that they keep them on every page.
+
+    A value prefers the colour that follows from its name. Only where one picture would show a colour twice does a
+    value step aside, for that picture.
+    """
+
+    def __init__(self) -> None:
+        self._given: dict[str, str] = {}
+        self._lock = Lock()
+
+    def colours(self, values: Iterable[str]) -> dict[str, str]:
+        """A colour for each value of a picture; two share one only when there are more values than colours."""
+        chosen: dict[str, str] = {}
+        with self._lock:
+            for value in dict.fromkeys(values):
+                chosen[value] = NEUTRAL if value in {"", OTHER} else self._colour(value, set(chosen.values()))
+        return chosen
+
+    def _colour(self, value: str, taken: set[str]) -> str:
+        if value not in self._given:
+            self._remember(value, _choice(value, set(self._given.values()) | taken))
+        colour = self._given[value]
+        return colour if colour not in taken else _choice(value, taken)
+
+    def _remember(self, value: str, colour: str) -> None:
+        if len(self._given) >= _MOST_REMEMBERED:
+            del self._given[next(iter(self._given))]
+        self._given[value] = colour
+
+
+def _choice(value: str, taken: set[str]) -> str:
+    preferred = CATEGORICAL[crc32(value.encode()) % len(CATEGORICAL)]
+    free = [colour for colour in CATEGORICAL if colour not in taken]
+    return preferred if preferred in free or not free else free[0]
 
 
 def of_operation(operation: str) -> str:

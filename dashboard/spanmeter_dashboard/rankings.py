@@ -93,7 +93,7 @@ def _trace(row: TraceSummary, slowest: float, address: Address, zone: tzinfo, co
         *([] if compact else full),
         Cell(figures.count(row.sums.calls), number=True, room="half"),
         Cell(figures.tokens(row.sums.tokens), number=True, room="half"),
-        Cell(f'<span class="sm-took-cell">{meter}{figures.duration(row.duration_s)}</span>', number=True),
+        Cell(f'<span class="sm-took-cell">{meter}<span>{figures.duration(row.duration_s)}</span></span>', number=True),
         Cell(spend(row.sums), number=True),
     ]
 

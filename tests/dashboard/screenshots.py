@@ -53,17 +53,18 @@ def _page(theme: Literal["light", "dark"], width: int) -> Iterator[Page]:
         context.close()
 
 
-def _dearest_trace(url: str, period: str) -> str:
-    question = {"since": period, "order": "cost", "limit": "1"}
+def _telling_trace(url: str, period: str) -> str:
+    question = {"since": period, "order": "cost", "limit": "100"}
     traces = httpx.get(f"{url}/api/v1/traces", params=question, trust_env=False).raise_for_status().json()["traces"]
     if not traces:
         sys.exit(f"{url} holds no trace of the last {period}; run make demo first")
-    return str(traces[0]["trace_id"])
+    best = max(traces, key=lambda trace: (len(trace["frameworks"]), len(trace["models"]), trace["spans"]))
+    return str(best["trace_id"])
 
 
 def _drawn(page: Page, address: str) -> None:
     page.goto(address)
-    page.locator(".sm-table, .sm-step").first.wait_for(timeout=60_000)
+    page.locator(".sm-table, .sm-step, .sm-key").first.wait_for(timeout=60_000)
     page.wait_for_function("!document.querySelector('[data-testid=stSkeleton], [data-stale=true]')", timeout=60_000)
     page.wait_for_timeout(1500)
 
@@ -76,7 +77,7 @@ def main() -> None:
     parser.add_argument("--period", default="15m", help="15m, 1h, 24h, 7d or 30d (%(default)s)")
     parser.add_argument("--to", type=Path, default=Path("docs"), help="folder to write to (%(default)s)")
     options = parser.parse_args()
-    trace = _dearest_trace(options.url, options.period)
+    trace = _telling_trace(options.url, options.period)
     pages = {
         "overview": f"/?period={options.period}&live=false",
         "cost-explorer": f"/cost?period={options.period}&live=false",

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from spanmeter_dashboard import charts, dimensions, markup, palette
-from spanmeter_dashboard.answers import Cost, CostRow
+from spanmeter_dashboard.answers import Cost
 from spanmeter_dashboard.client import Client, Filters
 from spanmeter_dashboard.series import fold, fold_rows, over_time
 from spanmeter_dashboard.window import Window
@@ -31,11 +31,12 @@ class Breakdown:
 def draw(client: Client, breakdown: Breakdown, answer: Cost, *, height: int) -> None:
     """Draw the largest groups of an answer over time; the rest is one group, `other`."""
     measure = charts.MEASURES[breakdown.measure]
-    ranked = sorted(answer.rows, key=lambda row: -measure.size(row.sums))
+    counted = [row for row in answer.rows if measure.size(row.sums) or row.sums.unpriced_calls]
+    ranked = sorted(counted, key=lambda row: -measure.size(row.sums))
     keep = [row.key for row in ranked[:MOST_GROUPS]]
-    names = {row.key: dimensions.label(row.key, breakdown.group_by) for row in ranked}
+    names = {row.key: dimensions.label(row.key, breakdown.group_by) for row in answer.rows}
     names[(palette.OTHER,)] = palette.OTHER
-    colours = _colours(ranked, keep, names)
+    colours = _colours(breakdown.group_by[0], keep, names)
     buckets = over_time(
         client, breakdown.window, step=breakdown.step, group_by=breakdown.group_by, filters=breakdown.filters
     )
@@ -47,10 +48,14 @@ def draw(client: Client, breakdown: Breakdown, answer: Cost, *, height: int) -> 
     st.html(markup.legend((names[row.key], colours[names[row.key]], measure.text(row.sums)) for row in shown))
 
 
-def _colours(
-    rows: Sequence[CostRow], keep: Sequence[tuple[str, ...]], names: Mapping[tuple[str, ...], str]
-) -> dict[str, str]:
-    by_value = palette.colours(row.key[0] for row in rows)
+@st.cache_resource(max_entries=100, show_spinner=False)
+def register(dimension: str) -> palette.Register:  # noqa: ARG001 - one for each dimension
+    """The colours of a dimension's values, the same for every reader and page."""
+    return palette.Register()
+
+
+def _colours(dimension: str, keep: Sequence[tuple[str, ...]], names: Mapping[tuple[str, ...], str]) -> dict[str, str]:
+    by_value = register(dimension).colours(first for first, *_ in keep)
     parts = Counter[str]()
     chosen: dict[str, str] = {}
     for first, *rest in keep:

@@ -8,7 +8,7 @@ from typing import Literal
 
 import streamlit as st
 
-from spanmeter_dashboard import controls, dimensions, figures, notices, palette, rankings
+from spanmeter_dashboard import controls, dimensions, figures, notices, rankings
 from spanmeter_dashboard.answers import Cost, Sums
 from spanmeter_dashboard.client import Client, Filters
 from spanmeter_dashboard.controls import Period
@@ -131,14 +131,15 @@ def _spenders(question: _Question, dimension: str) -> None:
 
 
 def _has_names(answer: Cost) -> bool:
-    return any(row.key[0] for row in answer.rows)
+    return any(row.key[0] for row in answer.rows if row.sums.calls)
 
 
 def _spender_table(answer: Cost, dimension: str) -> None:
     with st.container(border=True):
         st.subheader(f"Top {dimensions.title(dimension).lower()}s", anchor=False)
-        colours = palette.colours(row.key[0] for row in answer.rows)
-        st.html(rankings.spenders(answer.rows[:_TOP], answer.total, dimension=dimension, colours=colours))
+        rows = [row for row in answer.rows if row.sums.calls][:_TOP]
+        colours = breakdown.register(dimension).colours(row.key[0] for row in rows)
+        st.html(rankings.spenders(rows, answer.total, dimension=dimension, colours=colours))
 
 
 def _dearest(question: _Question) -> None:
@@ -151,10 +152,10 @@ def _dearest(question: _Question) -> None:
 
 def _speeds(question: _Question) -> None:
     answer = question.client.latency(question.window, group_by=("model",), filters=_GENERATION)
-    if not answer.rows:
+    answered = sorted((row for row in answer.rows if row.count > row.errors), key=lambda row: -row.count)[:_TOP]
+    if not answered:
         return
     with st.container(border=True):
         st.subheader("Latency by model", anchor=False)
-        rows = sorted(answer.rows, key=lambda row: -row.count)[:_TOP]
-        every = question.client.cost(question.window, group_by=("model",)).rows
-        st.html(rankings.speeds(rows, colours=palette.colours(row.key[0] for row in every)))
+        colours = breakdown.register("model").colours(row.key[0] for row in answered)
+        st.html(rankings.speeds(answered, colours=colours))
