@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Final
 
 from spanmeter import semconv
@@ -157,6 +157,6 @@ def grouped_by(row: Mapping[str, object], selection: Selection) -> dict[str, str
 
 
 def _text(value: object) -> str:
-    if isinstance(value, datetime):
-        return f"{value:%Y-%m-%dT%H:%M:%SZ}"
+    if isinstance(value, datetime):  # naive in UTC where the process runs in UTC, elsewhere aware in its own zone
+        return f"{(value.astimezone(UTC) if value.tzinfo else value):%Y-%m-%dT%H:%M:%SZ}"
     return value.isoformat() if isinstance(value, date) else str(value)

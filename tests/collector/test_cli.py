@@ -15,7 +15,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-START = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=1)
+START = datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(minutes=2)
 SINCE, UNTIL = START - timedelta(minutes=1), START + timedelta(minutes=1)
 PERIOD = f"from {SINCE:%Y-%m-%d %H:%M:%S} to {UNTIL:%Y-%m-%d %H:%M:%S} UTC"
 TIMES = ["--since", f"{SINCE:%Y-%m-%dT%H:%M:%SZ}", "--until", f"{UNTIL:%Y-%m-%dT%H:%M:%SZ}"]
@@ -30,11 +30,12 @@ def spanmeter(*words: str, url: str = "", **environment: str) -> subprocess.Comp
 
 @pytest.fixture(scope="module")
 def sidecar(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a sidecar that holds one trace and asks for a token."""
+    """The address of a sidecar that holds one trace and runs in a zone that is not UTC."""
     settings = {
         "SPANMETER_LISTEN": "127.0.0.1:0",
         "SPANMETER_GRPC_LISTEN": "127.0.0.1:0",
         "SPANMETER_DATA_DIR": str(tmp_path_factory.mktemp("sidecar")),
+        "TZ": "Asia/Kolkata",
     }
     command = [sys.executable, "-m", "spanmeter_collector", "collector"]
     with subprocess.Popen(command, env=os.environ | settings, stderr=subprocess.PIPE, text=True) as process:
@@ -144,6 +145,12 @@ shop     -         1       1  1,000       0     500  $0.000450
 Priced: 100 % of 1 call.
 """
     )
+
+
+def test_hours_and_days_are_those_of_utc_wherever_the_sidecar_runs(sidecar: str) -> None:
+    bill = spanmeter("cost", *TIMES, "--by", "hour,day", "--where", f"day={START:%Y-%m-%d}", "--json", url=sidecar)
+    rows = [(row["hour"], row["day"], row["calls"]) for row in json.loads(bill.stdout)["rows"]]
+    assert rows == [(f"{START:%Y-%m-%dT%H:00:00Z}", f"{START:%Y-%m-%d}", 2)]
 
 
 def test_latency(sidecar: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
@@ -77,6 +77,12 @@ def test_grouped_values_become_text() -> None:
         "day": "2026-11-22",
         "model": "m",
     }
+
+
+def test_an_hour_in_another_zone_is_written_in_utc() -> None:
+    hour = datetime(2026, 11, 22, 18, 30, tzinfo=timezone(timedelta(hours=5, minutes=30)))
+    selection = read_selection([("group_by", "hour")], OPTIONS, now=NOW)
+    assert grouped_by({"dim_0": hour}, selection) == {"hour": "2026-11-22T13:00:00Z"}
 
 
 def test_a_choice_is_one_of_a_few() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -13,13 +14,14 @@ from spanmeter_collector.sidecar import SidecarError, add_selection, ask, defaul
 
 
 class Impostor(BaseHTTPRequestHandler):
-    """Some other program: each path names the status it answers with; the body is no JSON unless asked for."""
+    """Some program: each path names the status it answers with; /202 tells the authorization it was given."""
 
     def do_GET(self) -> None:
         status = int(self.path[1:4])
         self.send_response(status)
         self.end_headers()
-        self.wfile.write(self.headers.get("Authorization", "").encode() if status == 401 else b'"text"')
+        told = {"authorization": self.headers.get("Authorization")} if status == 202 else "text"
+        self.wfile.write(json.dumps(told).encode())
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the base class's name
         """Nothing."""
@@ -67,6 +69,14 @@ def test_whatever_answers_wrongly_is_named(impostor: str, path: str, sentence: s
     with pytest.raises(SidecarError) as refusal:
         ask(impostor, path)
     assert str(refusal.value) == sentence.format(url=impostor)
+
+
+@pytest.mark.parametrize(("token", "authorization"), [("s3cret", "Bearer s3cret"), ("", None)])
+def test_the_token_of_the_environment_is_sent(
+    impostor: str, monkeypatch: pytest.MonkeyPatch, token: str, authorization: str | None
+) -> None:
+    monkeypatch.setenv("SPANMETER_QUERY_TOKEN", token)
+    assert ask(impostor, "/202") == {"authorization": authorization}
 
 
 def test_options_become_query_parameters() -> None:
