@@ -9,16 +9,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 from typing import Final
 
 from spanmeter import semconv
 from spanmeter.pricing import Usage
+from spanmeter.pricing.usage import BUCKETS
 from spanmeter_collector.otlp import Value, text
 
 _MOST_TOKENS: Final = 10**12
 _LONGEST_FIRST_CHUNK_S: Final = 10**6
+_LAST: Final = 99
+_NO_PLACE: Final = ("", _LAST)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +74,12 @@ TEXT_KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     "team": (semconv.TEAM,),
     "service_tier": (semconv.OPENAI_SERVICE_TIER, "gen_ai.openai.response.service_tier"),
 }
-COUNT_KEYS: Final[Mapping[str, tuple[str, ...]]] = {
+_OWN_COUNTS: Final = {
+    bucket: (semconv.USAGE_PREFIX + bucket,)
+    for bucket in BUCKETS
+    if bucket not in {"input", "output", "cache_read", "reasoning"}
+}
+COUNT_KEYS: Final[Mapping[str, tuple[str, ...]]] = _OWN_COUNTS | {
     "input_total": (semconv.INPUT_TOKENS, "gen_ai.usage.prompt_tokens", "llm.token_count.prompt"),
     "output_total": (semconv.OUTPUT_TOKENS, "gen_ai.usage.completion_tokens", "llm.token_count.completion"),
     "cache_read": (
@@ -91,8 +99,16 @@ COUNT_KEYS: Final[Mapping[str, tuple[str, ...]]] = {
         "llm.usage.reasoning_tokens",
         "llm.token_count.completion_details.reasoning",
     ),
-    "input_audio": ("gen_ai.usage.audio.input_tokens", "llm.token_count.prompt_details.audio"),
-    "output_audio": ("gen_ai.usage.audio.output_tokens", "llm.token_count.completion_details.audio"),
+    "input_audio": (
+        *_OWN_COUNTS["input_audio"],
+        "gen_ai.usage.audio.input_tokens",
+        "llm.token_count.prompt_details.audio",
+    ),
+    "output_audio": (
+        *_OWN_COUNTS["output_audio"],
+        "gen_ai.usage.audio.output_tokens",
+        "llm.token_count.completion_details.audio",
+    ),
 }
 OPERATION_KEYS: Final[Mapping[str, Mapping[str, str] | None]] = {
     semconv.OPERATION_NAME: None,
@@ -119,6 +135,9 @@ OPERATION_KEYS: Final[Mapping[str, Mapping[str, str] | None]] = {
         "tool": "execute_tool",
     },
 }
+_PLACES: Final[Mapping[str, tuple[str, int]]] = {
+    key: (name, order) for name, keys in (*TEXT_KEYS.items(), *COUNT_KEYS.items()) for order, key in enumerate(keys)
+}
 _IN_COLUMNS: Final = frozenset(TEXT_KEYS) - {"service_tier", "outcome"}
 _FRAMEWORK_IN_SCOPE: Final = re.compile(r"(langchain|langgraph|llama_?index)$")
 
@@ -129,29 +148,40 @@ def read(known: Mapping[str, Value], *, scope: str) -> Reading:
     `rest` are the attributes that no column of the store holds. Numbers that are none, negative or beyond any
     call count as not said.
     """
-    winners = {name: _winner(known, keys) for name, keys in TEXT_KEYS.items()}
-    words = {name: text(known.get(key)) for name, key in winners.items()}
+    found, keys = _winners(known)
+    operation_key, operation = _operation(known)
+    in_columns = {keys[name] for name in _IN_COLUMNS & keys.keys()} | {operation_key}
+    words = {name: text(found.get(name)) for name in TEXT_KEYS}
     words["framework"] = words["framework"] or _framework(scope)
     words["model"] = words["model"] or words["request_model"]
-    operation_key, operation = _operation(known)
-    in_columns = {winners[name] for name in _IN_COLUMNS} | {operation_key}
     return Reading(
         **words,
         operation=operation,
         wrapper=_truth(known.get(semconv.WRAPPER)),
         cache_hit=_truth(known.get(semconv.CACHE_HIT)),
         calls=_count(known.get(semconv.CALLS)) or 1,
-        usage=_usage(known),
+        usage=_usage({name: count for name, count in found.items() if isinstance(count, int) and name in COUNT_KEYS}),
         estimated=known.get(semconv.USAGE_GRADE) == "estimated",
         reported_usd=_usd(known.get(semconv.REPORTED_COST_USD)),
         first_chunk_ns=_first_chunk_ns(known.get(semconv.TIME_TO_FIRST_CHUNK)),
-        tags={key.removeprefix(semconv.TAG_PREFIX): text(said) for key, said in known.items() if _is_tag(key)},
+        tags=_tags(known),
         rest={key: text(said) for key, said in known.items() if key not in in_columns},
     )
 
 
-def _winner(known: Mapping[str, Value], keys: tuple[str, ...]) -> str:
-    return next((key for key in keys if known.get(key) not in (None, "")), "")
+def _winners(known: Mapping[str, Value]) -> tuple[dict[str, Value], dict[str, str]]:
+    """By name, the value that counts and the key it stands under."""
+    found: dict[str, Value] = {}
+    keys: dict[str, str] = {}
+    orders: dict[str, int] = {}
+    for key, said in known.items():
+        name, order = _PLACES.get(key, _NO_PLACE)
+        if not name or order >= orders.get(name, _LAST):
+            continue
+        told = _count(said) if name in COUNT_KEYS else said
+        if told is not None and told != "":
+            found[name], keys[name], orders[name] = told, key, order
+    return found, keys
 
 
 def _operation(known: Mapping[str, Value]) -> tuple[str, str]:
@@ -167,38 +197,29 @@ def _framework(scope: str) -> str:
     return found[1].replace("llamaindex", "llama_index") if found else ""
 
 
-def _usage(known: Mapping[str, Value]) -> Usage | None:
+def _usage(counts: dict[str, int]) -> Usage | None:
     """Disjoint buckets from totals that include their parts, or from totals that are smaller than their parts."""
-    said = {name: _first_count(known, keys) for name, keys in COUNT_KEYS.items()}
-    ours = {bucket.name: _count(known.get(semconv.USAGE_PREFIX + bucket.name)) for bucket in fields(Usage)}
-    if all(count is None for count in (*said.values(), *ours.values())):
+    if not counts:
         return None
-    parts = {name: count or 0 for name, count in ours.items()}
-    parts["cache_read"] = said["cache_read"] or 0
-    parts["reasoning"] = said["reasoning"] or 0
-    parts["input_audio"] = parts["input_audio"] or said["input_audio"] or 0
-    parts["output_audio"] = parts["output_audio"] or said["output_audio"] or 0
-    if not (parts["cache_write_5m"] or parts["cache_write_1h"]):
-        parts["cache_write_5m"] = said["cache_write"] or 0
-    whole = Usage(**(parts | {"input": 0, "output": 0}))
-    parts["input"] = _remainder(said["input_total"], whole.input_tokens)
-    parts["output"] = _remainder(said["output_total"], whole.output_tokens)
-    return Usage(**parts)
+    input_total, output_total = counts.pop("input_total", 0), counts.pop("output_total", 0)
+    written = counts.pop("cache_write", 0)
+    if not (counts.get("cache_write_5m") or counts.get("cache_write_1h")):
+        counts["cache_write_5m"] = written
+    parts = Usage(**counts)
+    return replace(
+        parts,
+        input=_remainder(input_total, parts.input_tokens),
+        output=_remainder(output_total, parts.output_tokens),
+    )
 
 
-def _remainder(total: int | None, parts: int) -> int:
+def _remainder(total: int, parts: int) -> int:
     """A total below its parts was counted without them, as Anthropic's own numbers are."""
-    if total is None:
-        return 0
     return total - parts if total >= parts else total
 
 
-def _first_count(known: Mapping[str, Value], keys: tuple[str, ...]) -> int | None:
-    return next((count for key in keys if (count := _count(known.get(key))) is not None), None)
-
-
 def _count(said: Value) -> int | None:
-    number = _number(said)
+    number = said if type(said) is int else _number(said)
     if number is None or not 0 <= number <= _MOST_TOKENS:
         return None
     return int(number)
@@ -230,5 +251,6 @@ def _truth(said: Value) -> bool:
     return said is True or said == "true"
 
 
-def _is_tag(key: str) -> bool:
-    return key.startswith(semconv.TAG_PREFIX) and len(key) > len(semconv.TAG_PREFIX)
+def _tags(known: Mapping[str, Value]) -> dict[str, str]:
+    tagged = (key for key in known if key.startswith(semconv.TAG_PREFIX) and key != semconv.TAG_PREFIX)
+    return {key.removeprefix(semconv.TAG_PREFIX): text(known[key]) for key in tagged}
