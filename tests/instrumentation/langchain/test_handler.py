@@ -38,6 +38,7 @@ import spanmeter
 from spanmeter import semconv
 from spanmeter.current import parent_hints
 from spanmeter.langchain import SpanmeterCallbackHandler
+from spanmeter.process import calls
 
 
 def model(provider: Any, **options: Any) -> ChatOpenAI:
@@ -357,6 +358,26 @@ def test_a_handler_beside_instrument_counts_once(provider: Any, instrumented: An
 
     assert record(instrumented) == truth(provider)
     assert len(instrumented.finished) == 3
+
+
+def test_a_handler_alone_needs_nothing_else(provider: Any, spans: Any) -> None:
+    handler = SpanmeterCallbackHandler()
+    calls().trace_with(spans.tracer_provider)
+    with spanmeter.measure() as bill:
+        chain(provider).invoke("a", config={"callbacks": [handler]})
+        chain(provider).invoke("b")
+    calls().trace_with(None)
+
+    assert spans.path_of("chat gpt-5") == ["chat gpt-5", "chain RunnableSequence"]
+    assert (bill.calls, provider.calls) == (1, 2)
+
+
+def test_streams_of_events_are_counted_like_others(provider: Any, instrumented: Any) -> None:
+    for _ in model(provider).stream_events("a", version="v3"):
+        pass
+
+    assert record(instrumented) == truth(provider)
+    assert instrumented.one("chat gpt-5").attributes[semconv.TIME_TO_FIRST_CHUNK] > 0
 
 
 def test_nothing_is_counted_where_instrumentation_is_suppressed(provider: Any, instrumented: Any) -> None:
