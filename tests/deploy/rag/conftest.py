@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +21,7 @@ from spanmeter_rag.provider.prefixes import PrefixCache
 from spanmeter_rag.provider.record import Record
 from spanmeter_rag.provider.tokens import Tokenizer, load_tokenizer
 from spanmeter_rag.settings import Settings
+from spanmeter_rag.surroundings import for_service
 
 _T = TypeVar("_T")
 
@@ -65,6 +69,27 @@ def refusing_provider(tokenizer: Tokenizer, tmp_path: Path) -> Iterator[RunningP
     """Refuses twice whatever it is asked, then answers."""
     with _running(tokenizer, tmp_path / "record.jsonl", fault_rate=1.0) as running:
         yield running
+
+
+@dataclass(frozen=True)
+class RunningService:
+    url: str
+    process: subprocess.Popen[bytes]
+    log: Path
+    provider: RunningProvider
+
+
+@pytest.fixture(scope="session")
+def service(tokenizer: Tokenizer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService]:
+    """The real process; its spans go to the provider, which refuses them at once."""
+    folder = tmp_path_factory.mktemp("service")
+    with _running(tokenizer, folder / "record.jsonl", fault_rate=0.05) as provider:
+        environment = for_service(os.environ, port=free(), sidecar_url=provider.url, provider_url=provider.url)
+        with (folder / "log").open("wb") as log:
+            process = subprocess.Popen([sys.executable, "-m", "spanmeter_rag"], env=environment, stderr=log)
+        yield RunningService(f"http://{environment['RAG_LISTEN']}", process, folder / "log", provider)
+        process.kill()
+        process.wait()
 
 
 class _running:  # noqa: N801  reads as a statement
