@@ -13,6 +13,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NoReturn
 
+import httpx
+
 from spanmeter_rag.asking import UnansweredError, ask_all, trickle
 from spanmeter_rag.bill import Bill
 from spanmeter_rag.ledger import Ledger
@@ -37,7 +39,7 @@ def main() -> int:
     try:
         with TemporaryDirectory(prefix="spanmeter-demo-", ignore_cleanup_errors=True) as scratch:
             return _run(options, Path(scratch))
-    except (ChildError, UnansweredError) as error:
+    except (ChildError, UnansweredError, httpx.HTTPError) as error:
         progress(f"spanmeter demo: {error}")
         return 1
     except KeyboardInterrupt:
@@ -50,15 +52,22 @@ def _run(options: argparse.Namespace, scratch: Path) -> int:
     progress("Starting" + (" with OpenAI" if plan.live else ", no key and no network needed") + ":")
     since = datetime.now(UTC).isoformat().replace("+00:00", "Z")
     with Processes(scratch) as processes:
-        stage = set_stage(plan, processes)
-        started = time.monotonic()
-        progress(f"Sending {options.queries} queries through LangChain, LlamaIndex, both together and LangGraph:")
-        answered = ask_all(stage.service_url, visits(options.queries))
-        progress(f"  all answered in {time.monotonic() - started:.1f} s; waiting for the ledger")
-        bill = _settle(options, stage, processes, since=since, answered=answered)
-        _show(options, stage, bill)
-        if not options.once:
-            _go_on(options, stage, processes)
+        try:
+            return _perform(options, set_stage(plan, processes), processes, since=since)
+        except (UnansweredError, httpx.HTTPError):
+            processes.check()
+            raise
+
+
+def _perform(options: argparse.Namespace, stage: Stage, processes: Processes, *, since: str) -> int:
+    started = time.monotonic()
+    progress(f"Sending {options.queries} queries through LangChain, LlamaIndex, both together and LangGraph:")
+    answered = ask_all(stage.service_url, visits(options.queries))
+    progress(f"  all answered in {time.monotonic() - started:.1f} s; waiting for the ledger")
+    bill = _settle(options, stage, processes, since=since, answered=answered)
+    _show(options, stage, bill)
+    if not options.once:
+        _go_on(options, stage, processes)
     return 1 if bill.differences() else 0
 
 
@@ -98,7 +107,7 @@ def _show(options: argparse.Namespace, stage: Stage, bill: Bill) -> None:
         say(_SIMULATED)
     if options.json:
         result(json.dumps(bill.as_json()))
-    elif not options.once:
+    if not options.once:
         say(_addresses(stage))
 
 
@@ -124,7 +133,6 @@ def _go_on(options: argparse.Namespace, stage: Stage, processes: Processes) -> N
         )
     except KeyboardInterrupt:
         progress("\nStopping everything.")
-        processes.stop(stage.service)
 
 
 def _parse() -> argparse.Namespace:

@@ -47,7 +47,10 @@ class Child:
 
 
 class Processes:
-    """Starts children and, on leaving the block, stops all that are left, the last started first."""
+    """Starts children and, on leaving the block, stops all that are left.
+
+    The last started ends first, because it may still send to the others. An interrupt meanwhile kills them at once.
+    """
 
     def __init__(self, output: Path) -> None:
         self._output = output
@@ -59,10 +62,11 @@ class Processes:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for child in self._children:
-            _tell(child, signal.SIGTERM)
-        for child in reversed(self._children):
-            _await_end(child)
+        try:
+            self._stop_all()
+        finally:
+            for child in self._children:
+                _tell(child, signal.SIGKILL)
 
     def start(self, name: str, module: str, arguments: Sequence[str], environment: Mapping[str, str]) -> Child:
         """Start `python -m module arguments` in a session of its own, so that Ctrl-C reaches only us."""
@@ -90,6 +94,14 @@ class Processes:
         """Raise ChildError when a child has ended."""
         for child in self._children:
             child.check()
+
+    def _stop_all(self) -> None:
+        if self._children:
+            self.stop(self._children[-1])
+        for child in self._children:
+            _tell(child, signal.SIGTERM)
+        for child in self._children:
+            _await_end(child)
 
 
 def wait_until_ready(child: Child, url: str) -> None:

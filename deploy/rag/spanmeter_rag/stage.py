@@ -12,6 +12,7 @@ import httpx
 from spanmeter_rag.ledger import read_sample
 from spanmeter_rag.ports import LOOPBACK, free, usual_or_free
 from spanmeter_rag.processes import Child, Processes, wait_until_ready
+from spanmeter_rag.screen import progress
 from spanmeter_rag.surroundings import for_service, for_sidecar, plain
 
 _SIDECAR, _GRPC, _DASHBOARD, _SERVICE, _PROVIDER = 4318, 4317, 8501, 8600, 8601
@@ -29,8 +30,11 @@ class Plan:
     usual_ports: bool
 
     def url(self, usual: int) -> str:
-        """Return an address for a part that usually listens there."""
-        return f"http://{LOOPBACK}:{usual_or_free(usual) if self.usual_ports else free()}"
+        """Return an address for a part that usually listens there; say so when somebody else does."""
+        port = usual_or_free(usual) if self.usual_ports else free()
+        if self.usual_ports and port != usual:
+            progress(f"  port {usual} is taken, {port} is used instead")
+        return f"http://{LOOPBACK}:{port}"
 
 
 @dataclass(frozen=True, slots=True)
