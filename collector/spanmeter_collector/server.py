@@ -8,7 +8,7 @@ import logging
 import signal
 import socket
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from typing import Any, Final
 
 import uvicorn
@@ -97,18 +97,13 @@ async def _refuse(send: Send) -> None:
 
 @contextmanager
 def _pipeline(settings: Settings, status: Status) -> Iterator[tuple[Pipeline, Store]]:
-    log = _open_log(settings)
-    try:
-        store = _open_store(settings)
+    with closing(_open_log(settings)) as log, closing(_open_store(settings)) as store:
         pipeline = Pipeline(log=log, store=store, book=PriceBook.load(), status=status)
         pipeline.start()
         try:
             yield pipeline, store
         finally:
             pipeline.close(within_s=_DRAIN_S)
-            store.close()
-    finally:
-        log.close()
 
 
 def _open_log(settings: Settings) -> Log:

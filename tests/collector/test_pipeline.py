@@ -11,7 +11,7 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from spanmeter.pricing import PriceBook
+from spanmeter.pricing import Cost, PriceBook
 from spanmeter_collector.log import Log, Record
 from spanmeter_collector.otlp import Signal
 from spanmeter_collector.pipeline import Limits, Pipeline, UnavailableError
@@ -195,3 +195,27 @@ def test_a_record_that_is_no_request_is_counted_and_left_out(
     pipeline.close(within_s=10)
 
     assert (count(store, "spans"), metric(status, "refused_requests_total")) == (1, 2)
+
+
+class TornBook(PriceBook):
+    """A price book with a fault of ours in it."""
+
+    def cost(self, *_: Any, **__: Any) -> Cost:
+        raise ZeroDivisionError("no such rate")
+
+
+def test_a_fault_of_ours_turns_readiness_red_and_is_raised_at_the_end(
+    tmp_path: Path, store: Store, book: PriceBook, status: Status, send: Callable[..., None]
+) -> None:
+    log = Log.open(tmp_path / "log")
+    pipeline = Pipeline(log=log, store=store, book=TornBook(book._listing), status=status)
+    pipeline.start()
+    send(pipeline, 1)
+
+    wait_until(lambda: not status.ready)
+
+    assert status.checks() == {"log": "ok", "store": "the worker ended: ZeroDivisionError: no such rate"}
+    with pytest.raises(ZeroDivisionError, match="no such rate"):
+        pipeline.close(within_s=10)
+    log.close()
+    assert [record.signal for _, record in Log(tmp_path / "log", log._lock).replay()] == [Signal.TRACES]

@@ -11,6 +11,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from spanmeter.pricing import PriceBook
 from spanmeter_collector.posting import Received, post
+from spanmeter_collector.reading import COUNT_KEYS, OPERATION_KEYS, TEXT_KEYS
 from spanmeter_collector.store import Batch, Store
 
 MakeSpan = Callable[..., Span]
@@ -80,3 +81,31 @@ def test_counters_and_spans_go_into_one_batch(posted: Post, span: MakeSpan, requ
     batch = posted(request_of(span(1)), metrics)
 
     assert (len(batch.rows), [counter.name for counter in batch.counters]) == (1, ["spanmeter.client.calls"])
+
+
+ODD_VALUES: list[Any] = [
+    *("", "chat", "\0", "');--", "1e999999999", "-5", "sNaN", "Infinity", "1_000", "99999999999999999999"),
+    *(0, -1, 2**63 - 1, -(2**63), 10**12, 10**12 + 1),
+    *(-0.0, 1e308, 5e-324, float("nan"), float("inf")),
+    *(True, b"\xff\x00", [], ["a", [1, b"b"]]),
+]
+KEYS = [
+    *(key for keys in (*TEXT_KEYS.values(), *COUNT_KEYS.values()) for key in keys),
+    *OPERATION_KEYS,
+    *("spanmeter.wrapper", "spanmeter.cache.hit", "spanmeter.calls", "spanmeter.reported_cost.usd"),
+    *("gen_ai.response.time_to_first_chunk", "spanmeter.usage.grade", "spanmeter.tag.", "spanmeter.tag.x", ""),
+]
+
+
+def test_no_value_of_an_attribute_stops_the_posting(
+    posted: Post, store: Store, span: MakeSpan, request_of: MakeRequest
+) -> None:
+    everywhere = [dict.fromkeys(KEYS, value) for value in ODD_VALUES]
+    in_calls = [known | {"gen_ai.operation.name": "chat", "spanmeter.wrapper": False} for known in everywhere]
+    spans = [span(number, attributes=known) for number, known in enumerate((*everywhere, *in_calls), start=1)]
+
+    batch = posted(request_of(*spans))
+    store.write(batch, token="1")
+
+    assert len(batch.rows) == 2 * len(ODD_VALUES)
+    assert posted(request_of(*spans)) == Batch([], [], [])
