@@ -39,7 +39,7 @@ from spanmeter.receipt import NO_USAGE, Receipt
 from spanmeter.scope import Scope, current_scope
 from spanmeter.version import __version__
 
-__all__ = ["NO_ANSWER", "Answer", "Attributes", "Call", "Calls", "Opening", "error_type"]
+__all__ = ["NO_ANSWER", "Answer", "Attributes", "Call", "Calls", "Opening", "error_type", "reporting_providers"]
 
 
 class Price(Protocol):
@@ -124,7 +124,8 @@ class Call(LiveSpan):
         """End an answered call; `answer.usage` None falls back to what was reported on the way."""
         if self._close():
             answer = answer if answer.usage is not None else combined(answer, self._reports)
-            self._end(answer, calls=0 if answer.cache_hit else (len(self._reports) or 1))
+            usual_calls = int(not answer.cache_hit)
+            self._end(answer, calls=usual_calls and self._requests(), usual_calls=usual_calls)
 
     def fail(self, error: BaseException, answer: Answer = NO_ANSWER) -> None:
         """End a failed call; being closed early or cancelled is no failure."""
@@ -134,20 +135,26 @@ class Call(LiveSpan):
             kind = error_type(error)
             self.span.set_status(Status(StatusCode.ERROR, kind))
             self.span.set_attribute(semconv.ERROR_TYPE, kind)
-            self._end(combined(answer, self._reports), calls=len(self._reports), error_type=kind)
+            answer = combined(answer, self._reports)
+            self._end(answer, calls=len(self._reports), usual_calls=0, error_type=kind)
 
     def cancel(self, answer: Answer = NO_ANSWER, *, outcome: str = "cancelled") -> None:
         """End a call nobody waits for any more; it counts only with usage. `outcome` may be `interrupted`."""
         if self._close():
             self.span.set_attribute(semconv.OUTCOME, outcome)
             answer = combined(answer, self._reports)
-            self._end(answer, calls=len(self._reports) or int(answer.usage is not None))
+            usual_calls = int(answer.usage is not None)
+            self._end(answer, calls=len(self._reports) or usual_calls, usual_calls=usual_calls)
 
     def rename(self, opening: Opening) -> None:
         """Correct what was known at the start, when a framework shows only later what it started."""
         self.opening = opening
         self.span.update_name(opening.name)
         self.span.set_attributes(opening_attributes(opening))
+
+    def _requests(self) -> int:
+        silent = self.opening.operation == "embeddings" and self.opening.provider in reporting_providers
+        return len(self._reports) if self._reports or silent else 1
 
     def _mark_wrappers(self) -> None:
         family = _FAMILIES.get(self.opening.operation)
@@ -162,7 +169,7 @@ class Call(LiveSpan):
             was_open, self.open = self.open, False
         return was_open
 
-    def _end(self, answer: Answer, *, calls: int, error_type: str = "") -> None:
+    def _end(self, answer: Answer, *, calls: int, usual_calls: int, error_type: str = "") -> None:
         duration = perf_counter() - self._started
         counted = self.opening.operation in semconv.CALL_OPERATIONS and not self.wrapper
         if answer.usage is not None and (answer.cache_hit or not counted):
@@ -170,7 +177,7 @@ class Call(LiveSpan):
         try:
             cost = self._cost(answer) if counted else None
             attributes = self._end_attributes(answer, cost)
-            if self._reports and calls != int(not error_type):
+            if counted and calls != usual_calls:
                 attributes[semconv.CALLS] = calls
             self.span.set_attributes(attributes)
             if counted:
@@ -225,6 +232,10 @@ class Call(LiveSpan):
             bill.add(receipt)
         for receive in self._calls.receivers:
             receive(receipt)
+
+
+reporting_providers: Final[set[str]] = set()
+"""Providers whose client reports each embeddings request to the call around it: a call without a report made none."""
 
 
 def error_type(error: BaseException) -> str:

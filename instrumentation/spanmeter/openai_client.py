@@ -12,10 +12,11 @@ from typing import Any, Final
 
 from spanmeter.answer import Answer
 from spanmeter.barrier import barrier
-from spanmeter.call import Call
+from spanmeter.call import Call, reporting_providers
 from spanmeter.current import here
 from spanmeter.pricing import read_usage
 
+PROVIDERS: Final = ("openai", "azure.ai.openai")
 _CLASSES: Final = ("Embeddings", "AsyncEmbeddings")
 _wrapped: Final[dict[type, Callable[..., Any]]] = {}
 
@@ -28,6 +29,7 @@ def install() -> None:
         if kind not in _wrapped:
             _wrapped[kind] = create = kind.create
             kind.create = _asynchronous(create) if inspect.iscoroutinefunction(create) else _synchronous(create)
+    reporting_providers.update(PROVIDERS)
 
 
 def remove() -> None:
@@ -35,11 +37,7 @@ def remove() -> None:
     while _wrapped:
         kind, create = _wrapped.popitem()
         kind.create = create  # type: ignore[attr-defined]
-
-
-def is_installed() -> bool:
-    """Tell whether requests are reported, so that a call without a report made none."""
-    return bool(_wrapped)
+    reporting_providers.difference_update(PROVIDERS)
 
 
 def _synchronous(create: Callable[..., Any]) -> Callable[..., Any]:

@@ -139,6 +139,18 @@ def test_requests_below_a_call_add_up(calls: Calls, spans: Any, receipts: list[R
     assert spans.one("embeddings e").attributes[semconv.CALLS] == 2
 
 
+def test_requests_answered_before_a_failure_are_counted_and_charged(
+    calls: Calls, spans: Any, receipts: list[Receipt]
+) -> None:
+    call = calls.start(Opening("embeddings", "embeddings e", "langchain", model="e"))
+    call.report(Answer(usage=Usage(input=3)))
+    call.fail(ValueError("second request"))
+
+    (receipt,) = receipts
+    assert (receipt.calls, receipt.failed_calls, receipt.cost_usd) == (1, 1, Decimal("0.03"))
+    assert spans.one("embeddings e").attributes[semconv.CALLS] == 1
+
+
 def test_an_operation_that_is_no_call_is_not_billed(calls: Calls, receipts: list[Receipt]) -> None:
     calls.start(Opening("execute_tool", "execute_tool t", "langchain")).stop()
 

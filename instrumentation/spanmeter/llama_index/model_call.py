@@ -5,15 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-from spanmeter import openai_client
 from spanmeter.barrier import barrier
-from spanmeter.call import NO_ANSWER, Answer, Call, Opening
+from spanmeter.call import NO_ANSWER, Answer, Call, Opening, reporting_providers
 from spanmeter.llama_index.response import answer_of, has_content
 from spanmeter.llama_index.stream import Stream, hand_out
 from spanmeter.process import calls
 
 MAX_OPEN: Final = 10_000
-_REPORTING: Final = frozenset({"openai", "azure.ai.openai"})
 
 
 @dataclass(slots=True, eq=False)
@@ -31,7 +29,7 @@ class ModelCall:
 
         A client that reports made none when there is no report; of others each start was taken for one.
         """
-        reports = self.call.opening.provider in _REPORTING and openai_client.is_installed()
+        reports = self.call.opening.provider in reporting_providers
         if reports and may_be_cached and not self.call.reported:
             self.call.stop(Answer(cache_hit=True))
             return

@@ -57,6 +57,14 @@ async def test_requests_of_one_embedding_add_up(way: str, provider: Any, instrum
     assert len(vectors) == 5
 
 
+def test_an_embedding_of_nothing_asks_nobody(provider: Any, instrumented: Any) -> None:
+    with spanmeter.measure() as bill:
+        embeddings(provider).embed_documents([])
+
+    assert (bill.calls, bill.unpriced_calls, provider.calls) == (0, 0, 0)
+    assert instrumented.one(NAME).attributes[semconv.CALLS] == 0
+
+
 def test_a_failed_embedding_names_its_error(provider: Any, instrumented: Any) -> None:
     provider.fail_next = [429]
     with pytest.raises(Exception, match="429"):
