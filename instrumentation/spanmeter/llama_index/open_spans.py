@@ -83,7 +83,9 @@ class OpenSpans:
         hand_out(span.call, result.response_gen, abandoned=barrier(lambda: self.end(span_id, GeneratorExit())))
 
     def drop(self, span_id: str, error: BaseException) -> None:
-        """End the calls of a span that raised."""
+        """End the calls of a span that raised; up to 0.12 that is how a workflow tells that it was cancelled."""
+        if type(error).__name__ == "WorkflowCancelledByUser":
+            error = GeneratorExit()
         self.models.fail(span_id, error)
         self.end(span_id, error)
 

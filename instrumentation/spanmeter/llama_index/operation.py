@@ -50,9 +50,11 @@ def is_structuring(span_id: str, instance: Any) -> bool:  # noqa: ANN401  the fr
 def opening_of(span_id: str, instance: Any, *, enclosing_operation: str = "") -> Opening | None:  # noqa: ANN401  the framework's door
     """What to open for a LlamaIndex span; None when it is not kept."""
     method = method_of(span_id)
-    if instance is None:
-        return _step(method) if enclosing_operation == "invoke_workflow" else None
     kind: Any = type(instance)
+    # A step is a function, up to 0.12 a method of the workflow.
+    if instance is None or (method != "run" and "Workflow" in _ancestors(kind)):
+        is_step = enclosing_operation == "invoke_workflow" and not method.startswith("_")
+        return _step(method) if is_step else None
     operation = _operation(kind, method)
     if operation is None:
         return None

@@ -9,6 +9,7 @@ from uuid import uuid4
 import pytest
 from llama_index.core.base.base_query_engine import BaseQueryEngine
 from llama_index.core.base.base_retriever import BaseRetriever
+from llama_index.core.workflow import Workflow
 
 from spanmeter.call import Opening
 from spanmeter.llama_index.operation import method_of, opening_of
@@ -60,6 +61,15 @@ def test_functions_are_kept_as_steps_of_a_workflow_only() -> None:
     inside = opening_of(_id("answer"), None, enclosing_operation="invoke_workflow")
     assert inside == Opening(operation="step", name="step answer", framework="llama_index")
     assert opening_of(_id("answer"), None, enclosing_operation="invoke_agent") is None
+
+
+def test_up_to_0_12_a_step_is_a_method_of_the_workflow() -> None:
+    class Answering(Workflow): ...
+
+    workflow: Any = Answering.__new__(Answering)
+    inside = opening_of(_id("answer"), workflow, enclosing_operation="invoke_workflow")
+    assert inside == Opening(operation="step", name="step answer", framework="llama_index")
+    assert opening_of(_id("answer"), workflow) is None
 
 
 def test_the_method_is_read_from_the_end_of_the_id() -> None:
