@@ -11,7 +11,7 @@ from typing import Final
 _TRIM_THRESHOLD: Final = -1
 _MMAP_THRESHOLD: Final = -3
 _MOST_ARENAS: Final = -8
-_RANDOM: Final = 1
+_UNUSED: Final = ("numpy", "pandas", "pyarrow")
 _DONTNEED: Final = 4
 _MAPS: Final = Path("/proc/self/maps")
 _ENGINE: Final = "/_chdb."
@@ -20,11 +20,13 @@ _ENGINE: Final = "/_chdb."
 def prepare_memory() -> None:
     """Choose how memory is taken; to be called before the store is opened.
 
-    chDB imports pyarrow where it is installed, which takes 40 MB, and nothing here speaks Arrow. The C library is
-    told to take the bodies of requests from the heap instead of mapping fresh pages for each, and to use two heaps
-    instead of eight a core, see mallopt(3); where it has no mallopt, nothing changes.
+    chDB and clickhouse-connect import pyarrow, pandas and numpy where they are installed, which takes 100 MB and half
+    a second at the first insert, and nothing here uses them. The C library is told to take the bodies of requests from
+    the heap instead of mapping fresh pages for each, and to use two heaps instead of eight a core, see mallopt(3);
+    where it has no mallopt, nothing changes.
     """
-    sys.modules.setdefault("pyarrow", None)  # type: ignore[arg-type]
+    for module in _UNUSED:
+        sys.modules.setdefault(module, None)  # type: ignore[arg-type]
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
         mallopt(_MMAP_THRESHOLD, 32 * 2**20)
@@ -35,15 +37,14 @@ def prepare_memory() -> None:
 def return_engine_code() -> None:
     """Give back the pages of chDB's machine code that only its start needed; to be called when it is open.
 
-    Some 70 MB: the kernel maps 16 pages around each one touched. Code is never written, so what is needed again
+    Some 100 MB: the kernel maps 16 pages around each one touched. Code is never written, so what is needed again
     comes from the page cache, see madvise(2). Without /proc, nothing changes.
     """
     madvise = getattr(ctypes.CDLL(None), "madvise", None)
     if madvise is None or not _MAPS.exists():
         return
     for start, end in _engine_code():
-        for advice in (_RANDOM, _DONTNEED):
-            madvise(ctypes.c_void_p(start), ctypes.c_size_t(end - start), advice)
+        madvise(ctypes.c_void_p(start), ctypes.c_size_t(end - start), _DONTNEED)
 
 
 def _engine_code() -> Iterator[tuple[int, int]]:
