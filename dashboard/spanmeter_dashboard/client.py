@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import httpx
 
-from spanmeter_dashboard import answers
+from spanmeter_dashboard import answers, reading
 from spanmeter_dashboard.settings import Settings
 from spanmeter_dashboard.window import Window
 
@@ -52,11 +52,11 @@ class Client:
 
     def cost(self, window: Window, *, group_by: Sequence[str] = (), filters: Filters = ()) -> answers.Cost:
         """Sums over charges, in all and by group."""
-        return answers.cost(self._get("/api/v1/cost", _question(window, group_by, filters)), group_by)
+        return reading.cost(self._get("/api/v1/cost", _question(window, group_by, filters)), group_by)
 
     def latency(self, window: Window, *, group_by: Sequence[str] = (), filters: Filters = ()) -> answers.LatencyTable:
         """Percentiles of span durations, in all and by group."""
-        return answers.latency(self._get("/api/v1/latency", _question(window, group_by, filters)), group_by)
+        return reading.latency(self._get("/api/v1/latency", _question(window, group_by, filters)), group_by)
 
     def traces(  # noqa: PLR0913 - the parameters of the route
         self,
@@ -71,7 +71,7 @@ class Client:
         """One page of traces, the latest, dearest or slowest first."""
         page = [("order", order), ("limit", str(limit)), ("offset", str(offset))]
         errors = [("errors", "true")] if errors_only else []
-        return answers.traces(self._get("/api/v1/traces", [*_times(window), *filters, *page, *errors]))
+        return reading.traces(self._get("/api/v1/traces", [*_times(window), *filters, *page, *errors]))
 
     def trace(self, trace_id: str) -> answers.Trace:
         """One trace with its steps and charges.
@@ -79,7 +79,7 @@ class Client:
         Raises:
             NotFoundError: no such trace, or no trace id.
         """
-        return answers.trace(self._get(f"/api/v1/traces/{trace_id}", []))
+        return reading.trace(self._get(f"/api/v1/traces/{trace_id}", []))
 
     def _get(self, path: str, parameters: Sequence[tuple[str, str]]) -> Any:  # noqa: ANN401 - JSON
         try:

@@ -53,6 +53,14 @@ def no_such_trace(trace_id: str) -> str:
     )
 
 
+def unknown_dimension(name: str) -> str:
+    """The address or the reader asks for a dimension that does not exist."""
+    return _notice(
+        f"There is no dimension “{markup.text(name)}”",
+        "Choose one of the list, or type <code>tag.</code> and the key of a tag of yours.",
+    )
+
+
 def bad_start(sentence: str) -> str:
     """The dashboard was started with a value it cannot use."""
     return _notice("The dashboard was started with a wrong value", markup.text(sentence), kind="error")

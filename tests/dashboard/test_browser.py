@@ -119,7 +119,7 @@ def test_the_bill_downloads_with_exact_amounts(page: Page, dashboard: str, clien
     page.goto(f"{dashboard}/cost?model=gpt-4.1")
     cost = client.cost(last_hour, filters=(("model", "gpt-4.1"),)).total.cost_usd
     with page.expect_download() as download:
-        page.get_by_role("button", name="CSV").click()
+        page.get_by_test_id("stDownloadButton").get_by_role("button").click()
     assert Path(download.value.path()).read_text() == (
         "model,cost_usd,calls,failed_calls,cache_hits,input_tokens,cached_input_tokens,output_tokens,"
         f"reasoning_tokens,unpriced_calls\ngpt-4.1,{cost:f},1,0,0,2000,0,500,0,0\n"

@@ -45,5 +45,15 @@ def test_what_is_missing_comes_with_what_to_do(html: str, expected: str) -> None
     assert words(html) == expected
 
 
-def test_data_in_a_notice_is_escaped() -> None:
-    assert "<code>&lt;b&gt;</code>" in notices.no_such_trace("<b>")
+@pytest.mark.parametrize(
+    "html",
+    [
+        notices.no_such_trace("<b>"),
+        notices.unknown_dimension("<b>"),
+        notices.refused("<b>"),
+        notices.bad_start("<b>"),
+        notices.unreachable("http://<b>"),
+    ],
+)
+def test_data_in_a_notice_is_escaped(html: str) -> None:
+    assert html.count("&lt;b&gt;") == 1

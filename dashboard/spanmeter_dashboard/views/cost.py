@@ -44,9 +44,7 @@ def show(client: Client) -> None:
 
     unknown = [name for name in question.group_by if not dimensions.known(name)]
     if unknown:
-        st.warning(
-            f"There is no dimension “{unknown[0]}”. Choose one of the list, or type tag.<key> for a tag of yours."
-        )
+        st.html(notices.unknown_dimension(unknown[0]))
         return
 
     def body() -> None:
@@ -64,7 +62,7 @@ def _group_by() -> tuple[str, ...]:
         "then by", (_NONE, *dimensions.DIMENSIONS), key="then", bind="query-params", format_func=_second_title,
         accept_new_options=True, width=170,
     )  # fmt: skip
-    return tuple(dict.fromkeys(str(name) for name in (first, second) if name != _NONE)) or ("model",)
+    return tuple(dict.fromkeys(str(name) for name in (first, second) if name and name != _NONE)) or ("model",)
 
 
 def _second_title(name: str) -> str:

@@ -24,7 +24,7 @@ def show(client: Client, trace_id: str) -> None:
     except NotFoundError:
         st.html(notices.no_such_trace(trace_id))
         return
-    st.header(trace.name or trace_id, anchor=False)
+    st.html(f'<h2 class="sm-heading">{markup.text(trace.name or trace_id)}</h2>')
     _facts(trace)
     _bill(trace)
     with st.container(border=True):
