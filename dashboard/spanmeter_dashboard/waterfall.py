@@ -131,7 +131,7 @@ def _facts(step: Step) -> str:
         "Started after": figures.duration(step.offset_s),
         "Took": figures.duration(step.duration_s),
         "First chunk after": figures.duration(step.time_to_first_chunk_s) if step.time_to_first_chunk_s else "",
-        "Status": " ".join(filter(None, (step.status, step.error_type))),
+        "Status": " ".join(filter(None, (step.status.replace("unset", ""), step.error_type))),
         "Span": step.span_id,
     }
     return f"<div><h4>Step</h4>{_pairs({name: value for name, value in facts.items() if value})}</div>"
