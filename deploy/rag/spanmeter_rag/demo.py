@@ -34,7 +34,7 @@ Real: the HTTP in between, the client libraries, the token counts (o200k_base) a
 def main() -> int:
     """Run the demo; 0 when the bill is right, 1 when it is not or a part failed, 2 when asked wrongly."""
     options = _parse()
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     try:
         with TemporaryDirectory(prefix="spanmeter-demo-", ignore_cleanup_errors=True) as scratch:

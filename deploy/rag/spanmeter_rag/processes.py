@@ -18,7 +18,7 @@ import httpx
 from spanmeter_rag.screen import progress
 
 _START_S = 120.0
-_STOP_S = 10.0
+_STOP_S = 6.0
 _PAUSE_S = 0.2
 _SHOWN_LINES = 15
 
@@ -67,6 +67,7 @@ class Processes:
         finally:
             for child in self._children:
                 _tell(child, signal.SIGKILL)
+                child.process.wait()
 
     def start(self, name: str, module: str, arguments: Sequence[str], environment: Mapping[str, str]) -> Child:
         """Start `python -m module arguments` in a session of its own, so that Ctrl-C reaches only us."""

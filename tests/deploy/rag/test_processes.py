@@ -75,3 +75,15 @@ def test_one_child_can_be_stopped_before_the_others(modules: Path, monkeypatch: 
         first, second = (_start(processes, modules, "stubborn") for _ in range(2))
         processes.stop(second)
         assert (first.process.poll(), second.process.returncode is None) == (None, False)
+
+
+def test_an_interrupt_while_stopping_kills_what_is_left(modules: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(_: Child) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(module, "_await_end", interrupted)
+    with pytest.raises(KeyboardInterrupt), Processes(modules) as processes:
+        children = [_start(processes, modules, "stubborn") for _ in range(2)]
+        while not all("deaf" in child.output.read_text() for child in children):
+            time.sleep(0.05)
+    assert [child.process.returncode for child in children] == [-9, -9]
