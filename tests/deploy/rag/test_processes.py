@@ -82,8 +82,10 @@ def test_an_interrupt_while_stopping_kills_what_is_left(modules: Path, monkeypat
         raise KeyboardInterrupt
 
     monkeypatch.setattr(module, "_await_end", interrupted)
-    with pytest.raises(KeyboardInterrupt), Processes(modules) as processes:
-        children = [_start(processes, modules, "stubborn") for _ in range(2)]
-        while not all("deaf" in child.output.read_text() for child in children):
-            time.sleep(0.05)
+    processes = Processes(modules)
+    children = [_start(processes, modules, "stubborn") for _ in range(2)]
+    while not all("deaf" in child.output.read_text() for child in children):
+        time.sleep(0.05)
+    with pytest.raises(KeyboardInterrupt):
+        processes.__exit__(None, None, None)
     assert [child.process.returncode for child in children] == [-9, -9]
