@@ -93,9 +93,10 @@ def refreshing(client: Client, body: Callable[[], None], *, live: bool) -> None:
     st.fragment(guarded(client, body), run_every=REFRESH_S if live else None)()
 
 
-def trace_address(period: Period) -> Callable[[str], str]:
-    """Addresses of trace pages that lead back to this period."""
-    return lambda trace_id: f"traces?{urlencode({'trace': trace_id, **period.parameters})}"
+def trace_address(period: Period, chosen: Filters = ()) -> Callable[[str], str]:
+    """Addresses of trace pages that lead back to this period and to whatever else was chosen."""
+    kept = (*period.parameters.items(), *chosen)
+    return lambda trace_id: f"traces?{urlencode([('trace', trace_id), *kept])}"
 
 
 def now() -> datetime:

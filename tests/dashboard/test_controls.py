@@ -27,6 +27,9 @@ def test_periods_have_words(fixed: Period) -> None:
 def test_the_address_of_a_trace_leads_back_to_the_period(fixed: Period) -> None:
     assert trace_address(Period("1h"))("ab") == "traces?trace=ab"
     assert trace_address(Period("24h"))("ab") == "traces?trace=ab&period=24h"
+    assert trace_address(Period("1h"), (("order", "Slowest"), ("model", "a&b")))("ab") == (
+        "traces?trace=ab&order=Slowest&model=a%26b"
+    )
     assert trace_address(fixed)("ab") == (
         "traces?trace=ab&period=Custom&since=2026-11-20T12%3A00&until=2026-11-22T12%3A00"
     )
