@@ -76,9 +76,11 @@ def charges(row: Row, reading: Reading, book: PriceBook, *, recorded_at: int) ->
     if reading.cache_hit:
         return [replace(call, cache_hits=1)]
     failed = int(row.status == "error")
-    if reading.usage is None and reading.reported_usd is None and (failed or row.status == "cancelled"):
+    answered = 1 - failed if reading.calls is None else reading.calls
+    silent = reading.usage is None and reading.reported_usd is None
+    if silent and (failed or not answered or row.status == "cancelled"):
         return [replace(call, failed_calls=1)] if failed else []
-    return _priced(replace(call, failed_calls=failed, calls=0 if failed else reading.calls), row, reading, book)
+    return _priced(replace(call, failed_calls=failed, calls=answered), row, reading, book)
 
 
 def _blank(row: Row, reading: Reading, recorded_at: int) -> Charge:

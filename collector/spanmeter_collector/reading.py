@@ -44,7 +44,7 @@ class Reading:
     service_tier: str
     wrapper: bool
     cache_hit: bool
-    calls: int
+    calls: int | None
     usage: Usage | None
     estimated: bool
     reported_usd: Decimal | None
@@ -159,7 +159,7 @@ def read(known: Mapping[str, Value], *, scope: str) -> Reading:
         operation=operation,
         wrapper=_truth(known.get(semconv.WRAPPER)),
         cache_hit=_truth(known.get(semconv.CACHE_HIT)),
-        calls=_count(known.get(semconv.CALLS)) or 1,
+        calls=_count(known.get(semconv.CALLS)),
         usage=_usage({name: count for name, count in found.items() if isinstance(count, int) and name in COUNT_KEYS}),
         estimated=known.get(semconv.USAGE_GRADE) == "estimated",
         reported_usd=_usd(known.get(semconv.REPORTED_COST_USD)),

@@ -78,7 +78,7 @@ class Store:
         """Ask the question in `sql/<name>.sql` and return its rows by column name.
 
         `parameters` are bound by ClickHouse (`{name:Type}`). `fragments` replace `$name` in the text and may only
-        be made of words of ours. Times come back naive in UTC, decimals as `Decimal`.
+        be made of words of ours. Times come back in UTC where the process runs in UTC, else with their zone.
         """
         sql = Template(_read_sql(name)).substitute(fragments or {})
         with self._reader() as client:

@@ -128,6 +128,7 @@ COST = Decimal("0.000195")
         ({}, {"gen_ai.request.model": "mystery-1"}, (1, 0, 0, 1, None)),
         ({}, {"gen_ai.request.model": "mystery-1", "spanmeter.calls": 3}, (3, 0, 0, 3, None)),
         ({"status": FAILED}, {}, (0, 1, 0, 0, COST)),
+        ({"status": FAILED}, {"spanmeter.calls": 2}, (2, 1, 0, 0, COST)),
         ({}, CANCELLED, (1, 0, 0, 0, COST)),
         ({}, {"spanmeter.cache.hit": True}, (0, 0, 1, 0, Decimal(0))),
         ({}, {"spanmeter.wrapper": True}, (0, 0, 0, 0, None)),
@@ -144,6 +145,7 @@ def test_what_counts_and_what_it_costs_follows_from_how_the_call_ended(
     ("fields", "attributes", "expected"),
     [
         ({}, {}, (1, 0, 0, 1, None)),
+        ({}, {"spanmeter.calls": 0}, (0, 0, 0, 0, None)),
         ({"status": FAILED}, {}, (0, 1, 0, 0, Decimal(0))),
         ({}, CANCELLED, (0, 0, 0, 0, None)),
         ({"status": FAILED}, CANCELLED, (0, 0, 0, 0, None)),

@@ -25,7 +25,7 @@ NOTHING: dict[str, Any] = {
     "service_tier": "",
     "wrapper": False,
     "cache_hit": False,
-    "calls": 1,
+    "calls": None,
     "usage": None,
     "estimated": False,
     "reported_usd": None,
