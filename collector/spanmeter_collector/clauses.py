@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from spanmeter_collector.selection import TAG, Dimensions, Selection
 
-TIME_DIMENSIONS = ("hour", "day")
+TIME_DIMENSIONS = ("minute", "hour", "day")
 
 
 @dataclass(frozen=True, slots=True)

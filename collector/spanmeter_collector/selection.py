@@ -51,13 +51,17 @@ class Dimensions:
 
 
 def _dimensions(table: str, *, time: str, columns: Iterable[str], tags: str, tag_prefix: str) -> Dimensions:
-    hour, day = f"toStartOfHour({table}.{time})", f"toDate({table}.{time})"
+    minute, hour, day = (f"{cut}({table}.{time})" for cut in ("toStartOfMinute", "toStartOfHour", "toDate"))
     return Dimensions(
-        keys={"hour": hour, "day": day} | {name: f"{table}.{name}" for name in columns},
-        texts={"hour": f"formatDateTime({hour}, '%Y-%m-%dT%H:%i:%SZ', 'UTC')", "day": f"toString({day})"},
+        keys={"minute": minute, "hour": hour, "day": day} | {name: f"{table}.{name}" for name in columns},
+        texts={"minute": _clock(minute), "hour": _clock(hour), "day": f"toString({day})"},
         tags=f"{table}.{tags}",
         tag_prefix=tag_prefix,
     )
+
+
+def _clock(expression: str) -> str:
+    return f"formatDateTime({expression}, '%Y-%m-%dT%H:%i:%SZ', 'UTC')"
 
 
 CHARGES: Final = _dimensions(
@@ -152,7 +156,7 @@ def _read_group_by(text: str, dimensions: Dimensions) -> tuple[str, ...]:
 
 
 def grouped_by(row: Mapping[str, object], selection: Selection) -> dict[str, str]:
-    """The dimensions of a row that came out as dim_0, dim_1, …: hours as RFC 3339, days as dates, the rest as it is."""
+    """The dimensions of a row, in dim_0, dim_1, …: minutes and hours as RFC 3339, days as dates, else as they are."""
     return {name: _text(row[f"dim_{index}"]) for index, name in enumerate(selection.group_by)}
 
 

@@ -6,17 +6,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-
-import streamlit as st
+from itertools import starmap
 
 from spanmeter_dashboard import palette
-from spanmeter_dashboard.answers import CostRow, add
+from spanmeter_dashboard.answers import CostRow, Sums, add
 from spanmeter_dashboard.client import Client, Filters
-from spanmeter_dashboard.window import Window
-
-API_STEPS = frozenset({"hour", "day"})
-"""Bucket widths that the API knows as dimensions."""
-_SETTLED_AFTER = timedelta(seconds=30)
+from spanmeter_dashboard.window import STEPS, Window, floor
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +26,10 @@ def over_time(
     client: Client, window: Window, *, step: str, group_by: Sequence[str], filters: Filters = ()
 ) -> tuple[Bucket, ...]:
     """Buckets of `step` that cover the window; an empty one has no rows."""
-    buckets = window.buckets(step)
-    if step in API_STEPS:
-        rows = client.cost(window, group_by=(step, *group_by), filters=filters).rows
-        return _placed(rows, buckets)
-    return tuple(_asked(client, bucket, window, group_by, filters) for bucket in buckets)
+    width = STEPS[step]
+    dimension = next(name for name in ("day", "hour", "minute") if not width % STEPS[name])
+    rows = client.cost(window, group_by=(dimension, *group_by), filters=filters).rows
+    return _placed(rows, window.buckets(step), width)
 
 
 def fold(buckets: Iterable[Bucket], keep: Sequence[tuple[str, ...]]) -> tuple[Bucket, ...]:
@@ -51,21 +45,10 @@ def fold_rows(rows: Sequence[CostRow], keep: Sequence[tuple[str, ...]]) -> tuple
     return (*kept, CostRow((palette.OTHER,), add(rest))) if rest else tuple(kept)
 
 
-@st.cache_data(ttl=60, max_entries=4000, show_spinner=False)
-def _settled(url: str, _client: Client, bucket: Window, group_by: Sequence[str], filters: Filters) -> Bucket:  # noqa: ARG001
-    return Bucket(bucket, _client.cost(bucket, group_by=group_by, filters=filters).rows)
-
-
-def _asked(client: Client, bucket: Window, window: Window, group_by: Sequence[str], filters: Filters) -> Bucket:
-    inside = Window(max(bucket.since, window.since), min(bucket.until, window.until))
-    if inside == bucket and window.until - bucket.until >= _SETTLED_AFTER:
-        return _settled(client.url, client, bucket, group_by, filters)
-    return Bucket(bucket, client.cost(inside, group_by=group_by, filters=filters).rows)
-
-
-def _placed(rows: Iterable[CostRow], buckets: Iterable[Window]) -> tuple[Bucket, ...]:
-    groups: dict[datetime, list[CostRow]] = defaultdict(list)
+def _placed(rows: Iterable[CostRow], buckets: Iterable[Window], width: timedelta) -> tuple[Bucket, ...]:
+    groups: dict[datetime, dict[tuple[str, ...], Sums]] = defaultdict(dict)
     for row in rows:
-        start = datetime.fromisoformat(row.key[0])
-        groups[start.replace(tzinfo=UTC)].append(CostRow(row.key[1:], row.sums))
-    return tuple(Bucket(bucket, tuple(groups.get(bucket.since, ()))) for bucket in buckets)
+        start, key = datetime.fromisoformat(row.key[0]).replace(tzinfo=UTC), row.key[1:]
+        group = groups[floor(start, width)]
+        group[key] = group.get(key, Sums()) + row.sums
+    return tuple(Bucket(bucket, tuple(starmap(CostRow, groups[bucket.since].items()))) for bucket in buckets)

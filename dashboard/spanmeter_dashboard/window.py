@@ -18,14 +18,14 @@ PRESETS: Mapping[str, timedelta] = MappingProxyType(
 )
 STEPS: Mapping[str, timedelta] = MappingProxyType(
     {
-        "30 s": timedelta(seconds=30),
+        "minute": timedelta(minutes=1),
         "2 min": timedelta(minutes=2),
         "10 min": timedelta(minutes=10),
         "hour": timedelta(hours=1),
         "day": timedelta(days=1),
     }
 )
-"""Bucket widths; `hour` and `day` are dimensions of the API, the others are asked for one bucket at a time."""
+"""Bucket widths, each a whole number of the minutes, hours or days that the API can group by."""
 _MOST_BUCKETS = 32
 
 

@@ -236,7 +236,7 @@ def test_an_empty_answer_says_what_to_do(sidecar: str, command: str, what: str) 
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
-        (["cost", "--by", "colour"], "spanmeter cost: unknown dimension 'colour'; allowed: hour, day, service, "),
+        (["cost", "--by", "colour"], "spanmeter cost: unknown dimension 'colour'; allowed: minute, hour, "),
         (
             ["traces", "--limit", "many"],
             "spanmeter traces: limit='many' is not allowed; allowed: a whole ",

@@ -96,6 +96,7 @@ def test_a_filter_given_twice_means_any_of_the_values(known: Store) -> None:
         ({"tag_absent": "main"}, 0),
         ({"tenant": ""}, 1),
         ({"hour": "2026-11-22T10:00:00Z"}, 2),
+        ({"minute": "2026-11-22T10:00:00Z"}, 2),
         ({"day": "2026-11-22"}, 3),
         ({"grade": "unpriced"}, 1),
         ({"until": "2026-11-22T10:00:00.6Z"}, 1),

@@ -29,7 +29,7 @@ def test_folding_everything_kept_leaves_no_rest(noon: datetime) -> None:
     assert fold([bucket], [("a",)]) == (bucket,)
 
 
-@pytest.mark.parametrize("step", ["30 s", "2 min", "10 min", "hour", "day"])
+@pytest.mark.parametrize("step", ["minute", "2 min", "10 min", "hour", "day"])
 def test_buckets_add_up_to_the_whole(client: Client, last_hour: Window, step: str) -> None:
     buckets = over_time(client, last_hour, step=step, group_by=("model",))
     assert add(row.sums for bucket in buckets for row in bucket.rows) == client.cost(last_hour).total

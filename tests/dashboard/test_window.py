@@ -21,7 +21,7 @@ def test_the_window_before_touches_and_has_the_same_length(noon: datetime) -> No
 @pytest.mark.parametrize(
     ("length", "step"),
     [
-        (timedelta(minutes=15), "30 s"),
+        (timedelta(minutes=15), "minute"),
         (timedelta(hours=1), "2 min"),
         (timedelta(hours=5), "10 min"),
         (timedelta(hours=24), "hour"),
