@@ -1,6 +1,6 @@
 """Pictures of the cost explorer for the documentation, from a running dashboard.
 
-    python tests/dashboard/screenshots.py [--dashboard http://127.0.0.1:8501] [--url http://127.0.0.1:4318] [--to docs]
+    python tests/dashboard/screenshots.py [--dashboard http://127.0.0.1:8501] [--url http://127.0.0.1:4318] [--to dashboard/pictures]
 
 Writes overview, cost-explorer, traces and trace, each also `-dark`, `-narrow` and `-dark-narrow`.
 """
@@ -75,7 +75,7 @@ def main() -> None:
     parser.add_argument("--dashboard", default="http://127.0.0.1:8501", help="the dashboard's address (%(default)s)")
     parser.add_argument("--url", default="http://127.0.0.1:4318", help="the sidecar's address (%(default)s)")
     parser.add_argument("--period", default="15m", help="15m, 1h, 24h, 7d or 30d (%(default)s)")
-    parser.add_argument("--to", type=Path, default=Path("docs"), help="folder to write to (%(default)s)")
+    parser.add_argument("--to", type=Path, default=Path("dashboard/pictures"), help="folder to write to (%(default)s)")
     options = parser.parse_args()
     trace = _telling_trace(options.url, options.period)
     pages = {
