@@ -18,11 +18,14 @@ from spanmeter.process import calls
 from spanmeter.telemetry import Telemetry
 
 ADAPTERS: Final = (
-    ("langchain_core", "spanmeter.langchain"),
-    ("llama_index.core", "spanmeter.llama_index"),
+    ("langchain_core", "spanmeter.langchain.registration"),
+    ("llama_index.core", "spanmeter.llama_index.registration"),
     ("openai.resources.embeddings", "spanmeter.openai_client"),
 )
-"""What is instrumented as soon as the application imports it, and the module whose `install` and `remove` do it."""
+"""What is instrumented as soon as the application imports it, and the module whose `install` and `remove` do it.
+
+The package of an adapter may itself be what imports the framework, and is then not ready yet.
+"""
 
 _lock: Final = threading.Lock()
 _active: Final[list[Instrumentation]] = []

@@ -80,6 +80,23 @@ def test_frameworks_the_application_does_not_use_are_not_imported(provider: Any)
     assert loaded == []
 
 
+@pytest.mark.parametrize("adapter", ["langchain", "llama_index"])
+def test_an_adapter_that_imports_its_framework_first_is_switched_on_too(adapter: str, provider: Any) -> None:
+    installed = run(
+        f"""
+        import json
+        import spanmeter
+        from spanmeter import barrier
+        spanmeter.instrument(endpoint="{provider.url}")
+        import spanmeter.{adapter}
+        print(json.dumps([spanmeter.instrumentation._active[0]._adapters, barrier.faults]))
+        spanmeter.uninstrument()
+        """
+    )
+
+    assert installed == [[f"spanmeter.{adapter}.registration"], {}]
+
+
 def test_a_disabled_sdk_switches_everything_off() -> None:
     loaded = run(
         """
