@@ -7,12 +7,14 @@ import itertools
 import sys
 import threading
 from dataclasses import dataclass, field
+from types import FrameType
 from typing import Any, Final
 from uuid import UUID
 
 from langchain_core.runnables.config import var_child_runnable_config
 
 from spanmeter import semconv
+from spanmeter.barrier import barrier
 from spanmeter.call import Call
 from spanmeter.current import is_suppressed
 from spanmeter.opening import Opening
@@ -48,19 +50,22 @@ class Runs:
 
     def __init__(self) -> None:
         self._open: dict[UUID, Run] = {}
-        self._awaited: dict[Flow, UUID] = {}
+        self._awaited: dict[asyncio.Task[Any], set[UUID]] = {}
 
     def start(self, opening: Opening, *, run_id: UUID, parent_run_id: UUID | None) -> Call | None:
         """Open a call for a run whose parent may be unknown here; None when suppressed or when another handler did."""
         if run_id in self._open or is_suppressed():
             return None
         flow = _flow()
-        self._cancel_awaited(flow)
+        task = flow if isinstance(flow, asyncio.Task) else None
+        awaited = task is not None and opening.operation in semconv.GENERATION_OPERATIONS and _is_awaited()
+        if task and not (awaited and opening.claims_children):  # prompts of one `agenerate` are awaited together
+            self._cancel_awaited(task)
         parent = self._parent(parent_run_id)
         call = calls().start(opening, parent=parent.nearest_call() if parent else None, skip_claiming=True)
         self._add(run_id, Run(call, parent, flow))
-        if not opening.claims_children and opening.operation in semconv.GENERATION_OPERATIONS and _is_awaited(flow):
-            self._awaited[flow] = run_id
+        if task and awaited:
+            self._await(run_id, task)
         return call
 
     def hide(self, *, run_id: UUID, parent_run_id: UUID | None) -> None:
@@ -81,8 +86,8 @@ class Runs:
         run = self._open.pop(run_id, None)
         if run is None:
             return None
-        if self._awaited.get(run.flow) == run_id:
-            del self._awaited[run.flow]
+        if isinstance(run.flow, asyncio.Task):
+            self._answered(run_id, run.flow)
         if run.parent is not None:
             run.parent.children.pop(run_id, None)
         for child_id, child in list(run.children.items()):
@@ -101,10 +106,21 @@ class Runs:
         for run_id in list(self._open):
             self.cancel(run_id)
 
-    def _cancel_awaited(self, flow: Flow) -> None:
-        """End the model a task awaited before: now that it starts something else, a timeout took it out of the wait."""
-        run_id = self._awaited.get(flow)
-        if run_id is not None:
+    def _await(self, run_id: UUID, task: asyncio.Task[Any]) -> None:
+        if task not in self._awaited:
+            task.add_done_callback(self._cancel_awaited)
+        self._awaited.setdefault(task, set()).add(run_id)
+
+    def _answered(self, run_id: UUID, task: asyncio.Task[Any]) -> None:
+        awaited = self._awaited.get(task, set())
+        awaited.discard(run_id)
+        if not awaited and self._awaited.pop(task, None) is not None:
+            task.remove_done_callback(self._cancel_awaited)
+
+    @barrier
+    def _cancel_awaited(self, task: asyncio.Task[Any]) -> None:
+        """End what a task awaited: it is done, or starts something else after a timeout took it out of the wait."""
+        for run_id in tuple(self._awaited.get(task, ())):
             self.cancel(run_id)
 
     def _parent(self, parent_run_id: UUID | None) -> Run | None:
@@ -130,9 +146,9 @@ def _flow() -> Flow:
     return threading.get_ident() if loop is None else asyncio.current_task(loop)
 
 
-def _is_awaited(flow: Flow) -> bool:
+def _is_awaited() -> bool:
     """Tell `ainvoke`, whose model runs in tasks of its own while this one waits, from streams that run in this one."""
-    frame = sys._getframe(1) if isinstance(flow, asyncio.Task) else None  # noqa: SLF001
+    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001
     for _ in range(_FRAMES_TO_MODEL):
         if frame is None:
             return False
