@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import Sequence
+from time import perf_counter
 from typing import Final
 
 from opentelemetry import context, trace
@@ -22,9 +23,9 @@ from spanmeter.tally import tally
 from spanmeter.version import __version__
 
 DEFAULT_ENDPOINT: Final = "http://127.0.0.1:4318"
-FLUSH_MILLIS: Final = 10_000
 COUNTERS_EVERY_MILLIS: Final = 10_000
-COUNTERS_TIMEOUT_S: Final = 2
+HURRIED_TIMEOUT_S: Final = 2
+GIVE_UP_AFTER_S: Final = 1
 _INSTANCE_ID: Final = str(uuid.uuid4())
 
 
@@ -39,17 +40,10 @@ class Telemetry:
         self, *, service_name: str | None, endpoint: str | None, tracer_provider: TracerProvider | None = None
     ) -> None:
         self.tracer_provider = tracer_provider or _tracer_provider(service_name)
-        self._processors: Sequence[SpanProcessor] = (_Stamp(), _queue(_span_exporter(endpoint)))
+        counters = _Counters(_meter_provider(self.tracer_provider.resource, endpoint))
+        self._processors: Sequence[SpanProcessor] = (_Stamp(), _Queue(_Exporter(_url(endpoint, "traces"))), counters)
         for processor in self._processors:
             self.tracer_provider.add_span_processor(processor)
-        self._meter_provider = _meter_provider(self.tracer_provider.resource, endpoint)
-        tally.observe_by(self._meter_provider.get_meter(semconv.SCOPE, __version__))
-
-    def flush(self) -> None:
-        """Send what is waiting, for at most ten seconds."""
-        for processor in self._processors:
-            processor.force_flush(FLUSH_MILLIS)
-        self._meter_provider.force_flush(FLUSH_MILLIS)
 
     def close(self) -> None:
         """Send what is waiting and take our processors out of the tracer provider."""
@@ -59,7 +53,6 @@ class Telemetry:
             active._span_processors = kept  # noqa: SLF001
         for processor in self._processors:
             processor.shutdown()
-        self._meter_provider.shutdown(FLUSH_MILLIS)
 
 
 class _Stamp(SpanProcessor):
@@ -76,23 +69,70 @@ class _Stamp(SpanProcessor):
             tally.add_span()
 
 
-class _Counted(SpanExporter):
-    """Counts the spans its exporter got through."""
+class _Exporter(SpanExporter):
+    """Sends spans to the sidecar and counts those it took; in a hurry it does not wait long for a sidecar to appear.
 
-    def __init__(self, exporter: SpanExporter) -> None:
-        self._exporter = exporter
+    The SDK tries each batch for ten seconds, also while the process waits to exit.
+    """
+
+    def __init__(self, endpoint: str | None) -> None:
+        self._patient: SpanExporter = OTLPSpanExporter(endpoint=endpoint)
+        self._hurried: SpanExporter = OTLPSpanExporter(endpoint=endpoint, timeout=HURRIED_TIMEOUT_S)
+        self._in_hurry = False
+        self._waited_s = 0.0
+
+    def hurry(self) -> None:
+        """Break off waiting for a next attempt; what is sent from now on gets a short time for all its failures."""
+        self._in_hurry = True
+        self._patient.shutdown()
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        result = self._exporter.export(spans)
+        result = SpanExportResult.FAILURE if self._in_hurry else self._patient.export(spans)
+        if self._in_hurry and result is SpanExportResult.FAILURE and self._waited_s < GIVE_UP_AFTER_S:
+            result = self._hurriedly(spans)
         if result is SpanExportResult.SUCCESS:
             tally.add_exported(len(spans))
         return result
 
-    def shutdown(self) -> None:
-        self._exporter.shutdown()
+    def _hurriedly(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        started = perf_counter()
+        result = self._hurried.export(spans)
+        if result is SpanExportResult.FAILURE:
+            self._waited_s += perf_counter() - started
+        return result
 
-    def force_flush(self, timeout_millis: int = FLUSH_MILLIS) -> bool:
-        return self._exporter.force_flush(timeout_millis)
+    def shutdown(self) -> None:
+        self._hurried.shutdown()
+
+
+class _Queue(BatchSpanProcessor):
+    """The SDK's queue, which does not hold up an exit when there is no sidecar."""
+
+    def __init__(self, exporter: _Exporter) -> None:
+        super().__init__(
+            exporter,
+            schedule_delay_millis=None if "OTEL_BSP_SCHEDULE_DELAY" in os.environ else 1_000,
+            max_queue_size=None if "OTEL_BSP_MAX_QUEUE_SIZE" in os.environ else 16_384,
+        )
+        self._hurry = exporter.hurry
+
+    def shutdown(self) -> None:
+        self._hurry()
+        super().shutdown()  # type: ignore[no-untyped-call]
+
+
+class _Counters(SpanProcessor):
+    """Exports the process's counters, for the last time when all spans are out."""
+
+    def __init__(self, meter_provider: MeterProvider) -> None:
+        tally.observe_by(meter_provider.get_meter(semconv.SCOPE, __version__))
+        self._meter_provider = meter_provider
+
+    def shutdown(self) -> None:
+        self._meter_provider.shutdown()
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        return self._meter_provider.force_flush(timeout_millis)
 
 
 def _tracer_provider(service_name: str | None) -> TracerProvider:
@@ -114,23 +154,11 @@ def _instance() -> Resource:
     return Resource({semconv.SERVICE_INSTANCE_ID: _INSTANCE_ID})
 
 
-def _queue(exporter: SpanExporter) -> BatchSpanProcessor:
-    return BatchSpanProcessor(
-        _Counted(exporter),
-        schedule_delay_millis=None if "OTEL_BSP_SCHEDULE_DELAY" in os.environ else 1_000,
-        max_queue_size=None if "OTEL_BSP_MAX_QUEUE_SIZE" in os.environ else 16_384,
-    )
-
-
-def _span_exporter(endpoint: str | None) -> OTLPSpanExporter:
-    return OTLPSpanExporter(endpoint=_url(endpoint, "traces"))
-
-
 def _meter_provider(resource: Resource, endpoint: str | None) -> MeterProvider:
     # What one attempt misses the next one brings, for the counters are cumulative: no reason to hold up an exit.
-    exporter = OTLPMetricExporter(endpoint=_url(endpoint, "metrics"), timeout=COUNTERS_TIMEOUT_S)
+    exporter = OTLPMetricExporter(endpoint=_url(endpoint, "metrics"), timeout=HURRIED_TIMEOUT_S)
     reader = PeriodicExportingMetricReader(exporter, export_interval_millis=COUNTERS_EVERY_MILLIS)
-    return MeterProvider([reader], resource=_instance().merge(resource))
+    return MeterProvider([reader], resource=_instance().merge(resource), shutdown_on_exit=False)
 
 
 def _url(endpoint: str | None, signal: str) -> str | None:

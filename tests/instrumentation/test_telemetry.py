@@ -5,10 +5,12 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import socket
 import subprocess
 import sys
 import textwrap
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -31,6 +33,7 @@ class Sink:
     spans: list[dict[str, Any]] = field(default_factory=list)
     resources: list[dict[str, Any]] = field(default_factory=list)
     metrics: dict[str, Any] = field(default_factory=dict)
+    fail_next: list[int] = field(default_factory=list)
 
     def take(self, path: str, body: bytes) -> None:
         if path == "/v1/traces":
@@ -42,6 +45,10 @@ class Sink:
                 self.resources.append(_plain(part["resource"]["attributes"]))
                 found = [metric for scope in part["scopeMetrics"] for metric in scope["metrics"]]
                 self.metrics |= {metric["name"]: metric["sum"] for metric in found}
+
+
+def _unpacked(body: bytes, encoding: str | None) -> bytes:
+    return gzip.decompress(body) if encoding == "gzip" else body
 
 
 def _plain(attributes: list[dict[str, Any]]) -> dict[str, Any]:
@@ -58,8 +65,10 @@ def sink() -> Iterator[Sink]:
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["content-length"]))
-            received.take(self.path, gzip.decompress(body) if self.headers.get("content-encoding") == "gzip" else body)
-            self.send_response(200)
+            status = received.fail_next.pop() if received.fail_next and self.path == "/v1/traces" else 200
+            if status == 200:
+                received.take(self.path, _unpacked(body, self.headers.get("content-encoding")))
+            self.send_response(status)
             self.send_header("content-length", "0")
             self.end_headers()
 
@@ -150,3 +159,35 @@ def test_counters_of_the_process_are_cumulative_and_exported(sink: Sink) -> None
         sink.metrics[f"spanmeter.client.{name}"]["dataPoints"][0] for name in ("spans", "exported_spans")
     )
     assert int(spans["asInt"]) >= int(exported["asInt"]) >= 1
+
+
+LEAVING = """
+    import time
+    import spanmeter
+    spanmeter.instrument(endpoint="{endpoint}")
+    for _ in range(2_000):
+        spanmeter.track("work")(lambda: None)()
+    print(time.time())
+"""
+
+
+def _seconds_to_leave(endpoint: str) -> float:
+    code = textwrap.dedent(LEAVING).format(endpoint=endpoint)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return time.time() - float(done.stdout)
+
+
+def test_without_a_sidecar_the_application_leaves_in_seconds() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+
+    assert _seconds_to_leave(f"http://127.0.0.1:{port}") < 5.5
+
+
+def test_a_sidecar_that_is_busy_when_the_application_leaves_still_gets_every_span(sink: Sink) -> None:
+    sink.fail_next = [503]
+    _seconds_to_leave(sink.url)
+
+    assert len(sink.spans) == 2_000
+    exported = sink.metrics["spanmeter.client.exported_spans"]["dataPoints"][0]
+    assert exported["asInt"] == "2000"
