@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterable
 from decimal import Decimal
@@ -13,9 +14,14 @@ from spanmeter.receipt import Receipt
 
 
 class Tally:
-    """What this process called, used and spent since it started; never reset."""
+    """What this process called, used and spent since it started, or since it was forked; never reset otherwise."""
 
     def __init__(self) -> None:
+        self._begin()
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self._begin)
+
+    def _begin(self) -> None:
         self._lock = threading.Lock()
         self.calls = 0
         self.tokens = 0

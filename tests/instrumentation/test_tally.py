@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from decimal import Decimal
+
+import pytest
 
 from spanmeter.pricing import Usage
 from spanmeter.receipt import Receipt
@@ -24,3 +27,17 @@ def test_calls_tokens_and_cost_add_up() -> None:
         1,
         7,
     )
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
+def test_a_forked_process_counts_what_it_does_itself() -> None:
+    tally = Tally()
+    tally.add_span()
+    child = os.fork()
+    if child == 0:
+        tally.add_span()
+        os._exit(tally.spans)
+    _, status = os.waitpid(child, 0)
+
+    assert (os.waitstatus_to_exitcode(status), tally.spans) == (1, 1)
