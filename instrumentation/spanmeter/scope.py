@@ -15,10 +15,15 @@ from spanmeter.bill import Bill
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Span attributes and open bills of the running context; threads and tasks with a copied context share them."""
+    """Span attributes and open bills of the running context; threads and tasks with a copied context share them.
+
+    `block` is what entered this scope, `outer` the scope it was entered from.
+    """
 
     attributes: Mapping[str, str] = field(default_factory=dict)
     bills: tuple[Bill, ...] = ()
+    block: object = None
+    outer: Scope | None = None
 
 
 _scope: Final[ContextVar[Scope]] = ContextVar("spanmeter-scope", default=Scope())  # noqa: B039  frozen
@@ -29,8 +34,8 @@ class context:  # noqa: N801  reads as a statement: with spanmeter.context(...)
     """Stamp who and what for on every span started inside, the application's own included.
 
     `user`, `session`, `tenant`, `feature` and `team` have keys of their own, further names become tags:
-    `spanmeter.tag.<name>`. Works with `with` and
-    `async with`; inner contexts add to outer ones and win where both name a value.
+    `spanmeter.tag.<name>`. Works with `with` and `async with`, also many times and in several tasks or threads at
+    once; inner contexts add to outer ones and win where both name a value.
     """
 
     def __init__(
@@ -52,16 +57,15 @@ class context:  # noqa: N801  reads as a statement: with spanmeter.context(...)
         }
         given |= {semconv.TAG_PREFIX + tag: value for tag, value in tags.items()}
         self._attributes = {key: str(value) for key, value in given.items() if value is not None}
-        self._entered = contextlib.ExitStack()
 
     def __enter__(self) -> None:
         scope = _scope.get()
-        self._entered.enter_context(_entered(replace(scope, attributes={**scope.attributes, **self._attributes})))
+        _scope.set(replace(scope, attributes={**scope.attributes, **self._attributes}, block=self, outer=scope))
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._entered.close()
+        _leave(self)
 
     async def __aenter__(self) -> None:
         self.__enter__()
@@ -69,23 +73,22 @@ class context:  # noqa: N801  reads as a statement: with spanmeter.context(...)
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._entered.close()
+        _leave(self)
 
 
 @contextlib.contextmanager
 def measure() -> Iterator[Bill]:
     """Keep a bill of every call started inside, also in threads and tasks that copied the context."""
     bill, scope = Bill(), _scope.get()
-    with _entered(replace(scope, bills=(*scope.bills, bill))):
-        yield bill
-
-
-@contextlib.contextmanager
-def _entered(scope: Scope) -> Iterator[None]:
-    token = _scope.set(scope)
+    _scope.set(replace(scope, bills=(*scope.bills, bill), block=bill, outer=scope))
     try:
-        yield
+        yield bill
     finally:
-        # A generator-based web dependency may leave in another context than it entered: nothing to restore there.
-        with contextlib.suppress(ValueError):
-            _scope.reset(token)
+        _leave(bill)
+
+
+def _leave(block: object) -> None:
+    # A generator-based web dependency may leave in another context than it entered: nothing to restore there.
+    scope = _scope.get()
+    if scope.block is block and scope.outer is not None:
+        _scope.set(scope.outer)

@@ -13,6 +13,7 @@ from langchain_openai import ChatOpenAI
 from pydantic import SecretStr
 
 import spanmeter
+from spanmeter.scope import current_scope
 
 STAMP = {
     "user.id": "u1",
@@ -56,6 +57,19 @@ async def test_an_inner_context_adds_and_wins(provider: Any, instrumented: Any) 
         {"user.id": "u2", "spanmeter.tenant": "acme", "spanmeter.feature": "search"},
         {"user.id": "u1", "spanmeter.tenant": "acme"},
     ]
+
+
+async def test_tasks_that_share_a_context_enter_and_leave_it_each_for_themselves() -> None:
+    shared = spanmeter.context(tenant="acme")
+
+    async def ask(seconds: float) -> tuple[dict[str, str], dict[str, str]]:
+        async with shared:
+            await asyncio.sleep(seconds)
+            inside = dict(current_scope().attributes)
+        return inside, dict(current_scope().attributes)
+
+    seen = list(await asyncio.gather(ask(0.02), ask(0.01), ask(0)))
+    assert seen == [({"spanmeter.tenant": "acme"}, {})] * 3
 
 
 @pytest.mark.usefixtures("instrumented")
