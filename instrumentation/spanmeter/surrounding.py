@@ -15,17 +15,27 @@ from spanmeter.process import calls
 @contextlib.contextmanager
 def surrounding(opening: Opening | None) -> Iterator[Call | None]:
     """Hold a call current for a block and end it with the block; suppressed or without an opening it just runs."""
+    with lasting(opening) as call, held(call):
+        yield call
+
+
+@contextlib.contextmanager
+def lasting(opening: Opening | None) -> Iterator[Call | None]:
+    """Keep a call open for a block, current only where it is `held`."""
     call = _open(opening)
-    if call is None:
-        yield None
-        return
     try:
-        with call.held():
-            yield call
+        yield call
     except BaseException as error:
-        barrier(call.fail)(error)
+        if call is not None:
+            barrier(call.fail)(error)
         raise
-    barrier(call.stop)()
+    if call is not None:
+        barrier(call.stop)()
+
+
+def held(call: Call | None) -> contextlib.AbstractContextManager[None]:
+    """Make a call, if there is one, current for a block."""
+    return contextlib.nullcontext() if call is None else call.held()
 
 
 @barrier

@@ -6,7 +6,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
-from collections.abc import AsyncIterator, Callable, Generator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator, Iterator
 from time import perf_counter
 from types import TracebackType
 from typing import Any, Final, ParamSpec, TypeVar
@@ -14,8 +14,7 @@ from typing import Any, Final, ParamSpec, TypeVar
 from spanmeter import metrics
 from spanmeter.call import Call, error_type
 from spanmeter.opening import Opening
-from spanmeter.process import calls
-from spanmeter.surrounding import surrounding
+from spanmeter.surrounding import held, lasting, surrounding
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -25,7 +24,8 @@ class track:  # noqa: N801  reads as a word of the language: @spanmeter.track("r
     """Measure a function or block by a span named `name` and the histogram `spanmeter_track_duration_seconds`.
 
     As a decorator it takes plain, `async`, generator and asynchronous generator functions; a generator is measured
-    from its first step to its last, and is current only while it runs. What is measured behaves as before.
+    from its first step to its last, and is current only while it runs. What is measured behaves as before, also
+    when values or errors are sent into it.
     """
 
     def __init__(self, name: str) -> None:
@@ -88,49 +88,65 @@ def _coroutine(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _generator(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
-    def tracked(*args: Any, **options: Any) -> Generator[Any, None, Any]:
-        with (
-            _timed(name),
-            _ended(calls().open(_opening(name))) as call,
-            contextlib.closing(function(*args, **options)) as steps,
-        ):
-            while True:
-                with call.held():
-                    try:
-                        step = next(steps)
-                    except StopIteration as end:
-                        return end.value
-                call.first_chunk()
-                yield step
+    def tracked(*args: Any, **options: Any) -> Generator[Any, Any, Any]:
+        with _timed(name), lasting(_opening(name)) as call:
+            return (yield from _Steps(function(*args, **options), call))
 
     return tracked
+
+
+class _Steps(Generator[Any, Any, Any]):
+    """A generator whose every step runs with a call current."""
+
+    def __init__(self, steps: Generator[Any, Any, Any], call: Call | None) -> None:
+        self._steps = steps
+        self._call = call
+
+    def send(self, value: Any) -> Any:
+        return self._step(self._steps.send, value)
+
+    def throw(self, *error: Any) -> Any:
+        return self._step(self._steps.throw, *error)
+
+    def _step(self, step: Callable[..., Any], *given: Any) -> Any:
+        with held(self._call):
+            item = step(*given)
+        if self._call is not None:
+            self._call.first_chunk()
+        return item
 
 
 def _async_generator(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
-    async def tracked(*args: Any, **options: Any) -> AsyncIterator[Any]:
+    async def tracked(*args: Any, **options: Any) -> AsyncGenerator[Any, Any]:
         steps = function(*args, **options)
-        with _timed(name), _ended(calls().open(_opening(name))) as call:
-            async with contextlib.aclosing(steps):
-                while True:
-                    with call.held():
-                        try:
-                            step = await anext(steps)
-                        except StopAsyncIteration:
-                            return
-                    call.first_chunk()
-                    yield step
+        async with _lasting_steps(name, steps) as call:
+            step = steps.asend(None)
+            while True:
+                try:
+                    item = await _step(step, call)
+                except StopAsyncIteration:
+                    return
+                try:
+                    step = steps.asend((yield item))
+                except Exception as error:  # noqa: BLE001  the consumer's, for the function to see
+                    step = steps.athrow(error)
 
     return tracked
 
 
-@contextlib.contextmanager
-def _ended(call: Call) -> Iterator[Call]:
-    try:
-        yield call
-    except BaseException as error:
-        call.fail(error)
-        raise
-    call.stop()
+@contextlib.asynccontextmanager
+async def _lasting_steps(name: str, steps: AsyncGenerator[Any, Any]) -> AsyncIterator[Call | None]:
+    with _timed(name), lasting(_opening(name)) as call:
+        async with contextlib.aclosing(steps):
+            yield call
+
+
+async def _step(step: Awaitable[Any], call: Call | None) -> Any:
+    with held(call):
+        item = await step
+    if call is not None:
+        call.first_chunk()
+    return item
 
 
 _WRAPPERS: Final[tuple[tuple[Callable[[Any], bool], Callable[..., Any]], ...]] = (

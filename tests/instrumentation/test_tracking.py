@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+import contextlib
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
 from typing import Any
 
 import pytest
-from opentelemetry import trace
+from opentelemetry import context, trace
 
 import spanmeter
 from spanmeter import metrics, semconv
@@ -68,6 +69,53 @@ async def test_an_async_generator_is_measured_from_first_to_last_step(instrument
     assert {tuple(instrumented.path(span)) for span in instrumented.named("plain")} == {
         ("plain", "coroutine", "async generator")
     }
+
+
+@spanmeter.track("dialogue")
+def dialogue() -> Generator[Any, Any, str]:
+    try:
+        answer = yield "asked"
+    except ValueError:
+        answer = "refused"
+    yield answer
+    return "done"
+
+
+@spanmeter.track("async dialogue")
+async def async_dialogue() -> AsyncGenerator[Any, Any]:
+    try:
+        answer = yield "asked"
+    except ValueError:
+        answer = "refused"
+    yield answer
+
+
+@pytest.mark.usefixtures("instrumented")
+def test_a_generator_takes_what_is_sent_and_thrown_into_it() -> None:
+    answered, refused = dialogue(), dialogue()
+    asked = [next(answered), next(refused)]
+
+    assert [*asked, answered.send("yes"), refused.throw(ValueError())] == ["asked", "asked", "yes", "refused"]
+    with pytest.raises(StopIteration, match="done"):
+        next(answered)
+    refused.close()
+
+
+@pytest.mark.usefixtures("instrumented")
+async def test_an_async_generator_takes_what_is_sent_and_thrown_into_it() -> None:
+    async with contextlib.aclosing(async_dialogue()) as answered, contextlib.aclosing(async_dialogue()) as refused:
+        asked = [await anext(answered), await anext(refused)]
+        replies = [await answered.asend("yes"), await refused.athrow(ValueError())]
+
+    assert [*asked, *replies] == ["asked", "asked", "yes", "refused"]
+
+
+def test_a_generator_runs_where_instrumentation_is_suppressed(instrumented: Any) -> None:
+    token = context.attach(context.set_value(context._SUPPRESS_INSTRUMENTATION_KEY, value=True))
+    values = list(dialogue())
+    context.detach(token)
+
+    assert (values, instrumented.finished) == (["asked", None], ())
 
 
 def test_a_generator_closed_early_is_cancelled(instrumented: Any) -> None:
