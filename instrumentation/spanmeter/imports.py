@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import functools
-import importlib.util
 import sys
 from collections.abc import Callable, Sequence
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
+
+from spanmeter.barrier import barrier
 
 
 class Waiting(MetaPathFinder):
@@ -30,20 +31,23 @@ class Waiting(MetaPathFinder):
         self._actions.clear()
         sys.meta_path.remove(self)
 
+    @barrier
     def find_spec(
-        self,
-        fullname: str,
-        path: Sequence[str] | None,  # noqa: ARG002  the protocol's
-        target: ModuleType | None = None,  # noqa: ARG002
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         """Find an awaited module as everybody else does, and have its execution followed by the action."""
-        action = self._actions.pop(fullname, None)
-        spec = importlib.util.find_spec(fullname) if action else None
-        if action and spec and spec.loader:
-            spec.loader.exec_module = functools.partial(_execute, spec.loader.exec_module, action)  # type: ignore[method-assign]
+        if fullname not in self._actions:
+            return None
+        others = (finder for finder in sys.meta_path if finder is not self)
+        spec = next(filter(None, (finder.find_spec(fullname, path, target) for finder in others)), None)
+        if spec and spec.loader:
+            execute = functools.partial(self._execute, spec.loader.exec_module)
+            spec.loader.exec_module = execute  # type: ignore[method-assign]
         return spec
 
-
-def _execute(execute: Callable[[ModuleType], None], action: Callable[[], None], module: ModuleType) -> None:
-    execute(module)
-    action()
+    def _execute(self, execute: Callable[[ModuleType], None], module: ModuleType) -> None:
+        execute(module)
+        # Only now: many look for a module without importing it.
+        action = self._actions.pop(module.__name__, None)
+        if action is not None:
+            action()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,6 +38,17 @@ def test_the_action_runs_after_the_module_has_been_executed(module: str, waiting
     importlib.import_module(module)
 
     assert seen == [True]
+
+
+def test_looking_for_a_module_is_no_import(module: str, waiting: Waiting) -> None:
+    seen: list[str] = []
+    waiting.when_imported(module, lambda: seen.append(module))
+    assert importlib.util.find_spec(module) is not None
+    assert seen == []
+
+    importlib.import_module(module)
+
+    assert seen == [module]
 
 
 def test_the_action_runs_at_once_for_a_module_already_there(waiting: Waiting) -> None:
