@@ -88,6 +88,7 @@ class SpanmeterCallbackHandler(BaseCallbackHandler):
     @barrier
     def on_llm_error(self, error: BaseException, *, run_id: UUID, **options: Any) -> None:
         """End a model call that failed, or a stream that was closed early."""
+        runs.cancel_batch(run_id)
         call = runs.end(run_id)
         if call is not None:
             partial = options.get("response")

@@ -50,7 +50,7 @@ class Runs:
 
     def __init__(self) -> None:
         self._open: dict[UUID, Run] = {}
-        self._awaited: dict[asyncio.Task[Any], set[UUID]] = {}
+        self._awaited: dict[Flow, set[UUID]] = {}
 
     def start(self, opening: Opening, *, run_id: UUID, parent_run_id: UUID | None) -> Call | None:
         """Open a call for a run whose parent may be unknown here; None when suppressed or when another handler did."""
@@ -100,6 +100,18 @@ class Runs:
         call = self.end(run_id, cancelled=True)
         if call is not None:
             call.cancel()
+
+    def cancel_batch(self, run_id: UUID) -> None:
+        """End the other prompts of a `generate` one of which fails: LangChain asks no further, and ends no other run.
+
+        The prompts of an `agenerate` are awaited together and each tells its own end.
+        """
+        failed = self._open.get(run_id)
+        if failed is None or not _is_batched(failed) or run_id in self._awaited.get(failed.flow, ()):
+            return
+        for other_id, other in list(self._open.items()):
+            if other is not failed and _is_batched(other) and other.flow == failed.flow:
+                self.cancel(other_id)
 
     def cancel_all(self) -> None:
         """End whatever is open."""
@@ -156,6 +168,11 @@ def _is_awaited() -> bool:
             return True
         frame = frame.f_back
     return False
+
+
+def _is_batched(run: Run) -> bool:
+    opening = run.call.opening if run.call else None
+    return opening is not None and opening.claims_children and opening.operation in semconv.GENERATION_OPERATIONS
 
 
 def _is_abandoned(child: Run, parent: Run) -> bool:
