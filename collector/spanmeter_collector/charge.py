@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Context, Decimal
-from typing import Final
+from types import MappingProxyType
+from typing import Final, NamedTuple
 
 from spanmeter import semconv
 from spanmeter.pricing import Component, Cost, PriceBook, PriceKey, Usage
@@ -20,11 +20,11 @@ _EXACT: Final = Context(prec=60, rounding=ROUND_HALF_EVEN)
 _PLACES: Final = Decimal("1e-12")
 _UNIT_PLACES: Final = Decimal("1e-18")
 _MILLIONTH: Final = Decimal("1e-6")
+_NO_TAGS: Final[Mapping[str, str]] = MappingProxyType({})
 _SINGULAR: Final = {"web_searches": "search", "rerank_searches": "search"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Charge:
+class Charge(NamedTuple):
     """One row of table `charges`; every field is a column of that name.
 
     `time` counts nanoseconds and `recorded_at` milliseconds since 1970 in UTC. `usd` is None when no price is known.
@@ -60,7 +60,7 @@ class Charge:
     tenant: str = ""
     feature: str = ""
     team: str = ""
-    tags: Mapping[str, str]
+    tags: Mapping[str, str] = _NO_TAGS
 
 
 def charges(row: Row, reading: Reading, book: PriceBook, *, recorded_at: int) -> list[Charge]:
@@ -74,13 +74,13 @@ def charges(row: Row, reading: Reading, book: PriceBook, *, recorded_at: int) ->
         return []
     call = _blank(row, reading, recorded_at)
     if reading.cache_hit:
-        return [replace(call, cache_hits=1)]
+        return [call._replace(cache_hits=1)]
     failed = int(row.status == "error")
     answered = 1 - failed if reading.calls is None else reading.calls
     silent = reading.usage is None and reading.reported_usd is None
     if silent and (failed or not answered or row.status == "cancelled"):
-        return [replace(call, failed_calls=1)] if failed else []
-    return _priced(replace(call, failed_calls=failed, calls=answered), row, reading, book)
+        return [call._replace(failed_calls=1)] if failed else []
+    return _priced(call._replace(failed_calls=failed, calls=answered), row, reading, book)
 
 
 def _blank(row: Row, reading: Reading, recorded_at: int) -> Charge:
@@ -107,12 +107,12 @@ def _blank(row: Row, reading: Reading, recorded_at: int) -> Charge:
 
 def _priced(call: Charge, row: Row, reading: Reading, book: PriceBook) -> list[Charge]:
     cost = _cost(row, reading, book)
-    call = replace(call, grade=cost.grade, price_version=cost.price_version, quantity=call.calls)
+    call = call._replace(grade=cost.grade, price_version=cost.price_version, quantity=call.calls)
     entries = [_component(call, component, cost) for component in _components(reading.usage or _NO_USAGE, cost)]
     if cost.usd is None:
-        return [replace(call, usd=None, unpriced_calls=call.calls), *entries]
+        return [call._replace(usd=None, unpriced_calls=call.calls), *entries]
     billed = sum((entry.usd for entry in entries if entry.usd is not None), _ZERO)
-    return [replace(call, usd=_EXACT.subtract(cost.usd, billed)), *entries]
+    return [call._replace(usd=_EXACT.subtract(cost.usd, billed)), *entries]
 
 
 def _cost(row: Row, reading: Reading, book: PriceBook) -> Cost:
@@ -146,8 +146,7 @@ def _counts(usage: Usage) -> Iterator[tuple[str, int]]:
 def _component(call: Charge, component: Component, cost: Cost) -> Charge:
     label, count = component.label, component.count
     is_input, is_output = label in INPUT_BUCKETS, label in OUTPUT_BUCKETS
-    return replace(
-        call,
+    return call._replace(
         component=label,
         calls=0,
         failed_calls=0,

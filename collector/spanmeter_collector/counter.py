@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.metrics.v1.metrics_pb2 import AGGREGATION_TEMPORALITY_CUMULATIVE, Metric, NumberDataPoint
-from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
 from spanmeter import semconv
-from spanmeter_collector.otlp import LAST_NANOSECOND, attributes, text
+from spanmeter_collector.otlp import LAST_NANOSECOND, texts
 
 PREFIX: Final = "spanmeter.client."
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Counter:
+class Counter(NamedTuple):
     """One row of table `counters`: a cumulative value of one process; times are nanoseconds since 1970."""
 
     time: int
@@ -32,8 +29,9 @@ class Counter:
 def counters(request: ExportMetricsServiceRequest) -> list[Counter]:
     """The cumulative sums of `spanmeter.client.*` in a request; every other metric is left out."""
     return [
-        _counter(resource_metrics.resource, metric.name, point)
+        _counter(resource, metric.name, point)
         for resource_metrics in request.resource_metrics
+        for resource in [texts(resource_metrics.resource.attributes)]
         for scope_metrics in resource_metrics.scope_metrics
         for metric in scope_metrics.metrics
         for point in _kept_points(metric)
@@ -56,14 +54,13 @@ def _kept_points(metric: Metric) -> Iterator[NumberDataPoint]:
         yield from (point for point in metric.sum.data_points if 0 < point.time_unix_nano <= LAST_NANOSECOND)
 
 
-def _counter(resource: Resource, name: str, point: NumberDataPoint) -> Counter:
-    about = attributes(resource.attributes)
+def _counter(resource: Mapping[str, str], name: str, point: NumberDataPoint) -> Counter:
     return Counter(
         time=point.time_unix_nano,
         start_time=min(point.start_time_unix_nano, LAST_NANOSECOND),
-        service=text(about.get(semconv.SERVICE_NAME)),
-        instance=text(about.get(semconv.SERVICE_INSTANCE_ID)),
+        service=resource.get(semconv.SERVICE_NAME, ""),
+        instance=resource.get(semconv.SERVICE_INSTANCE_ID, ""),
         name=name,
-        attributes={key: text(said) for key, said in attributes(point.attributes).items()},
+        attributes=texts(point.attributes),
         value=point.as_double if point.WhichOneof("value") == "as_double" else float(point.as_int),
     )

@@ -24,11 +24,12 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceResponse,
 )
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
-from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 JSON: Final = "application/json"
 PROTOBUF: Final = "application/x-protobuf"
+_NO_TRACE: Final = bytes(16)
+_NO_SPAN: Final = bytes(8)
 LAST_NANOSECOND: Final = 9_214_646_400_000_000_000  # 2262-01-01; DateTime64(9) ends that April
 
 Value = str | bool | int | float | bytes | list["Value"] | dict[str, "Value"] | None
@@ -72,13 +73,19 @@ def span_count(request: Request) -> int:
     return sum(len(scope.spans) for resource in request.resource_spans for scope in resource.scope_spans)
 
 
-def spans(request: ExportTraceServiceRequest) -> Iterator[tuple[Resource, str, Span]]:
-    """Every span with its resource and the name of its instrumentation scope, refused ones left out."""
+def texts(pairs: Iterable[KeyValue]) -> dict[str, str]:
+    """The values of an attribute list as text by key."""
+    return {key: text(said) for key, said in attributes(pairs).items()}
+
+
+def spans(request: ExportTraceServiceRequest) -> Iterator[tuple[Mapping[str, str], str, Span]]:
+    """Every span with the attributes of its resource and the name of its scope, refused ones left out."""
     for resource_spans in request.resource_spans:
+        resource = texts(resource_spans.resource.attributes)
         for scope_spans in resource_spans.scope_spans:
             for span in scope_spans.spans:
                 if not refusal(span):
-                    yield resource_spans.resource, scope_spans.scope.name, span
+                    yield resource, scope_spans.scope.name, span
 
 
 def refused_spans(request: Request) -> list[str]:
@@ -96,9 +103,9 @@ def refused_spans(request: Request) -> list[str]:
 
 def refusal(span: Span) -> str:
     """Why a span cannot be kept, empty when it can."""
-    if len(span.trace_id) != 16 or not any(span.trace_id):
+    if len(span.trace_id) != 16 or span.trace_id == _NO_TRACE:
         return f"trace id {span.trace_id.hex()!r} of span {span.name!r} is not 16 bytes other than zero"
-    if len(span.span_id) != 8 or not any(span.span_id):
+    if len(span.span_id) != 8 or span.span_id == _NO_SPAN:
         return f"span id {span.span_id.hex()!r} of span {span.name!r} is not 8 bytes other than zero"
     if not 0 < span.start_time_unix_nano <= LAST_NANOSECOND:
         return f"start time {span.start_time_unix_nano} of span {span.name!r} is not between 1970 and 2262"
@@ -107,7 +114,7 @@ def refusal(span: Span) -> str:
 
 def attributes(pairs: Iterable[KeyValue]) -> dict[str, Value]:
     """The values of an attribute list by key; of a repeated key the last."""
-    return {pair.key: value(pair.value) for pair in pairs}
+    return {pair.key: pair.value.string_value or value(pair.value) for pair in pairs}
 
 
 def value(any_value: AnyValue) -> Value:
@@ -124,6 +131,8 @@ def text(known: Value) -> str:
     """A value as the store keeps it: text as it is, numbers in digits, lists and maps as JSON."""
     if isinstance(known, str):
         return known
+    if type(known) is int:
+        return str(known)
     if isinstance(known, bytes):
         return binascii.b2a_base64(known, newline=False).decode()
     return "" if known is None else orjson.dumps(known, default=text, option=orjson.OPT_NON_STR_KEYS).decode()

@@ -8,24 +8,24 @@ The keys are those of the OpenTelemetry GenAI conventions (new and old names), o
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
-from typing import Final
+from functools import lru_cache
+from typing import Final, NamedTuple
 
 from spanmeter import semconv
 from spanmeter.pricing import Usage
-from spanmeter.pricing.usage import BUCKETS
+from spanmeter.pricing.usage import BUCKETS, INPUT_BUCKETS, OUTPUT_BUCKETS
 from spanmeter_collector.otlp import Value, text
 
 _MOST_TOKENS: Final = 10**12
 _LONGEST_FIRST_CHUNK_S: Final = 10**6
-_LAST: Final = 99
-_NO_PLACE: Final = ("", _LAST)
+_MOST_LAYOUTS: Final = 1024
+_MOST_REMEMBERED_KEYS: Final = 128
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class Reading(NamedTuple):
     """What the attributes say; empty text and None stand for what they do not say."""
 
     operation: str
@@ -51,6 +51,16 @@ class Reading:
     first_chunk_ns: int
     tags: Mapping[str, str]
     rest: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """Which keys of a span say what, the one to be believed first; spans of one kind carry the same keys."""
+
+    texts: tuple[tuple[str, tuple[str, ...]], ...]
+    counts: tuple[tuple[str, tuple[str, ...]], ...]
+    operations: tuple[str, ...]
+    tags: tuple[str, ...]
 
 
 TEXT_KEYS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -135,10 +145,9 @@ OPERATION_KEYS: Final[Mapping[str, Mapping[str, str] | None]] = {
         "tool": "execute_tool",
     },
 }
-_PLACES: Final[Mapping[str, tuple[str, int]]] = {
-    key: (name, order) for name, keys in (*TEXT_KEYS.items(), *COUNT_KEYS.items()) for order, key in enumerate(keys)
-}
 _IN_COLUMNS: Final = frozenset(TEXT_KEYS) - {"service_tier", "outcome"}
+_INPUT_PARTS: Final = INPUT_BUCKETS[1:]
+_OUTPUT_PARTS: Final = OUTPUT_BUCKETS[1:]
 _FRAMEWORK_IN_SCOPE: Final = re.compile(r"(langchain|langgraph|llama_?index)$")
 
 
@@ -148,10 +157,15 @@ def read(known: Mapping[str, Value], *, scope: str) -> Reading:
     `rest` are the attributes that no column of the store holds. Numbers that are none, negative or beyond any
     call count as not said.
     """
-    found, keys = _winners(known)
-    operation_key, operation = _operation(known)
-    in_columns = {keys[name] for name in _IN_COLUMNS & keys.keys()} | {operation_key}
-    words = {name: text(found.get(name)) for name in TEXT_KEYS}
+    layout = _layout_of(tuple(known))
+    rest = {key: said if type(said) is str else text(said) for key, said in known.items()}
+    operation_key, operation = _operation(known, layout)
+    words = dict.fromkeys(TEXT_KEYS, "")
+    in_columns = {operation_key}
+    for name, key in _winners(rest, layout):
+        words[name] = rest[key]
+        if name in _IN_COLUMNS:
+            in_columns.add(key)
     words["framework"] = words["framework"] or _framework(scope)
     words["model"] = words["model"] or words["request_model"]
     return Reading(
@@ -160,36 +174,61 @@ def read(known: Mapping[str, Value], *, scope: str) -> Reading:
         wrapper=_truth(known.get(semconv.WRAPPER)),
         cache_hit=_truth(known.get(semconv.CACHE_HIT)),
         calls=_count(known.get(semconv.CALLS)),
-        usage=_usage({name: count for name, count in found.items() if isinstance(count, int) and name in COUNT_KEYS}),
+        usage=_usage(dict(_counts(known, layout))),
         estimated=known.get(semconv.USAGE_GRADE) == "estimated",
         reported_usd=_usd(known.get(semconv.REPORTED_COST_USD)),
         first_chunk_ns=_first_chunk_ns(known.get(semconv.TIME_TO_FIRST_CHUNK)),
-        tags=_tags(known),
-        rest={key: text(said) for key, said in known.items() if key not in in_columns},
+        tags={key.removeprefix(semconv.TAG_PREFIX): rest[key] for key in layout.tags},
+        rest={key: said for key, said in rest.items() if key not in in_columns},
     )
 
 
-def _winners(known: Mapping[str, Value]) -> tuple[dict[str, Value], dict[str, str]]:
-    """By name, the value that counts and the key it stands under."""
-    found: dict[str, Value] = {}
-    keys: dict[str, str] = {}
-    orders: dict[str, int] = {}
-    for key, said in known.items():
-        name, order = _PLACES.get(key, _NO_PLACE)
-        if not name or order >= orders.get(name, _LAST):
-            continue
-        told = _count(said) if name in COUNT_KEYS else said
-        if told is not None and told != "":
-            found[name], keys[name], orders[name] = told, key, order
-    return found, keys
+def _layout_of(keys: tuple[str, ...]) -> _Layout:
+    return _remembered_layout(keys) if len(keys) <= _MOST_REMEMBERED_KEYS else _layout(keys)
 
 
-def _operation(known: Mapping[str, Value]) -> tuple[str, str]:
-    for key, names in OPERATION_KEYS.items():
-        said = known.get(key)
+def _layout(keys: tuple[str, ...]) -> _Layout:
+    there = frozenset(keys)
+    return _Layout(
+        texts=_present(TEXT_KEYS, there),
+        counts=_present(COUNT_KEYS, there),
+        operations=tuple(key for key in OPERATION_KEYS if key in there),
+        tags=tuple(key for key in keys if key.startswith(semconv.TAG_PREFIX) and key != semconv.TAG_PREFIX),
+    )
+
+
+_remembered_layout = lru_cache(_MOST_LAYOUTS)(_layout)
+
+
+def _present(table: Mapping[str, tuple[str, ...]], there: frozenset[str]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    return tuple(
+        (name, present) for name, keys in table.items() if (present := tuple(key for key in keys if key in there))
+    )
+
+
+def _operation(known: Mapping[str, Value], layout: _Layout) -> tuple[str, str]:
+    for key in layout.operations:
+        said, names = known[key], OPERATION_KEYS[key]
         if isinstance(said, str) and said:
             return (key, said) if names is None else ("", names.get(said, said.lower()))
     return "", ""
+
+
+def _winners(texts: Mapping[str, str], layout: _Layout) -> Iterator[tuple[str, str]]:
+    """By name, the key whose text counts."""
+    for name, keys in layout.texts:
+        for key in keys:
+            if texts[key]:
+                yield name, key
+                break
+
+
+def _counts(known: Mapping[str, Value], layout: _Layout) -> Iterator[tuple[str, int]]:
+    for name, keys in layout.counts:
+        for key in keys:
+            if (count := _count(known[key])) is not None:
+                yield name, count
+                break
 
 
 def _framework(scope: str) -> str:
@@ -205,12 +244,9 @@ def _usage(counts: dict[str, int]) -> Usage | None:
     written = counts.pop("cache_write", 0)
     if not (counts.get("cache_write_5m") or counts.get("cache_write_1h")):
         counts["cache_write_5m"] = written
-    parts = Usage(**counts)
-    return replace(
-        parts,
-        input=_remainder(input_total, parts.input_tokens),
-        output=_remainder(output_total, parts.output_tokens),
-    )
+    counts["input"] = _remainder(input_total, sum(counts.get(bucket, 0) for bucket in _INPUT_PARTS))
+    counts["output"] = _remainder(output_total, sum(counts.get(bucket, 0) for bucket in _OUTPUT_PARTS))
+    return Usage(**counts)
 
 
 def _remainder(total: int, parts: int) -> int:
@@ -249,8 +285,3 @@ def _first_chunk_ns(said: Value) -> int:
 
 def _truth(said: Value) -> bool:
     return said is True or said == "true"
-
-
-def _tags(known: Mapping[str, Value]) -> dict[str, str]:
-    tagged = (key for key in known if key.startswith(semconv.TAG_PREFIX) and key != semconv.TAG_PREFIX)
-    return {key.removeprefix(semconv.TAG_PREFIX): text(known[key]) for key in tagged}

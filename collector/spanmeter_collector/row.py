@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import Final
+from operator import attrgetter
+from typing import Final, NamedTuple
 
 import orjson
-from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from spanmeter import semconv
 from spanmeter.pricing import Usage
-from spanmeter_collector.otlp import attributes, text
+from spanmeter_collector.otlp import attributes, texts
 from spanmeter_collector.reading import Reading, read
 
 _KINDS: Final = ("", "internal", "server", "client", "producer", "consumer")
@@ -22,9 +21,8 @@ _OUTCOMES: Final = frozenset({"cancelled", "interrupted"})
 _LONGEST_NS: Final = 2**63 - 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """One row of table `spans`; every field is a column of that name.
+class Row(NamedTuple):
+    """One row of table `spans`; every field is a column of that name, and a batch of tuples is quick to turn.
 
     `start_time` counts nanoseconds and `received_at` milliseconds since 1970 in UTC; ids are raw bytes.
     """
@@ -65,13 +63,14 @@ class Row:
     events: str
 
 
-_FROM_READING: Final = sorted({field.name for field in fields(Row)} & {field.name for field in fields(Reading)})
+_FROM_READING: Final = sorted(set(Row._fields) & set(Reading._fields))
+_from_reading: Final = attrgetter(*_FROM_READING)
+_SERVICE: Final = {semconv.SERVICE_NAME, semconv.SERVICE_INSTANCE_ID}
 
 
-def read_span(resource: Resource, scope: str, span: Span, *, received_at: int) -> tuple[Row, Reading]:
+def read_span(resource: Mapping[str, str], scope: str, span: Span, *, received_at: int) -> tuple[Row, Reading]:
     """The row of a span, and what its attributes say about the call it stands for."""
     reading = read(attributes(span.attributes), scope=scope)
-    about = {key: text(said) for key, said in attributes(resource.attributes).items()}
     usage = reading.usage or _NO_USAGE
     row = Row(
         trace_id=span.trace_id,
@@ -84,17 +83,17 @@ def read_span(resource: Resource, scope: str, span: Span, *, received_at: int) -
         kind=_KINDS[span.kind] if 0 <= span.kind < len(_KINDS) else "",
         status=_status(span, reading),
         status_message=span.status.message,
-        service=about.pop(semconv.SERVICE_NAME, ""),
-        instance=about.pop(semconv.SERVICE_INSTANCE_ID, ""),
+        service=resource.get(semconv.SERVICE_NAME, ""),
+        instance=resource.get(semconv.SERVICE_INSTANCE_ID, ""),
         scope=scope,
         input_tokens=usage.input_tokens,
         cached_input_tokens=usage.cached_input_tokens,
         output_tokens=usage.output_tokens,
         reasoning_tokens=usage.reasoning,
         attributes=reading.rest,
-        resource=about,
+        resource={key: said for key, said in resource.items() if key not in _SERVICE},
         events=_events(span),
-        **{name: getattr(reading, name) for name in _FROM_READING},
+        **dict(zip(_FROM_READING, _from_reading(reading), strict=True)),
     )
     return row, reading
 
@@ -111,11 +110,7 @@ def _events(span: Span) -> str:
         return "[]"
     return orjson.dumps(
         [
-            {
-                "name": event.name,
-                "time": event.time_unix_nano,
-                "attributes": {key: text(said) for key, said in attributes(event.attributes).items()},
-            }
+            {"name": event.name, "time": event.time_unix_nano, "attributes": texts(event.attributes)}
             for event in span.events
         ]
     ).decode()

@@ -5,10 +5,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from operator import attrgetter
 from queue import LifoQueue
 from string import Template
 from typing import Any, Final, Self
@@ -93,13 +92,12 @@ class Store:
 
     def known(self, table: str, keys: Iterable[SpanKey], *, since_ns: int, until_ns: int) -> frozenset[SpanKey]:
         """Which of the keys, whose spans started in the period, table `spans` or `charges` holds already."""
-        asked = {(trace_id.hex(), span_id) for trace_id, span_id in keys}
         found = self.query(
             f"known_{table}",
             {
                 "since": since_ns - _SLACK_NS,
                 "until": until_ns + _SLACK_NS,
-                "trace_ids": sorted({trace_id for trace_id, _ in asked}),
+                "trace_ids": sorted({trace_id.hex() for trace_id, _ in keys}),
             },
         )
         return frozenset((row["trace_id"], row["span_id"]) for row in found)
@@ -119,7 +117,7 @@ class Store:
         columns = self._columns[table]
         self._writer.insert(
             table,
-            columns.of_records(records),
+            list(zip(*records, strict=True)),
             column_names=columns.names,
             column_types=columns.types,
             column_oriented=True,
@@ -143,11 +141,8 @@ class _Columns:
 
     @classmethod
     def of(cls, client: Any, table: str, record: type[Record]) -> _Columns:  # noqa: ANN401
-        names = tuple(field.name for field in fields(record))
+        names = record._fields
         return cls(names, client.create_insert_context(table, column_names=names).column_types)
-
-    def of_records(self, records: Sequence[Record]) -> list[list[object]]:
-        return [list(map(attrgetter(name), records)) for name in self.names]
 
 
 def _connector(url: str) -> Callable[[], Any]:

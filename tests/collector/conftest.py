@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -94,7 +94,8 @@ def _at(clock: str) -> int:
 
 
 def _row(trace_id: bytes, span: int, parent: int, *, at: str, ms: int, **known: Any) -> Row:
-    blank: Known = {field.name: {"str": "", "int": 0, "bool": False}.get(str(field.type), {}) for field in fields(Row)}
+    kinds = Row.__annotations__.items()
+    blank: Known = {name: {"str": "", "int": 0, "bool": False}.get(kind.__forward_arg__, {}) for name, kind in kinds}
     ids = {"trace_id": trace_id, "span_id": span.to_bytes(8), "parent_span_id": parent.to_bytes(8)}
     times = {"start_time": _at(at), "duration_ns": ms * 1_000_000, "received_at": _at(at) // 1_000_000}
     usual = {"kind": "internal", "status": "ok", "service": "batch", "events": "[]"}

@@ -1,12 +1,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from spanmeter.pricing import PriceBook
@@ -31,7 +29,7 @@ def billed(span: MakeSpan, book: PriceBook) -> Bill:
     """The entries of a span with these fields and attributes."""
 
     def bill(**fields: Any) -> list[Charge]:
-        return charges(*read_span(Resource(), "spanmeter", span(**fields), received_at=1), book, recorded_at=2)
+        return charges(*read_span({}, "spanmeter", span(**fields), received_at=1), book, recorded_at=2)
 
     return bill
 
@@ -83,20 +81,18 @@ def test_an_answered_call_makes_one_entry_of_counts_and_one_for_each_component(
         tenant="acme",
         tags={"x": "y"},
     )
-    part = replace(call, calls=0, unit="token")
+    part = call._replace(calls=0, unit="token")
 
     assert billed(attributes=call_attributes | people) == [
         call,
-        replace(
-            part,
+        part._replace(
             component="input",
             quantity=800,
             input_tokens=800,
             usd_per_unit=Decimal("0.00000015"),
             usd=Decimal("0.00012"),
         ),
-        replace(
-            part,
+        part._replace(
             component="cache_read",
             quantity=200,
             input_tokens=200,
@@ -104,8 +100,7 @@ def test_an_answered_call_makes_one_entry_of_counts_and_one_for_each_component(
             usd_per_unit=Decimal("0.000000075"),
             usd=Decimal("0.000015"),
         ),
-        replace(
-            part,
+        part._replace(
             component="output",
             quantity=100,
             output_tokens=100,

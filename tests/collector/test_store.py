@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from clickhouse_connect.driver.exceptions import ClickHouseError
-from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from spanmeter_collector.charge import Charge
@@ -22,7 +21,7 @@ CENT = Decimal("0.010000000001")
 
 
 def row_of(span: Span) -> Row:
-    return read_span(Resource(), "spanmeter", span, received_at=START // 1_000_000)[0]
+    return read_span({}, "spanmeter", span, received_at=START // 1_000_000)[0]
 
 
 def charge(number: int = 1, **known: Any) -> Charge:
