@@ -1,6 +1,6 @@
 """Pictures of the cost explorer for the documentation, from a running dashboard.
 
-    python tests/dashboard/screenshots.py [--dashboard http://127.0.0.1:8501] [--url http://127.0.0.1:4318] [--to FOLDER]
+    python tests/dashboard/screenshots.py [--dashboard URL] [--url URL] [--to FOLDER]
 
 Writes overview, cost-explorer, traces and trace, each also `-dark`, `-narrow` and `-dark-narrow`.
 """
