@@ -53,11 +53,12 @@ class Bill(Totals):
 
     def __init__(self) -> None:
         super().__init__()
-        self._lock = threading.Lock()
+        # Reentrant: the collector of garbage ends dropped streams anywhere, also in the middle of `add`.
+        self._lock = threading.RLock()
         self._by_model: dict[str, Totals] = {}
 
     def add(self, receipt: Receipt) -> None:
-        """Count one ended call in; safe from any thread."""
+        """Count one ended call in; safe from any thread, and while another is being counted."""
         with self._lock:
             super().add(receipt)
             self._by_model.setdefault(receipt.model, Totals()).add(receipt)

@@ -22,7 +22,7 @@ class Tally:
             os.register_at_fork(after_in_child=self._begin)
 
     def _begin(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # reentrant for what the collection of garbage ends in the middle of `add`
         self.calls = 0
         self.tokens = 0
         self.cost_usd = Decimal(0)

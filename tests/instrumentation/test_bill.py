@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 from decimal import Decimal
+
+import pytest
 
 from spanmeter.bill import Bill, Totals
 from spanmeter.pricing import Usage
 from spanmeter.receipt import Receipt
+from spanmeter.tally import Tally
 
 
 def receipt(**known: object) -> Receipt:
@@ -46,3 +50,22 @@ def test_a_bill_of_unpriced_calls_has_no_cost_but_says_how_many() -> None:
 
     bill.add(receipt(calls=1, cost_usd=Decimal("0.5")))
     assert (bill.cost_usd, bill.unpriced_calls) == (Decimal("0.5"), 1)
+
+
+@pytest.mark.parametrize("ledger", [Bill(), Tally()], ids=["bill", "tally"])
+def test_a_call_that_ends_while_another_is_being_counted_is_counted_too(ledger: Bill | Tally) -> None:
+    collected = [receipt(calls=1)]  # as a dropped stream ends that is garbage
+
+    class Interrupting(Usage):
+        @property
+        def input_tokens(self) -> int:
+            while collected:
+                ledger.add(collected.pop())
+            return 1
+
+    adding = threading.Thread(target=ledger.add, args=[receipt(calls=1, usage=Interrupting())], daemon=True)
+    adding.start()
+    adding.join(5)
+
+    assert not adding.is_alive()
+    assert ledger.calls == 2
