@@ -42,9 +42,9 @@ class Instrumentation:
         tracer_provider: TracerProvider | None,
         metrics_port: int | None,
     ) -> None:
+        self._port = None if metrics_port is None else start_http_server(metrics_port, "127.0.0.1", metrics.registry)
         self._telemetry = Telemetry(service_name=service_name, endpoint=endpoint, tracer_provider=tracer_provider)
         calls().trace_with(self._telemetry.tracer_provider)
-        self._port = None if metrics_port is None else start_http_server(metrics_port, "127.0.0.1", metrics.registry)
         self._adapters: list[str] = []
         self._waiting = Waiting()
         for module, adapter in ADAPTERS:

@@ -138,3 +138,14 @@ def test_the_processs_metrics_have_a_port_when_asked_for(provider: Any, spans: A
     assert "gen_ai_client_operation_duration_seconds_bucket" in body
     with pytest.raises(OSError, match="refused"):
         urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics")
+
+
+def test_a_port_that_is_taken_leaves_nothing_switched_on(provider: Any, spans: Any) -> None:
+    active = spans.tracer_provider._active_span_processor
+    before = active._span_processors
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(OSError, match="in use"):
+            spanmeter.instrument(endpoint=provider.url, tracer_provider=spans.tracer_provider, metrics_port=port)
+
+    assert active._span_processors == before
