@@ -46,7 +46,7 @@ class SpanmeterEventHandler(BaseEventHandler):
 
 def _start(operation: str) -> Callable[[Any, str], None]:
     def start(event: Any, span_id: str) -> None:
-        _open(model_opening(operation, event.model_dict), span_id)
+        _open(model_opening(operation, event.model_dict, spans.instance(span_id)), span_id)
 
     return start
 

@@ -14,12 +14,14 @@ _USAGE_KEYS: Final = ("usage", "usage_metadata", "usageMetadata")
 _TOKEN_KEYS: Final = ("prompt_tokens", "completion_tokens")
 
 
-def model_opening(operation: str, model_dict: Mapping[str, Any]) -> Opening:
+def model_opening(operation: str, model_dict: Mapping[str, Any], asked: Any = None) -> Opening:  # noqa: ANN401  the framework's door
     """The opening of a model call. Up to 0.12 the model stands under `model`, later under `model_name`.
 
+    Up to 0.12 it stands nowhere for models that have no such field; then `asked`, the model itself, tells.
     Nothing else is read from `model_dict`: it may hold headers and keys.
     """
-    model = str(model_dict.get("model_name") or model_dict.get("model") or "")
+    told = model_dict.get("model_name") or model_dict.get("model")
+    model = str(told or getattr(getattr(asked, "metadata", None), "model_name", None) or "")
     model = "" if model == "unknown" else model
     provider = provider_of(str(model_dict.get("class_name") or ""))
     name = f"{operation} {model}".rstrip()

@@ -20,6 +20,11 @@ def test_the_model_stands_under_either_key(key: str) -> None:
     assert "secret" not in repr(opening)
 
 
+def test_a_model_of_the_applications_own_is_named_by_itself() -> None:
+    asked = SimpleNamespace(metadata=SimpleNamespace(model_name="mine"))
+    assert [model_opening("chat", told, asked).model for told in ({}, {"model": "told"})] == ["mine", "told"]
+
+
 def test_an_unknown_model_is_not_a_model() -> None:
     assert model_opening("chat", {"model_name": "unknown"}).name == "chat"
 
