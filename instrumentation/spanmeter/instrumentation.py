@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import functools
 import importlib
 import os
@@ -49,12 +50,14 @@ class Instrumentation:
         self._waiting = Waiting()
         for module, adapter in ADAPTERS:
             self._waiting.when_imported(module, functools.partial(self._install, adapter))
+        # Runs before the tracer provider's own shutdown, for it is registered later: calls still open are sent too.
+        atexit.register(self._remove_adapters)
 
     def close(self) -> None:
         """Take everything back, in reverse order."""
         self._waiting.close()
-        for adapter in reversed(self._adapters):
-            _remove(adapter)
+        atexit.unregister(self._remove_adapters)
+        self._remove_adapters()
         if self._port is not None:
             server, thread = self._port
             server.shutdown()
@@ -67,6 +70,10 @@ class Instrumentation:
     def _install(self, adapter: str) -> None:
         importlib.import_module(adapter).install()
         self._adapters.append(adapter)
+
+    def _remove_adapters(self) -> None:
+        while self._adapters:
+            _remove(self._adapters.pop())
 
 
 def instrument(

@@ -162,17 +162,22 @@ def test_counters_of_the_process_are_cumulative_and_exported(sink: Sink) -> None
 
 
 LEAVING = """
-    import time
-    import spanmeter
-    spanmeter.instrument(endpoint="{endpoint}")
-    for _ in range(2_000):
-        spanmeter.track("work")(lambda: None)()
-    print(time.time())
+import time
+import spanmeter
+spanmeter.instrument(endpoint="{endpoint}")
+{work}
+print(time.time())
+"""
+MUCH = 'for _ in range(2_000): spanmeter.track("work")(lambda: None)()'
+UNFINISHED = """
+from langchain_core.language_models import FakeListChatModel
+stream = FakeListChatModel(responses=["answer"]).stream("q")
+next(stream)
 """
 
 
-def _seconds_to_leave(endpoint: str) -> float:
-    code = textwrap.dedent(LEAVING).format(endpoint=endpoint)
+def _seconds_to_leave(endpoint: str, *, work: str = MUCH) -> float:
+    code = LEAVING.format(endpoint=endpoint, work=work)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     return time.time() - float(done.stdout)
 
@@ -191,3 +196,11 @@ def test_a_sidecar_that_is_busy_when_the_application_leaves_still_gets_every_spa
     assert len(sink.spans) == 2_000
     exported = sink.metrics["spanmeter.client.exported_spans"]["dataPoints"][0]
     assert exported["asInt"] == "2000"
+
+
+def test_a_call_still_open_when_the_application_leaves_is_sent_as_cancelled(sink: Sink) -> None:
+    _seconds_to_leave(sink.url, work=UNFINISHED)
+
+    (span,) = sink.spans
+    assert span["name"] == "chat FakeListChatModel"
+    assert _plain(span["attributes"])["spanmeter.outcome"] == "cancelled"
