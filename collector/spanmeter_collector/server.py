@@ -34,6 +34,7 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _OPEN_TO_ALL: Final = frozenset({"/health", "/ready"})
 _REQUESTS_END_S: Final = 5
+_STOP: Final = (signal.SIGTERM, signal.SIGINT)
 _DRAIN_S: Final = 20.0
 _TAKEN: Final = "another program listens there; stop it, or set {} to another host:port"
 _logger = logging.getLogger(__name__)
@@ -49,7 +50,7 @@ def serve(settings: Settings) -> int:
     """
     write_json_lines()
     prepare_memory()
-    _stop_in_order()
+    told = _noted_signals()
     status = Status()
     with ExitStack() as stack:
         http_socket = stack.enter_context(_bound(settings.listen, "SPANMETER_LISTEN"))
@@ -63,7 +64,7 @@ def serve(settings: Settings) -> int:
         return_engine_code()
         places = {"http": str(http_address), "grpc": str(grpc_address), "store": settings.shown_store}
         _logger.info("ready", extra=places)
-        _uvicorn(app).run(sockets=[http_socket])
+        _run(_uvicorn(app), http_socket, told)
         _logger.info("stopping")
     _logger.info("stopped")
     return 0
@@ -175,7 +176,20 @@ def _uvicorn(app: App) -> uvicorn.Server:
     return uvicorn.Server(config)
 
 
-def _stop_in_order() -> None:
-    """Uvicorn raises the signal that stopped it once more; by then it must not end the process."""
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: None)
+def _noted_signals() -> list[int]:
+    """Where signals that say stop are noted, as long as the server that heeds them is not there."""
+    told: list[int] = []
+    for number in _STOP:
+        signal.signal(number, lambda number, _: told.append(number))
+    return told
+
+
+def _run(server: uvicorn.Server, http_socket: socket.socket, told: list[int]) -> None:
+    """Serve until told to stop, or not at all when that has happened already.
+
+    Uvicorn raises the signal that stopped it once more; by then it must not end the process.
+    """
+    for number in _STOP:
+        signal.signal(number, server.handle_exit)
+    server.should_exit = server.should_exit or bool(told)
+    server.run(sockets=[http_socket])

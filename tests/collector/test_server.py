@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+import os
+import re
 import signal
 import socket
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -73,6 +77,23 @@ def test_a_signal_stores_what_is_pending_and_ends_well(
     log = tmp_path / "data" / "log"
     (segment,) = log.glob("*.log")
     assert (log / "checkpoint").read_text() == f"{int(segment.stem)} {segment.stat().st_size}\n"
+
+
+def test_a_signal_before_the_doors_are_open_ends_well(tmp_path: Path) -> None:
+    environ = {"PATH": os.environ["PATH"], "SPANMETER_DATA_DIR": str(tmp_path), "SPANMETER_LISTEN": "127.0.0.1:0"}
+    command = [sys.executable, "-m", "spanmeter_collector", "collector"]
+    with subprocess.Popen(command, env=environ | {"SPANMETER_GRPC_LISTEN": "127.0.0.1:0"}) as process:
+        while not caught(process.pid) & 1 << signal.SIGTERM - 1:
+            assert process.poll() is None
+        process.terminate()
+
+        assert process.wait(30) == 0
+
+
+def caught(pid: int) -> int:
+    """The set of signals that a process does not die of, see proc_pid_status(5)."""
+    (line,) = re.findall(r"SigCgt:\t(.*)", Path(f"/proc/{pid}/status").read_text())
+    return int(line, 16)
 
 
 def test_a_damaged_log_never_stops_the_start(
