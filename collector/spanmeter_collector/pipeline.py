@@ -75,6 +75,7 @@ class Pipeline:
         self._pending_spans = 0
         self._pending_bytes = 0
         self._closing = threading.Event()
+        self._out_of_time = threading.Event()
         self._executor = ThreadPoolExecutor(max_workers=2, thread_name_prefix="spanmeter")
         self._workers: dict[str, Future[None]] = {}
         status.price_book.labels(version=book.version).set(1)
@@ -116,6 +117,7 @@ class Pipeline:
         _wait(self._workers["log"], deadline)
         self._logged.put(None)
         _wait(self._workers["store"], deadline)
+        self._out_of_time.set()
         self._executor.shutdown(wait=True)
         for worker in self._workers.values():
             worker.result()
@@ -187,6 +189,8 @@ class Pipeline:
 
     def _store_all(self) -> None:
         for batch in self._batches():
+            if self._out_of_time.is_set():
+                return
             wait = 1.0
             while not self._store_batch(batch):
                 if self._closing.wait(wait):

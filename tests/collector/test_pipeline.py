@@ -16,7 +16,7 @@ from spanmeter_collector.log import Log, Record
 from spanmeter_collector.otlp import Signal
 from spanmeter_collector.pipeline import Limits, Pipeline, UnavailableError
 from spanmeter_collector.status import Status
-from spanmeter_collector.store import Store
+from spanmeter_collector.store import Batch, Store
 
 MakeSpan = Callable[..., Span]
 MakeRequest = Callable[..., ExportTraceServiceRequest]
@@ -106,6 +106,30 @@ def test_closing_stores_what_is_pending_and_takes_nothing_more(
     assert count(store, "spans") == 5
     with pytest.raises(UnavailableError, match="the sidecar is not taking requests; see /ready"):
         send(pipeline, 6)
+
+
+def test_closing_ends_in_time_and_leaves_the_rest_in_the_log(
+    start_pipeline: StartPipeline, store: Store, send: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = store.write
+
+    def write_slowly(batch: Batch, *, token: str) -> None:
+        time.sleep(0.2)
+        write(batch, token=token)
+
+    monkeypatch.setattr("spanmeter_collector.pipeline._BATCH_SPANS", 1)
+    monkeypatch.setattr(store, "write", write_slowly)
+    pipeline = start_pipeline()
+    for number in range(1, 21):
+        send(pipeline, number)
+
+    started = time.monotonic()
+    pipeline.close(within_s=0.3)
+
+    assert time.monotonic() - started < 2
+    pipeline._log.close()
+    start_pipeline().close(within_s=20)
+    assert count(store, "spans") == 20
 
 
 def test_a_span_sent_twice_is_stored_and_charged_once(
