@@ -56,7 +56,7 @@ class GrpcDoor:
             except MalformedError as error:
                 self._refuse(context, grpc.StatusCode.INVALID_ARGUMENT, "malformed", str(error))
             except UnavailableError as error:
-                self._refuse(context, grpc.StatusCode.RESOURCE_EXHAUSTED, "overloaded", str(error))
+                self._refuse(context, grpc.StatusCode.UNAVAILABLE, "overloaded", str(error))
             except OSError as error:
                 self._refuse(context, grpc.StatusCode.UNAVAILABLE, "log", f"the log cannot be written: {error}")
             return otlp.write_answer(signal, content_type=otlp.PROTOBUF, refused=otlp.refused_spans(request))

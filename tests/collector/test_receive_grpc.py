@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import grpc  # type: ignore[import-untyped]
@@ -17,6 +19,13 @@ from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+
+from spanmeter.pricing import PriceBook
+from spanmeter_collector.log import Log
+from spanmeter_collector.pipeline import Pipeline
+from spanmeter_collector.receive_grpc import GrpcDoor
+from spanmeter_collector.status import Status
+from spanmeter_collector.store import Store
 
 MakeSpan = Callable[..., Span]
 MakeRequest = Callable[..., ExportTraceServiceRequest]
@@ -74,6 +83,20 @@ def test_a_malformed_message_is_an_invalid_argument(channel: grpc.Channel) -> No
 
 def test_a_message_over_16_mb_is_refused(channel: grpc.Channel) -> None:
     assert refusal(channel, bytes(16 * 2**20 + 1))[0] is grpc.StatusCode.RESOURCE_EXHAUSTED
+
+
+def test_when_nothing_can_be_taken_the_sender_is_told_to_come_again(store: Store, tmp_path: Path) -> None:
+    status = Status()
+    with closing(Log.open(tmp_path / "log")) as log:
+        pipeline = Pipeline(log=log, store=store, book=PriceBook.load(), status=status)
+        pipeline.start()
+        pipeline.close(within_s=10)
+        server = GrpcDoor(pipeline, status).server()
+        port = server.add_insecure_port("127.0.0.1:0")
+        server.start()
+        with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+            assert refusal(channel, b"")[0] is grpc.StatusCode.UNAVAILABLE
+        server.stop(0).wait()
 
 
 def test_another_service_is_unimplemented(channel: grpc.Channel) -> None:
