@@ -67,7 +67,7 @@ class Door:
         if content_type not in {otlp.JSON, otlp.PROTOBUF}:
             sentence = f"content type {content_type!r} is not {otlp.PROTOBUF} or {otlp.JSON}"
             raise Refusal(415, 3, "content_type", sentence)
-        body = _decoded(headers.get(b"content-encoding", b"").decode("latin-1"), await _body(headers, receive))
+        body = _decoded(headers.get(b"content-encoding", b"").decode("latin-1").lower(), await _body(headers, receive))
         request = await _parsed(signal, body, content_type)
         await self._submit(signal, request, body if content_type == otlp.PROTOBUF else request.SerializeToString())
         return otlp.write_answer(signal, content_type=content_type, refused=otlp.refused_spans(request))

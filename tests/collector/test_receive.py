@@ -89,7 +89,7 @@ def test_json_and_protobuf_plain_and_gzip_are_one_request(
 
     answers = [
         sidecar.post("/v1/traces", body, **PROTOBUF),
-        sidecar.post("/v1/traces", members, **PROTOBUF, content_encoding="gzip"),
+        sidecar.post("/v1/traces", members, **PROTOBUF, content_encoding="GZIP"),
         sidecar.post("/v1/traces", document, **JSON),
         sidecar.post("/v1/traces", gzip.compress(document), **JSON, content_encoding="gzip"),
         sidecar.post("/v1/metrics", b"{}", **JSON),
