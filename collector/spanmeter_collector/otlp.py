@@ -30,7 +30,7 @@ JSON: Final = "application/json"
 PROTOBUF: Final = "application/x-protobuf"
 _NO_TRACE: Final = bytes(16)
 _NO_SPAN: Final = bytes(8)
-LAST_NANOSECOND: Final = 9_214_646_400_000_000_000  # 2262-01-01; DateTime64(9) ends that April
+LAST_NANOSECOND: Final = 4_291_747_200_000_000_000  # 2106-01-01; the store's hours end that February
 
 Value = str | bool | int | float | bytes | list["Value"] | dict[str, "Value"] | None
 Request = ExportTraceServiceRequest | ExportMetricsServiceRequest
@@ -108,7 +108,7 @@ def refusal(span: Span) -> str:
     if len(span.span_id) != 8 or span.span_id == _NO_SPAN:
         return f"span id {span.span_id.hex()!r} of span {span.name!r} is not 8 bytes other than zero"
     if not 0 < span.start_time_unix_nano <= LAST_NANOSECOND:
-        return f"start time {span.start_time_unix_nano} of span {span.name!r} is not between 1970 and 2262"
+        return f"start time {span.start_time_unix_nano} of span {span.name!r} is not between 1970 and 2106"
     return ""
 
 

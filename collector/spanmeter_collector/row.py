@@ -11,14 +11,13 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from spanmeter import semconv
 from spanmeter.pricing import Usage
-from spanmeter_collector.otlp import attributes, texts
+from spanmeter_collector.otlp import LAST_NANOSECOND, attributes, texts
 from spanmeter_collector.reading import Reading, read
 
 _KINDS: Final = ("", "internal", "server", "client", "producer", "consumer")
 _NO_PARENT: Final = bytes(8)
 _NO_USAGE: Final = Usage()
 _OUTCOMES: Final = frozenset({"cancelled", "interrupted"})
-_LONGEST_NS: Final = 2**63 - 1
 
 
 class Row(NamedTuple):
@@ -77,7 +76,7 @@ def read_span(resource: Mapping[str, str], scope: str, span: Span, *, received_a
         span_id=span.span_id,
         parent_span_id=span.parent_span_id if len(span.parent_span_id) == 8 else _NO_PARENT,
         start_time=span.start_time_unix_nano,
-        duration_ns=min(max(span.end_time_unix_nano - span.start_time_unix_nano, 0), _LONGEST_NS),
+        duration_ns=max(min(span.end_time_unix_nano, LAST_NANOSECOND) - span.start_time_unix_nano, 0),
         received_at=received_at,
         name=span.name,
         kind=_KINDS[span.kind] if 0 <= span.kind < len(_KINDS) else "",

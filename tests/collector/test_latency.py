@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from spanmeter_collector.latency import OPTIONS, answer_latency
+from spanmeter_collector.otlp import LAST_NANOSECOND
 from spanmeter_collector.question_error import QuestionError
+from spanmeter_collector.row import read_span
 from spanmeter_collector.selection import SPANS, read_selection
-from spanmeter_collector.store import Store
+from spanmeter_collector.store import Batch, Store
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
@@ -55,6 +59,16 @@ def test_the_whole_answer_by_operation(known: Store) -> None:
         "until": "2026-11-22T12:00:00Z",
         "truncated": False,
     }
+
+
+def test_spans_that_never_ended_add_up(store: Store, span: Callable[..., Span]) -> None:
+    sent = [span(number, end_time_unix_nano=LAST_NANOSECOND) for number in range(1, 17)]
+    store.write(Batch([read_span({}, "spanmeter", one, received_at=1)[0] for one in sent]), token="1")
+
+    total = ask(store, since="1d", until="2026-11-23T00:00:00Z")["total"]
+
+    assert isinstance(total, dict)
+    assert total["mean_s"] == pytest.approx(total["max_s"])
 
 
 def test_an_empty_period_has_no_durations(known: Store) -> None:

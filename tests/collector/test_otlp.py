@@ -98,8 +98,8 @@ def test_a_truncated_request_is_refused(span: MakeSpan, request_of: MakeRequest)
         ({"trace_id": b""}, "trace id '' of span 'x' is not 16 bytes other than zero"),
         ({"trace_id": bytes(16)}, f"trace id '{'00' * 16}' of span 'x' is not 16 bytes other than zero"),
         ({"span_id": b"\x01"}, "span id '01' of span 'x' is not 8 bytes other than zero"),
-        ({"start_time_unix_nano": 0}, "start time 0 of span 'x' is not between 1970 and 2262"),
-        ({"start_time_unix_nano": 2**64 - 1}, f"start time {2**64 - 1} of span 'x' is not between 1970 and 2262"),
+        ({"start_time_unix_nano": 0}, "start time 0 of span 'x' is not between 1970 and 2106"),
+        ({"start_time_unix_nano": 2**64 - 1}, f"start time {2**64 - 1} of span 'x' is not between 1970 and 2106"),
     ],
 )
 def test_a_span_without_a_name_or_time_is_refused_and_the_others_are_kept(

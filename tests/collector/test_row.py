@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
+from spanmeter_collector.otlp import LAST_NANOSECOND
 from spanmeter_collector.row import Row, read_span
 
 MakeSpan = Callable[..., Span]
@@ -83,6 +84,12 @@ def test_the_status_tells_cancelled_from_failed(
     span: MakeSpan, code: Status.StatusCode.ValueType, attributes: dict[str, Any], status: str
 ) -> None:
     assert row_of(span(status=Status(code=code), attributes=attributes)).status == status
+
+
+def test_an_end_beyond_all_time_is_the_last_that_is_kept(span: MakeSpan) -> None:
+    row = row_of(span(end_time_unix_nano=2**64 - 1))
+
+    assert row.start_time + row.duration_ns == LAST_NANOSECOND
 
 
 def test_a_clock_set_back_gives_no_negative_duration(span: MakeSpan) -> None:

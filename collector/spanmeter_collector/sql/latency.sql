@@ -4,13 +4,13 @@ SELECT
     grouping(dim_0) AS is_total,
     count() AS spans_seen,
     countIf(status = 'error') AS errors,
-    avg(duration_ns) AS mean_ns,
+    avg(toFloat64(duration_ns)) AS mean_ns,
     quantilesTDigest(0.5, 0.95, 0.99)(duration_ns) AS duration_quantiles_ns,
     max(duration_ns) AS max_ns,
     countIf(first_chunk_ns > 0) AS streams,
     quantilesTDigestIf(0.5, 0.95)(first_chunk_ns, first_chunk_ns > 0) AS first_chunk_quantiles_ns,
     sum(spans.output_tokens) AS output_tokens,
-    sumIf(duration_ns, spans.output_tokens > 0) AS output_ns
+    sumIf(toFloat64(duration_ns), spans.output_tokens > 0) AS output_ns
 FROM spans
 WHERE wrapper = 0
   AND start_time >= fromUnixTimestamp64Micro({since:Int64}, 'UTC')

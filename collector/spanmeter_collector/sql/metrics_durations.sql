@@ -7,7 +7,7 @@ SELECT
     error_type,
     arrayFirstIndex(bound -> duration_ns <= bound, {bounds:Array(UInt64)}) AS bucket,
     count() AS observed,
-    sum(duration_ns) AS total
+    sum(toFloat64(duration_ns)) AS total
 FROM spans
 WHERE wrapper = 0
   AND operation IN {operations:Array(String)}
