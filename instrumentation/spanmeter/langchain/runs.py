@@ -22,6 +22,8 @@ from spanmeter.process import calls
 
 MAX_OPEN_RUNS: Final = 10_000
 _FRAMES_TO_MODEL: Final = 12
+_UNTOLD: Final = frozenset({"execute_tool", "retrieval"})
+"""Operations whose cancellation LangChain does not tell, besides a model's."""
 
 
 Flow = asyncio.Task[Any] | int | None
@@ -58,9 +60,9 @@ class Runs:
             return None
         flow = _flow()
         task = flow if isinstance(flow, asyncio.Task) else None
-        awaited = task is not None and opening.operation in semconv.GENERATION_OPERATIONS and _is_awaited()
+        awaited = task is not None and _is_awaited(opening)
         if task and not (awaited and opening.claims_children):  # prompts of one `agenerate` are awaited together
-            self._cancel_awaited(task)
+            self._cancel_timed_out(task)
         parent = self._parent(parent_run_id)
         call = calls().start(opening, parent=parent.nearest_call() if parent else None, skip_claiming=True)
         self._add(run_id, Run(call, parent, flow))
@@ -131,9 +133,15 @@ class Runs:
 
     @barrier
     def _cancel_awaited(self, task: asyncio.Task[Any]) -> None:
-        """End what a task awaited: it is done, or starts something else after a timeout took it out of the wait."""
+        """End what a task that is done awaited."""
         for run_id in tuple(self._awaited.get(task, ())):
             self.cancel(run_id)
+
+    def _cancel_timed_out(self, task: asyncio.Task[Any]) -> None:
+        """End the models a task awaited: it starts something else, so a timeout took it out of the wait."""
+        for run_id in tuple(self._awaited.get(task, ())):
+            if _generates(self._open[run_id]):
+                self.cancel(run_id)
 
     def _parent(self, parent_run_id: UUID | None) -> Run | None:
         return self._open.get(parent_run_id) if parent_run_id else None
@@ -158,7 +166,12 @@ def _flow() -> Flow:
     return threading.get_ident() if loop is None else asyncio.current_task(loop)
 
 
-def _is_awaited() -> bool:
+def _is_awaited(opening: Opening) -> bool:
+    """Tell what the task that starts it waits for to its end from streams, whose consumers may come from many tasks."""
+    return opening.operation in _UNTOLD or (opening.operation in semconv.GENERATION_OPERATIONS and _is_generating())
+
+
+def _is_generating() -> bool:
     """Tell `ainvoke`, whose model runs in tasks of its own while this one waits, from streams that run in this one."""
     frame: FrameType | None = sys._getframe(1)  # noqa: SLF001
     for _ in range(_FRAMES_TO_MODEL):
@@ -170,9 +183,12 @@ def _is_awaited() -> bool:
     return False
 
 
+def _generates(run: Run) -> bool:
+    return run.call is not None and run.call.opening.operation in semconv.GENERATION_OPERATIONS
+
+
 def _is_batched(run: Run) -> bool:
-    opening = run.call.opening if run.call else None
-    return opening is not None and opening.claims_children and opening.operation in semconv.GENERATION_OPERATIONS
+    return run.call is not None and run.call.opening.claims_children and _generates(run)
 
 
 def _is_abandoned(child: Run, parent: Run) -> bool:

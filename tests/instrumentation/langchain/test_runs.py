@@ -1,5 +1,6 @@
 """Model calls nobody waits for any more end, whatever LangChain leaves untold."""
 
+# ruff: noqa: ARG001, ARG002  the signatures are LangChain's
 from __future__ import annotations
 
 import asyncio
@@ -8,8 +9,11 @@ from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
 import pytest
+from langchain_core.documents import Document
 from langchain_core.messages import HumanMessage
-from langchain_core.runnables import RunnableLambda
+from langchain_core.retrievers import BaseRetriever
+from langchain_core.runnables import Runnable, RunnableLambda
+from langchain_core.tools import tool
 from langchain_openai import ChatOpenAI
 from pydantic import SecretStr
 
@@ -48,6 +52,36 @@ async def test_a_cancelled_task_ends_the_model_calls_it_awaited(way: str, model:
 
     outcomes = {span.attributes.get(semconv.OUTCOME) for span in instrumented.named("chat gpt-5")}
     assert (outcomes, runs._open, runs._awaited) == ({"cancelled"}, {}, {})
+
+
+@tool
+async def patient(text: str) -> None:
+    """Wait."""
+    await asyncio.sleep(5)
+
+
+class PatientRetriever(BaseRetriever):
+    def _get_relevant_documents(self, query: str, **_: Any) -> list[Document]:
+        return []
+
+    async def _aget_relevant_documents(self, query: str, **_: Any) -> list[Document]:
+        await asyncio.sleep(5)
+        return []
+
+
+@pytest.mark.parametrize("runnable", [patient, PatientRetriever()], ids=["tool", "retriever"])
+async def test_a_cancelled_task_ends_the_tool_or_retrieval_it_awaited(
+    runnable: Runnable[Any, Any], instrumented: Any
+) -> None:
+    task = asyncio.create_task(runnable.ainvoke("a"))
+    await asyncio.sleep(0.05)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await asyncio.sleep(0)
+
+    (span,) = instrumented.finished
+    assert span.attributes[semconv.OUTCOME] == "cancelled"
 
 
 @pytest.mark.usefixtures("waiting")
