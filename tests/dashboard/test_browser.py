@@ -30,7 +30,7 @@ ARGUMENTS: Final = (
 PATIENCE_MS: Final = 45_000
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrowserContext]:
     profile = tmp_path_factory.mktemp("browser")
     with sync_playwright() as playwright:
