@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from opentelemetry import context, trace
 from opentelemetry.context import Context
@@ -77,6 +77,14 @@ class LiveSpan(Span):
 
     def _now(self) -> Span:
         return self if self.current else innermost(self.behind).span
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:  # noqa: ANN401
+            """Read what the SDK's spans have beyond the API, such as `name`, `context` and `attributes`."""
+            if name.startswith("_"):
+                raise AttributeError(name)
+            return getattr(self.recording(), name)
 
     def get_span_context(self) -> SpanContext:
         """Return the identity new children get as their parent."""

@@ -40,6 +40,15 @@ def test_what_the_application_writes_to_the_current_span_is_on_the_open_call(cal
     assert [event.name for event in span.events] == ["noted"]
 
 
+def test_what_the_application_reads_from_the_current_span_is_the_sdks(calls: Calls) -> None:
+    call = calls.start(opening("a"))
+    current: Any = trace.get_current_span()
+    seen = (current.name, current.context == current.get_span_context(), hasattr(current, "no_such"))
+    call.stop()
+
+    assert seen == ("a", True, False)
+
+
 def test_a_named_parent_wins_over_an_unrelated_current_span(calls: Calls, spans: Any) -> None:
     named = calls.open(opening("named"))
     other = calls.start(opening("other"))
