@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Any, Final, ParamSpec, TypeVar
 
 from spanmeter import metrics
+from spanmeter.barrier import barrier
 from spanmeter.call import Call, error_type
 from spanmeter.opening import Opening
 from spanmeter.surrounding import held, lasting, surrounding
@@ -64,7 +65,7 @@ def _timed(name: str) -> Iterator[None]:
         kind = error_type(error)
         raise
     finally:
-        metrics.observe_track(name, perf_counter() - started, error_type=kind)
+        barrier(metrics.observe_track)(name, perf_counter() - started, error_type=kind)
 
 
 def _opening(name: str) -> Opening:

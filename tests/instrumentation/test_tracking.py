@@ -10,7 +10,7 @@ import pytest
 from opentelemetry import context, trace
 
 import spanmeter
-from spanmeter import metrics, semconv
+from spanmeter import barrier, metrics, semconv
 
 
 def observed(name: str, error_type: str = "") -> float:
@@ -140,3 +140,13 @@ def test_a_block_can_be_tracked(instrumented: Any) -> None:
         plain(1)
 
     assert instrumented.path_of("plain") == ["plain", "block"]
+
+
+@pytest.mark.usefixtures("instrumented")
+def test_a_fault_of_the_histogram_spares_the_application(monkeypatch: pytest.MonkeyPatch) -> None:
+    barrier.raise_faults(on=False)
+    monkeypatch.delattr(metrics, "_track")
+
+    assert plain(1) == 1
+    with pytest.raises(ZeroDivisionError):
+        plain(0)
