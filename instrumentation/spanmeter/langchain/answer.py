@@ -8,6 +8,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from langchain_core.documents import Document
+from langchain_core.messages import ToolMessage
 from langchain_core.outputs import LLMResult
 
 from spanmeter import semconv
@@ -54,6 +55,12 @@ def documents_found(documents: Sequence[Document]) -> dict[str, AttributeValue]:
     if scores:
         found[semconv.TOP_SCORE] = max(scores)
     return found
+
+
+def tool_answered(output: Any) -> dict[str, AttributeValue]:  # noqa: ANN401  a tool answers with anything
+    """Read which tool call was answered, which langchain-core tells only from 1.0 on when it starts."""
+    call_id = output.tool_call_id if isinstance(output, ToolMessage) else ""
+    return {semconv.TOOL_CALL_ID: call_id} if call_id else {}
 
 
 def _usage(metered: Mapping[str, Any], said: Mapping[str, Any], raw: Mapping[str, Any], provider: str) -> Usage | None:

@@ -15,7 +15,7 @@ from langchain_core.outputs import LLMResult
 from spanmeter.answer import Answer
 from spanmeter.barrier import barrier, raises_faults
 from spanmeter.call import NO_ANSWER
-from spanmeter.langchain.answer import documents_found, model_answer
+from spanmeter.langchain.answer import documents_found, model_answer, tool_answered
 from spanmeter.langchain.opening import (
     agent_name,
     chain_opening,
@@ -131,7 +131,9 @@ class SpanmeterCallbackHandler(BaseCallbackHandler):
     @barrier
     def on_tool_end(self, output: Any, *, run_id: UUID, **options: Any) -> None:
         """End a tool call."""
-        _stop(run_id)
+        call = runs.end(run_id)
+        if call is not None:
+            call.stop(Answer(attributes=tool_answered(output)))
 
     @barrier
     def on_chain_error(self, error: BaseException, *, run_id: UUID, **options: Any) -> None:
