@@ -28,7 +28,9 @@ def model_opening(operation: str, serialized: Options | None, options: Options) 
     """Read a chat or completion model's start; `options` are the callback's keyword arguments."""
     metadata = _metadata(options)
     parameters: Options = options.get("invocation_params") or {}
-    provider = str(metadata.get("ls_provider") or "")
+    # The `generate` of a completion model tells no `ls_provider`, but the integration's kind: openai, anthropic-llm.
+    kind = str(parameters.get("_type") or "").removesuffix("-chat").removesuffix("-llm")
+    provider = str(metadata.get("ls_provider") or kind)
     model = metadata.get("ls_model_name") or parameters.get("model") or parameters.get("model_name") or ""
     return Opening(
         operation=operation,
