@@ -110,7 +110,11 @@ class Provider:
         return {"object": "list", "model": asked["model"], "data": data, "usage": usage}
 
     def completion(self, asked: Body) -> Body:
-        choices = [{"index": 0, "text": "Hello world", "finish_reason": "stop"}]
+        prompts = asked["prompt"] if isinstance(asked["prompt"], list) else [asked["prompt"]]
+        choices = [
+            {"index": index, "text": "Hello world", "finish_reason": "stop", "logprobs": None}
+            for index in range(len(prompts))
+        ]
         return _body(asked, "text_completion", choices) | {"usage": self.charge(asked, cached=0)}
 
     def chat(self, asked: Body) -> Body:
@@ -302,8 +306,8 @@ def counted(
 ) -> Counted:
     """Return a block that is one request: at its end all that is promised of a request must hold.
 
-    It is given the path from the request to each innermost span, "node ask > chat gpt-4o", and how many answers of
-    the provider nobody waited for, so that nobody could have read what they cost.
+    It is given the path from the request to each innermost span, "node ask > chat gpt-4o", and how many of
+    the provider's last answers nobody waited for, so that nobody could have read what they cost.
     """
 
     @contextlib.contextmanager
@@ -316,7 +320,7 @@ def counted(
         finished = exporter.get_finished_spans()
         assert sorted(_paths(finished)) == sorted(f"request > {path}" for path in paths)
         assert len({span.context.trace_id for span in finished if span.context}) == 1
-        charged = [answered.account for answered in provider.answers[abandoned:]]
+        charged = [answered.account for answered in provider.answers[: len(provider.answers) - abandoned]]
         assert _sum([_account(span) for span in finished]) == _sum(charged)
         assert (bill.calls, bill.input_tokens, bill.output_tokens, bill.cost_usd) == _sum(charged)
         assert [*runs._open, *llama_index_spans._open, *llama_index_spans.models._open] == []

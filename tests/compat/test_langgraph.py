@@ -148,6 +148,13 @@ async def test_a_cancelled_graph(app: Any, counted: Any) -> None:
         await app.cancel(line(("write", ask_too(app))).compile().ainvoke(ASKED))
 
 
+def test_a_stream_left_early(app: Any, counted: Any) -> None:
+    with counted(f"{GRAPH} (cancelled) > node write > chat gpt-4o"):
+        stream = two_nodes(ask(app)).stream(ASKED, stream_mode="updates")
+        next(stream)
+        stream.close()
+
+
 def agent(app: Any) -> Any:
     @tool
     def search(text: str) -> str:

@@ -6,9 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from llama_index.core.ingestion import IngestionPipeline
 from llama_index.core.llms import ChatMessage, CompletionResponse, CustomLLM, LLMMetadata
 from llama_index.core.llms.callbacks import llm_completion_callback
 from llama_index.core.memory import ChatMemoryBuffer
+from llama_index.core.schema import TextNode
 from llama_index.core.workflow import StartEvent, StopEvent, Workflow, step
 from pydantic import BaseModel
 
@@ -95,6 +97,10 @@ SYNC: dict[str, tuple[Run, list[str]]] = {
     "streaming chat engine": (lambda app: list(chat_engine(app).stream_chat("q").response_gen), CHATTED),
     "retriever": (lambda app: app.retriever.retrieve("q"), [RETRIEVAL]),
     "embeddings": (lambda app: app.embedder.get_text_embedding_batch(["a", "b", "c"]), [EMBEDDING] * 2),
+    "ingestion": (
+        lambda app: IngestionPipeline(transformations=[app.embedder]).run(nodes=[TextNode(text="one")]),
+        [f"ingest IngestionPipeline > {EMBEDDING}"],
+    ),
     "structured": (lambda app: app.llm.as_structured_llm(City).chat(QUESTION), STRUCTURED),
     "own model": (
         lambda app: Asking(inner=app.llm).chat(QUESTION),
@@ -148,6 +154,22 @@ def test_a_stream_closed_early(app: Any, counted: Any) -> None:
         stream = app.streaming_llm.stream_chat(QUESTION)
         next(stream)
         stream.close()
+
+
+async def test_an_asynchronous_stream_closed_early(app: Any, counted: Any) -> None:
+    with counted(f"{CHAT} (cancelled)", abandoned=1):
+        stream = await app.streaming_llm.astream_chat(QUESTION)
+        await anext(stream)
+        await stream.aclose()
+
+
+def test_a_streaming_query_closed_early(app: Any, counted: Any) -> None:
+    left = [f"{QUERY} (cancelled) > {RETRIEVAL}"]
+    left += [f"{QUERY} (cancelled) > synthesize CompactAndRefine (cancelled) > {CHAT} (cancelled)"]
+    with counted(*left, abandoned=1):
+        response = app.engine(streaming=True).query("q")
+        next(response.response_gen)
+        response.response_gen.close()
 
 
 def test_a_refused_request(app: Any, counted: Any) -> None:
