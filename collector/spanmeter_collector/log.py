@@ -12,6 +12,7 @@ import os
 import struct
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple, Self
@@ -101,6 +102,8 @@ class Log:
             _write_all(self._segment, b"".join(encoded))
             os.fdatasync(self._segment.fileno())
         except OSError:
+            with suppress(OSError):
+                self._segment.truncate(self._end.offset)
             self._close_segment()
             raise
         self._end = ends[-1]
@@ -117,14 +120,20 @@ class Log:
                 yield from self._read_segment(number, path)
 
     def checkpoint(self, stored: Position) -> None:
-        """Note that everything up to a position is in the store, and drop the segments before it."""
+        """Drop the segments that are in the store up to a position, and note it.
+
+        Dropping comes first: on a full disk it makes the room for the note.
+
+        Raises:
+            OSError: the disk refused; nothing is lost, at the next start more is read back than needed.
+        """
+        for number, path in self._segments().items():
+            if number < stored.segment or (number < self._end.segment and path.stat().st_size <= stored.offset):
+                path.unlink()
         temporary = self._directory / "checkpoint.new"
         temporary.write_text(f"{stored.segment} {stored.offset}\n", encoding="ascii")
         temporary.replace(self._directory / "checkpoint")
         self._stored = stored
-        for number, path in self._segments().items():
-            if number < stored.segment:
-                path.unlink()
 
     def close(self) -> None:
         """Close the files and let another process have the log."""

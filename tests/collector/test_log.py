@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,30 @@ def test_segments_before_the_checkpoint_are_deleted(tmp_path: Path) -> None:
 
     assert segment(tmp_path).read_bytes() == SECOND.encode()
     assert replayed(tmp_path) == ([], 0)
+
+
+def test_a_full_disk_gets_room_from_what_is_stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = Log.open(tmp_path)
+    (stored,) = log.append([FIRST])
+    with monkeypatch.context() as full:
+        full.setattr("os.fdatasync", raise_no_space)
+        full.setattr(Path, "write_text", raise_no_space)
+        for _ in range(2):
+            with pytest.raises(OSError, match="No space"):
+                log.append([SECOND])
+        assert log.size == RECORD_BYTES
+
+        with pytest.raises(OSError, match="No space"):
+            log.checkpoint(stored)
+        assert log.size == 0
+    log.append([THIRD])
+    log.close()
+
+    assert replayed(tmp_path) == ([THIRD], 0)
+
+
+def raise_no_space(*_: object, **__: object) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
 
 
 @pytest.mark.parametrize("lost", [1, RECORD_BYTES - 1])
