@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import zlib
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from spanmeter_collector import otlp
@@ -23,6 +23,8 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 MOST_BYTES: Final = 16 * 2**20
 _PATHS: Final[Mapping[str, Signal]] = {"/v1/traces": Signal.TRACES, "/v1/metrics": Signal.METRICS}
+_MOST_BYTES_AT_ONCE: Final = 128 * 2**20
+_LONGEST_BODY_S: Final = 30
 _LARGE_BODY: Final = 64 * 2**10
 _RETRY_AFTER: Final = (b"retry-after", b"2")
 
@@ -38,6 +40,13 @@ class Refusal(Exception):  # noqa: N818  a refusal is an answer, not an error of
         self.headers = headers
 
 
+@dataclass(slots=True)
+class _Room:
+    """How many more bytes of bodies may be held at once."""
+
+    left: int = _MOST_BYTES_AT_ONCE
+
+
 @dataclass(frozen=True, slots=True)
 class Door:
     """Takes requests in for a pipeline; with a token it asks for it."""
@@ -45,6 +54,7 @@ class Door:
     pipeline: Pipeline
     status: Status
     token: str = ""
+    _room: _Room = field(default_factory=_Room)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
@@ -67,7 +77,15 @@ class Door:
         if content_type not in {otlp.JSON, otlp.PROTOBUF}:
             sentence = f"content type {content_type!r} is not {otlp.PROTOBUF} or {otlp.JSON}"
             raise Refusal(415, 3, "content_type", sentence)
-        body = _decoded(headers.get(b"content-encoding", b"").decode("latin-1").lower(), await _body(headers, receive))
+        chunks: list[bytes] = []
+        try:
+            await _fill(chunks, headers, receive, self._room)
+            return await self._take(signal, b"".join(chunks), headers, content_type)
+        finally:
+            self._room.left += sum(map(len, chunks))
+
+    async def _take(self, signal: Signal, sent: bytes, headers: Mapping[bytes, bytes], content_type: str) -> bytes:
+        body = _decoded(headers.get(b"content-encoding", b"").decode("latin-1").lower(), sent)
         request = await _parsed(signal, body, content_type)
         await self._submit(signal, request, body if content_type == otlp.PROTOBUF else request.SerializeToString())
         return otlp.write_answer(signal, content_type=content_type, refused=otlp.refused_spans(request))
@@ -90,21 +108,36 @@ def _signal(scope: Scope) -> Signal:
     return signal
 
 
-async def _body(headers: Mapping[bytes, bytes], receive: Receive) -> bytes:
+async def _fill(chunks: list[bytes], headers: Mapping[bytes, bytes], receive: Receive, room: _Room) -> None:
+    """Read the body; every byte is taken from the room, and whoever has the chunks gives it back."""
     announced = headers.get(b"content-length", b"0")
     if announced.isdigit() and int(announced) > MOST_BYTES:
         raise _too_large()
-    chunks, size = [], 0
-    while True:
+    size = 0
+    try:
+        async with asyncio.timeout(_LONGEST_BODY_S):
+            async for chunk in _chunks(receive):
+                chunks.append(chunk)
+                room.left -= len(chunk)
+                size += len(chunk)
+                if size > MOST_BYTES:
+                    raise _too_large()
+                if room.left < 0:
+                    raise Refusal(
+                        503, 14, "overloaded", "too many bodies come in at once; try again later", _RETRY_AFTER
+                    )
+    except TimeoutError as error:
+        raise Refusal(408, 4, "slow", f"the body did not come within {_LONGEST_BODY_S} s") from error
+
+
+async def _chunks(receive: Receive) -> AsyncIterator[bytes]:
+    more = True
+    while more:
         event = await receive()
         if event["type"] == "http.disconnect":
             raise Refusal(400, 1, "disconnected", "the sender left before the body ended")
-        chunks.append(event.get("body", b""))
-        size += len(chunks[-1])
-        if size > MOST_BYTES:
-            raise _too_large()
-        if not event.get("more_body", False):
-            return b"".join(chunks)
+        yield event.get("body", b"")
+        more = event.get("more_body", False)
 
 
 def _decoded(encoding: str, body: bytes) -> bytes:

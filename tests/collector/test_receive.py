@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import asyncio
 import gzip
 import json
+import select
+import socket
 import urllib.request
 import zlib
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 
 import httpx
@@ -20,6 +24,8 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+
+from spanmeter_collector.receive import Refusal, _fill, _Room
 
 MakeSpan = Callable[..., Span]
 MakeRequest = Callable[..., ExportTraceServiceRequest]
@@ -170,6 +176,33 @@ def test_a_body_of_16_mb_is_taken(sidecar: Any, span: MakeSpan, request_of: Make
     assert 16 * MB - 64 < len(body) <= 16 * MB
 
     assert sidecar.post("/v1/traces", body, **PROTOBUF).status_code == 200
+
+
+def test_bodies_that_never_end_take_128_mb_at_most(start_sidecar: Callable[..., Any]) -> None:
+    sidecar = start_sidecar()
+    head = b"POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-protobuf\r\nContent-Length: 16000000"
+    host, _, port = sidecar.http.removeprefix("http://").partition(":")
+
+    with ExitStack() as open_senders:
+        senders = [open_senders.enter_context(socket.create_connection((host, int(port)))) for _ in range(9)]
+        for sender in senders:
+            sender.sendall(head + b"\r\n\r\n" + bytes(15 * MB))
+        refused, _, _ = select.select(senders, [], [], 20)
+        assert [sender.recv(12) for sender in refused] == [b"HTTP/1.1 503"]
+
+    assert sidecar.post("/v1/traces", b"", **PROTOBUF).status_code == 200
+
+
+async def test_a_body_that_does_not_come_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("spanmeter_collector.receive._LONGEST_BODY_S", 0.01)
+
+    async def receive() -> dict[str, Any]:
+        await asyncio.sleep(10)
+        return {}
+
+    with pytest.raises(Refusal, match=r"the body did not come within 0.01 s") as refused:
+        await _fill([], {}, receive, _Room())
+    assert refused.value.status == 408
 
 
 def test_get_is_told_to_post(sidecar: Any) -> None:
