@@ -128,7 +128,8 @@ class Log:
             OSError: the disk refused; nothing is lost, at the next start more is read back than needed.
         """
         for number, path in self._segments().items():
-            if number < stored.segment or (number < self._end.segment and path.stat().st_size <= stored.offset):
+            has_all_stored = number == stored.segment and path.stat().st_size <= stored.offset
+            if number < stored.segment or (has_all_stored and number < self._end.segment):
                 path.unlink()
         temporary = self._directory / "checkpoint.new"
         temporary.write_text(f"{stored.segment} {stored.offset}\n", encoding="ascii")

@@ -56,6 +56,17 @@ def test_segments_before_the_checkpoint_are_deleted(tmp_path: Path) -> None:
     assert replayed(tmp_path) == ([], 0)
 
 
+def test_segments_after_the_checkpoint_stay(tmp_path: Path) -> None:
+    (stored, _) = written(tmp_path, FIRST, FIRST)
+    written(tmp_path, SECOND)
+    log = Log.open(tmp_path)
+    log.append([THIRD])
+    log.checkpoint(stored)
+    log.close()
+
+    assert replayed(tmp_path) == ([FIRST, SECOND, THIRD], 0)
+
+
 def test_a_full_disk_gets_room_from_what_is_stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     log = Log.open(tmp_path)
     (stored,) = log.append([FIRST])
