@@ -8,7 +8,7 @@ BIN := .venv/bin
 DEMO := .venv/.installed-demo
 DEV := .venv/.installed-dev
 
-.PHONY: help setup demo test lint types imports fmt screenshots clean
+.PHONY: help setup demo test compat lint types imports fmt screenshots clean
 
 help:  ## what each command does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -20,6 +20,9 @@ demo: $(DEMO)  ## the main job: reference RAG, sidecar and cost explorer, until 
 
 test: $(DEV)  ## all tests (ARGS="-k cost" for some)
 	@$(BIN)/python -m pytest $(ARGS)
+
+compat: $(DEV)  ## the counting scenarios on several versions of the frameworks
+	@$(BIN)/python tests/compat/matrix.py $(ARGS)
 
 lint: $(DEV)  ## style
 	@$(BIN)/ruff check
@@ -38,8 +41,8 @@ fmt: $(DEV)  ## format and mend what can be mended
 screenshots: $(DEV)  ## the README's pictures, from a running `make demo`
 	@$(BIN)/python tests/dashboard/screenshots.py $(ARGS)
 
-clean:  ## remove .venv and caches
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+clean:  ## remove the environments and caches
+	rm -rf .venv .venv-compat .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
