@@ -25,8 +25,8 @@ def modules(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def _start(processes: Processes, modules: Path, module: str, *arguments: str) -> Child:
-    return processes.start(module, module, arguments, {**os.environ, "PYTHONPATH": str(modules)})
+def _start(processes: Processes, modules: Path, module: str, *arguments: str, name: str = "") -> Child:
+    return processes.start(name or module, module, arguments, {**os.environ, "PYTHONPATH": str(modules)})
 
 
 def test_leaving_the_block_stops_every_child(tmp_path: Path) -> None:
@@ -72,7 +72,7 @@ def test_a_child_that_gets_not_ready_in_time_says_what_is_missing(
 def test_one_child_can_be_stopped_before_the_others(modules: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_STOP_S", 0.1)
     with Processes(modules) as processes:
-        first, second = (_start(processes, modules, "stubborn") for _ in range(2))
+        first, second = (_start(processes, modules, "stubborn", name=name) for name in ("first", "second"))
         processes.stop(second)
         assert (first.process.poll(), second.process.returncode is None) == (None, False)
 
@@ -83,7 +83,7 @@ def test_an_interrupt_while_stopping_kills_what_is_left(modules: Path, monkeypat
 
     monkeypatch.setattr(module, "_await_end", interrupted)
     processes = Processes(modules)
-    children = [_start(processes, modules, "stubborn") for _ in range(2)]
+    children = [_start(processes, modules, "stubborn", name=name) for name in ("first", "second")]
     while not all("deaf" in child.output.read_text() for child in children):
         time.sleep(0.05)
     with pytest.raises(KeyboardInterrupt):
