@@ -8,10 +8,10 @@ BIN := .venv/bin
 DEMO := .venv/.installed-demo
 DEV := .venv/.installed-dev
 
-.PHONY: help setup demo test compat lint types imports fmt screenshots clean
+.PHONY: help setup demo test compat bench-collector lint types imports fmt screenshots clean
 
 help:  ## what each command does
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
 
 setup: $(DEV)  ## everything for working on Spanmeter, in .venv
 
@@ -23,6 +23,9 @@ test: $(DEV)  ## all tests (ARGS="-k cost" for some)
 
 compat: $(DEV)  ## the counting scenarios on several versions of the frameworks
 	@$(BIN)/python tests/compat/matrix.py $(ARGS)
+
+bench-collector: $(DEV)  ## how fast the sidecar acknowledges and stores spans
+	@$(BIN)/python tests/benchmarks/collector.py $(ARGS)
 
 lint: $(DEV)  ## style
 	@$(BIN)/ruff check
