@@ -40,12 +40,15 @@ def sidecar(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     command = [sys.executable, "-m", "spanmeter_collector", "collector"]
     with subprocess.Popen(command, env=os.environ | settings, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
-        url = next(f"http://{line['http']}" for line in map(json.loads, process.stderr) if line["message"] == "ready")
-        send(url, trace())
-        wait_for(url, calls=2)
-        yield url
-        process.terminate()
-        process.stderr.read()
+        try:
+            ready = next(json.loads(line) for line in process.stderr if '"message": "ready"' in line)
+            url = f"http://{ready['http']}"
+            send(url, trace())
+            wait_for(url, calls=2)
+            yield url
+        finally:
+            process.terminate()
+            process.stderr.read()
         assert process.wait(30) == 0
 
 
