@@ -21,7 +21,7 @@ time.sleep(60)
 @pytest.fixture
 def modules(tmp_path: Path) -> Path:
     (tmp_path / "stubborn.py").write_text(STUBBORN)
-    (tmp_path / "broken.py").write_text("print('one')\nraise SystemExit('no store here')")
+    (tmp_path / "broken.py").write_text("print('one', flush=True)\nraise SystemExit('no store here')")
     return tmp_path
 
 
