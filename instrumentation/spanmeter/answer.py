@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
 from decimal import Decimal
 from typing import Final
@@ -16,7 +16,9 @@ from spanmeter.pricing import Cost, Usage
 class Answer:
     """What the end of a call tells.
 
-    `usage` None means that nobody reported any, `cache_hit` that the application's own cache answered.
+    `usage` None means that nobody reported any, `cache_hit` that the application's own cache answered. `usage_notes`
+    has a sentence for each contradiction in the usage. `text` reads what was generated (content, arguments of tool
+    calls, visible reasoning); it is called only when the usage has to be estimated, later and in another thread.
     """
 
     usage: Usage | None = None
@@ -28,6 +30,8 @@ class Answer:
     estimated: bool = False
     service_tier: str = ""
     attributes: Attributes = field(default_factory=dict)
+    text: Callable[[], str] | None = field(default=None, compare=False, repr=False)
+    usage_notes: tuple[str, ...] = ()
 
 
 NO_ANSWER: Final = Answer()
@@ -46,6 +50,7 @@ def answer_attributes(answer: Answer) -> dict[str, AttributeValue]:
         semconv.RESPONSE_ID: answer.response_id,
         semconv.FINISH_REASONS: answer.finish_reasons,
         semconv.OPENAI_SERVICE_TIER: answer.service_tier,
+        semconv.USAGE_NOTES: answer.usage_notes,
     }
     return {key: value for key, value in known.items() if value}
 
@@ -92,4 +97,6 @@ def combined(answer: Answer, reports: Sequence[Answer]) -> Answer:
         response_id=answer.response_id or (last.response_id if len(reports) == 1 else ""),
         service_tier=answer.service_tier or last.service_tier,
         attributes=answer.attributes,
+        text=answer.text,
+        usage_notes=(*answer.usage_notes, *(note for report in reports for note in report.usage_notes)),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import os
 from collections import Counter
 from collections.abc import Callable
 from typing import Final, ParamSpec, TypeVar
@@ -15,6 +16,8 @@ _log: Final = logging.getLogger("spanmeter")
 _seen: Final[set[tuple[str, int]]] = set()
 faults: Final[Counter[str]] = Counter()
 """Faults of ours the host was spared, by hook."""
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=faults.clear)
 
 _raising = False
 

@@ -96,6 +96,7 @@ class Call(LiveSpan):
         self.first_chunk_s: float | None = None
         self._calls = calls
         self._scope = scope
+        self.heard: list[str] | None = None
         self._reports: list[Answer] = []
         super().__init__(
             _start_span(opening, calls.tracer, scope, place.span),
@@ -110,6 +111,12 @@ class Call(LiveSpan):
         """Note the arrival of the first token of a stream; later ones are ignored."""
         if self.first_chunk_s is None:
             self.first_chunk_s = perf_counter() - self._started
+
+    def hear(self, piece: str) -> None:
+        """Keep a piece of a stream, for the estimate of a stream that never tells its usage."""
+        if self.heard is None:
+            self.heard = []
+        self.heard.append(piece)
 
     def report(self, answer: Answer) -> None:
         """Add what one provider request below this call answered, for frameworks that throw it away; reports add up."""
@@ -173,7 +180,7 @@ class Call(LiveSpan):
         duration = perf_counter() - self._started
         counted = self.opening.operation in semconv.CALL_OPERATIONS and not self.wrapper
         if answer.usage is not None and (answer.cache_hit or not counted):
-            answer = replace(answer, usage=None, reported_usd=None)
+            answer = replace(answer, usage=None, reported_usd=None, usage_notes=())
         try:
             cost = self._cost(answer) if counted else None
             attributes = self._end_attributes(answer, cost)
@@ -225,6 +232,7 @@ class Call(LiveSpan):
             cost_usd=cost.usd if cost else None,
             time_to_first_chunk_s=self.first_chunk_s,
             error_type=error_type,
+            usage_contradictions=int(bool(answer.usage_notes)),
         )
 
     def _hand_out(self, receipt: Receipt) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from spanmeter import semconv
@@ -17,7 +17,8 @@ class Opening:
 
     `operation` is a `gen_ai.operation.name` or one of ours, `name` the span's name, `provider` a
     `gen_ai.provider.name`. `wrapper` says from the start that the call only encloses the real one;
-    for `claims_children` see `current.LiveSpan`.
+    for `claims_children` see `current.LiveSpan`. `prompt` reads the texts that were asked, one of each message and one
+    of each tool definition; it is called only when the usage has to be estimated, later and in another thread.
     """
 
     operation: str
@@ -28,6 +29,7 @@ class Opening:
     attributes: Attributes = field(default_factory=dict)
     wrapper: bool = False
     claims_children: bool = False
+    prompt: Callable[[], Sequence[str]] | None = field(default=None, compare=False, repr=False)
 
 
 def opening_attributes(opening: Opening) -> dict[str, AttributeValue]:

@@ -16,8 +16,8 @@ class Receipt:
     """One ended LLM, embedding or rerank call, counted before sampling and before any queue.
 
     `model` is what answered, the requested one where the provider names none; `calls` are provider requests that
-    were answered; `cost_usd` is None when the price is not known. Durations are in seconds; `error_type` is empty
-    unless the call failed.
+    were answered, `usage_contradictions` those whose usage did not add up; `cost_usd` is None when the price is not
+    known. Durations are in seconds; `error_type` is empty unless the call failed.
     """
 
     framework: str
@@ -33,3 +33,4 @@ class Receipt:
     cost_usd: Decimal | None = None
     time_to_first_chunk_s: float | None = None
     error_type: str = ""
+    usage_contradictions: int = 0

@@ -10,6 +10,7 @@ from typing import Final
 
 from opentelemetry.metrics import CallbackOptions, Meter, Observation
 
+from spanmeter.barrier import faults
 from spanmeter.receipt import Receipt
 
 
@@ -28,12 +29,16 @@ class Tally:
         self.cost_usd = Decimal(0)
         self.spans = 0
         self.exported_spans = 0
+        self.spooled_spans = 0
+        self.dropped_spans = 0
+        self.usage_contradictions = 0
 
     def add(self, receipt: Receipt) -> None:
         """Count one ended call."""
         with self._lock:
             self.calls += receipt.calls
             self.tokens += receipt.usage.input_tokens + receipt.usage.output_tokens
+            self.usage_contradictions += receipt.usage_contradictions
             if receipt.cost_usd is not None:
                 self.cost_usd += receipt.cost_usd
 
@@ -46,6 +51,21 @@ class Tally:
         """Count spans the sidecar took."""
         with self._lock:
             self.exported_spans += spans
+
+    def add_spooled(self, spans: int) -> None:
+        """Count spans written to the disk because the sidecar was away."""
+        with self._lock:
+            self.spooled_spans += spans
+
+    def add_dropped(self, spans: int) -> None:
+        """Count spans given up for want of room."""
+        with self._lock:
+            self.dropped_spans += spans
+
+    @property
+    def faults(self) -> int:
+        """Faults of ours the application was spared."""
+        return sum(faults.values())
 
     def observe_by(self, meter: Meter) -> None:
         """Export the counts as cumulative counters `spanmeter.client.*`."""
@@ -62,5 +82,9 @@ _COUNTERS: Final = (
     ("cost_usd", "USD"),
     ("spans", "{span}"),
     ("exported_spans", "{span}"),
+    ("spooled_spans", "{span}"),
+    ("dropped_spans", "{span}"),
+    ("usage_contradictions", "{contradiction}"),
+    ("faults", "{fault}"),
 )
 tally: Final = Tally()

@@ -60,6 +60,15 @@ def test_an_answered_call_is_priced_and_handed_out(calls: Calls, spans: Any, rec
     }
 
 
+def test_a_contradiction_in_the_usage_is_noted_and_counted(calls: Calls, spans: Any, receipts: list[Receipt]) -> None:
+    notes = ("cache_read of 50 exceeds the input of 40",)
+    calls.start(CHAT).stop(Answer(usage=USAGE, usage_notes=notes))
+    calls.start(CHAT).stop(Answer(usage=USAGE))
+
+    assert [span.attributes.get(semconv.USAGE_NOTES) for span in spans.finished] == [notes, None]
+    assert [receipt.usage_contradictions for receipt in receipts] == [1, 0]
+
+
 def test_the_first_end_counts(calls: Calls, spans: Any, receipts: list[Receipt]) -> None:
     call = calls.start(CHAT)
     call.stop(Answer(usage=USAGE))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 
+from spanmeter.barrier import faults
 from spanmeter.pricing import Usage
 from spanmeter.receipt import Receipt
 from spanmeter.tally import Tally
@@ -16,17 +18,23 @@ def test_calls_tokens_and_cost_add_up() -> None:
     tally = Tally()
     for cost in (Decimal("0.1"), None):
         usage = Usage(input=3, cache_read=2, output=4)
-        tally.add(Receipt("langchain", "chat", "openai", "m", "m", 1.0, calls=1, usage=usage, cost_usd=cost))
+        receipt = Receipt("langchain", "chat", "openai", "m", "m", 1.0, calls=1, usage=usage, cost_usd=cost)
+        tally.add(replace(receipt, usage_contradictions=1))
     tally.add_span()
     tally.add_exported(7)
+    tally.add_spooled(2)
+    tally.add_dropped(3)
 
-    assert (tally.calls, tally.tokens, tally.cost_usd, tally.spans, tally.exported_spans) == (
-        2,
-        18,
-        Decimal("0.1"),
-        1,
-        7,
-    )
+    assert (tally.calls, tally.tokens, tally.cost_usd, tally.usage_contradictions) == (2, 18, Decimal("0.1"), 2)
+    assert (tally.spans, tally.exported_spans, tally.spooled_spans, tally.dropped_spans) == (1, 7, 2, 3)
+
+
+def test_faults_are_counted() -> None:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setitem(faults, "hook", 3)
+        counted = Tally().faults
+
+    assert counted - Tally().faults == 3
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
