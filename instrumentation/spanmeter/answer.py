@@ -19,6 +19,8 @@ class Answer:
     `usage` None means that nobody reported any, `cache_hit` that the application's own cache answered. `usage_notes`
     has a sentence for each contradiction in the usage. `text` reads what was generated (content, arguments of tool
     calls, visible reasoning); it is called only when the usage has to be estimated, later and in another thread.
+    `requests` says how many provider requests answered where that is not one, such as none of its own for the second
+    of several prompts that were sent together.
     """
 
     usage: Usage | None = None
@@ -32,6 +34,7 @@ class Answer:
     attributes: Attributes = field(default_factory=dict)
     text: Callable[[], str] | None = field(default=None, compare=False, repr=False)
     usage_notes: tuple[str, ...] = ()
+    requests: int | None = None
 
 
 NO_ANSWER: Final = Answer()

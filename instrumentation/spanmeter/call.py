@@ -132,7 +132,7 @@ class Call(LiveSpan):
         if self._close():
             answer = answer if answer.usage is not None else combined(answer, self._reports)
             usual_calls = int(not answer.cache_hit)
-            self._end(answer, calls=usual_calls and self._requests(), usual_calls=usual_calls)
+            self._end(answer, calls=usual_calls and self._requests(answer), usual_calls=usual_calls)
 
     def fail(self, error: BaseException, answer: Answer = NO_ANSWER) -> None:
         """End a failed call; being closed early or cancelled is no failure."""
@@ -159,7 +159,9 @@ class Call(LiveSpan):
         self.span.update_name(opening.name)
         self.span.set_attributes(opening_attributes(opening))
 
-    def _requests(self) -> int:
+    def _requests(self, answer: Answer) -> int:
+        if answer.requests is not None:
+            return answer.requests
         silent = self.opening.operation == "embeddings" and self.opening.provider in reporting_providers
         return len(self._reports) if self._reports or silent else 1
 
@@ -197,7 +199,9 @@ class Call(LiveSpan):
     def _cost(self, answer: Answer) -> Cost | None:
         if self._calls.price is None or (answer.usage is None and answer.reported_usd is None):
             return None
-        key = PriceKey(self.opening.provider, answer.model or self.opening.model, service_tier=answer.service_tier)
+        opening, tier = self.opening, answer.service_tier
+        model = answer.model or opening.model
+        key = PriceKey(opening.provider, model, service_tier=tier, region=opening.region)
         usage = answer.usage or NO_USAGE
         now = datetime.now(UTC)
         return self._calls.price(key, usage, at=now, reported_usd=answer.reported_usd, estimated=answer.estimated)

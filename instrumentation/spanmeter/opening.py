@@ -19,6 +19,7 @@ class Opening:
     `gen_ai.provider.name`. `wrapper` says from the start that the call only encloses the real one;
     for `claims_children` see `current.LiveSpan`. `prompt` reads the texts that were asked, one of each message and one
     of each tool definition; it is called only when the usage has to be estimated, later and in another thread.
+    `region` is where the request has to be served when that has a price of its own, see `pricing.PriceKey`.
     """
 
     operation: str
@@ -26,6 +27,7 @@ class Opening:
     framework: str
     provider: str = ""
     model: str = ""
+    region: str = ""
     attributes: Attributes = field(default_factory=dict)
     wrapper: bool = False
     claims_children: bool = False
