@@ -18,6 +18,9 @@ from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, TracerPro
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 
 from spanmeter import semconv
+from spanmeter.call import Call
+from spanmeter.current import here
+from spanmeter.opening import Attributes
 from spanmeter.scope import current_scope
 from spanmeter.tally import tally
 from spanmeter.version import __version__
@@ -26,6 +29,7 @@ DEFAULT_ENDPOINT: Final = "http://127.0.0.1:4318"
 COUNTERS_EVERY_MILLIS: Final = 10_000
 HURRIED_TIMEOUT_S: Final = 2
 GIVE_UP_AFTER_S: Final = 1
+_MODEL_OPERATIONS: Final = semconv.GENERATION_OPERATIONS | {"embeddings"}
 _INSTANCE_ID: Final = str(uuid.uuid4())
 
 
@@ -56,17 +60,29 @@ class Telemetry:
 
 
 class _Stamp(SpanProcessor):
-    """Stamps `spanmeter.context` on the application's own spans, and counts what goes to the queue."""
+    """Stamps the spans of others and counts what goes to the queue.
+
+    They get what `spanmeter.context` says, and `spanmeter.inside_call` where they start inside a model call of ours:
+    they tell of the same call once more.
+    """
 
     def on_start(self, span: Span, parent_context: context.Context | None = None) -> None:  # noqa: ARG002
-        attributes = current_scope().attributes
-        ours = span.instrumentation_scope is not None and span.instrumentation_scope.name == semconv.SCOPE
-        if attributes and not ours:
+        if span.instrumentation_scope is not None and span.instrumentation_scope.name == semconv.SCOPE:
+            return
+        attributes: Attributes = current_scope().attributes
+        if _inside_model_call():
+            attributes = {**attributes, semconv.INSIDE_CALL: True}
+        if attributes:
             span.set_attributes(attributes)
 
     def on_end(self, span: ReadableSpan) -> None:
         if span.context is not None and span.context.trace_flags.sampled:
             tally.add_span()
+
+
+def _inside_model_call() -> bool:
+    innermost = here().call
+    return isinstance(innermost, Call) and innermost.opening.operation in _MODEL_OPERATIONS
 
 
 class _Exporter(SpanExporter):

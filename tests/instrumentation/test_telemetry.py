@@ -16,11 +16,15 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+import httpx
 import pytest
 from google.protobuf.json_format import MessageToDict
+from langchain_core.runnables import RunnableLambda
+from langchain_openai import ChatOpenAI
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.sdk.trace import TracerProvider
+from pydantic import SecretStr
 
 from spanmeter.telemetry import Telemetry
 
@@ -204,3 +208,23 @@ def test_a_call_still_open_when_the_application_leaves_is_sent_as_cancelled(sink
     (span,) = sink.spans
     assert span["name"] == "chat FakeListChatModel"
     assert _plain(span["attributes"])["spanmeter.outcome"] == "cancelled"
+
+
+def test_spans_of_others_inside_a_model_call_say_so(provider: Any, instrumented: Any) -> None:
+    tracer = instrumented.tracer_provider.get_tracer("client instrumentation")
+
+    def request(_: httpx.Request) -> None:
+        with tracer.start_as_current_span("POST"), tracer.start_as_current_span("connect"):
+            pass
+
+    with httpx.Client(event_hooks={"request": [request]}) as client:
+        model = ChatOpenAI(
+            model="gpt-5", base_url=f"{provider.url}/v1", api_key=SecretStr("none"), max_retries=0, http_client=client
+        )
+        with tracer.start_as_current_span("application"):
+            model.invoke("a")
+            RunnableLambda(request).invoke(httpx.Request("GET", "http://none"))
+
+    marked = [(span.name, span.attributes.get("spanmeter.inside_call")) for span in instrumented.finished]
+    inside, outside = [("connect", True), ("POST", True)], [("connect", None), ("POST", None)]
+    assert marked == [*inside, ("chat gpt-5", None), *outside, ("chain RunnableLambda", None), ("application", None)]
