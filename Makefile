@@ -8,7 +8,7 @@ BIN := .venv/bin
 DEMO := .venv/.installed-demo
 DEV := .venv/.installed-dev
 
-.PHONY: help setup demo test compat bench-collector lint types imports fmt screenshots clean
+.PHONY: help setup demo test compat bench-app bench-collector lint types imports fmt screenshots clean
 
 help:  ## what each command does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -23,6 +23,9 @@ test: $(DEV)  ## all tests (ARGS="-k cost" for some)
 
 compat: $(DEV)  ## the counting scenarios on several versions of the frameworks
 	@$(BIN)/python tests/compat/matrix.py $(ARGS)
+
+bench-app: $(DEV)  ## what instrumentation adds to a call, a token, a chain, a graph and a query
+	@$(BIN)/python tests/benchmarks/app.py $(ARGS)
 
 bench-collector: $(DEV)  ## how fast the sidecar acknowledges and stores spans
 	@$(BIN)/python tests/benchmarks/collector.py $(ARGS)
