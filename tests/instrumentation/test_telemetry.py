@@ -227,4 +227,4 @@ def test_spans_of_others_inside_a_model_call_say_so(provider: Any, instrumented:
 
     marked = [(span.name, span.attributes.get("spanmeter.inside_call")) for span in instrumented.finished]
     inside, outside = [("connect", True), ("POST", True)], [("connect", None), ("POST", None)]
-    assert marked == [*inside, ("chat gpt-5", None), *outside, ("chain RunnableLambda", None), ("application", None)]
+    assert marked == [*inside, ("chat gpt-5", None), *outside, ("chain request", None), ("application", None)]
