@@ -85,10 +85,12 @@ class Answered:
 class Provider:
     """Speaks the OpenAI API at `url`; no two answers cost the same.
 
-    `fail` holds the statuses of the next answers. With `hold` set no request is answered, nor charged.
+    `fail` holds the statuses of the next answers, `says` the texts of the next chats. With `hold` set no request is
+    answered, nor charged.
     """
 
     url: str = ""
+    says: list[str] = field(default_factory=list)
     fail: list[int] = field(default_factory=list)
     hold: bool = False
     asked: threading.Event = field(default_factory=threading.Event)
@@ -118,7 +120,7 @@ class Provider:
         return _body(asked, "text_completion", choices) | {"usage": self.charge(asked, cached=0)}
 
     def chat(self, asked: Body) -> Body:
-        message = _message(asked)
+        message = self.message(asked)
         choices = [
             {"index": index, "message": message, "finish_reason": _reason(message)}
             for index in range(asked.get("n") or 1)
@@ -126,7 +128,7 @@ class Provider:
         return _body(asked, "chat.completion", choices) | {"usage": self.charge(asked)}
 
     def chunks(self, asked: Body) -> Iterator[Body]:
-        message, usage = _message(asked), self.charge(asked)
+        message, usage = self.message(asked), self.charge(asked)
         words = message["content"].split(" ") if message["content"] else []
         deltas = [{"role": "assistant", "content": ""}, *({"content": word} for word in words)]
         for delta in deltas if words else [message]:
@@ -135,6 +137,9 @@ class Provider:
         yield _body(asked, "chat.completion.chunk", [end])
         if (asked.get("stream_options") or {}).get("include_usage"):
             yield _body(asked, "chat.completion.chunk", []) | {"usage": usage}
+
+    def message(self, asked: Body) -> Body:
+        return {"role": "assistant", "content": self.says.pop(0)} if self.says else _message(asked)
 
     def answer(self, path: str, asked: Body) -> Iterator[Body] | Body:
         if path.endswith("/embeddings"):
