@@ -228,7 +228,6 @@ def test_the_id_of_a_tool_call(app: Any, counted: Any, exporter: Any) -> None:
     assert tool_calls(exporter) == ["call_7"]
 
 
-@pytest.mark.xfail(reason="langchain-core does not tell that several completions were one request", strict=True)
 def test_completions_of_one_request(app: Any, counted: Any) -> None:
     with counted(COMPLETION, COMPLETION):
         app.completion.generate(["a", "b"])

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
@@ -16,6 +17,7 @@ from spanmeter.answer import Answer
 from spanmeter.barrier import barrier, raises_faults
 from spanmeter.call import NO_ANSWER
 from spanmeter.langchain.answer import documents_found, model_answer, tool_answered
+from spanmeter.langchain.batch import Batch, batch_of
 from spanmeter.langchain.opening import (
     agent_name,
     chain_opening,
@@ -26,7 +28,9 @@ from spanmeter.langchain.opening import (
     retriever_opening,
     tool_opening,
 )
-from spanmeter.langchain.runs import runs
+from spanmeter.langchain.pieces import event_piece, piece_of
+from spanmeter.langchain.runs import Run, runs
+from spanmeter.langchain.stack import answers_before
 from spanmeter.opening import Opening
 from spanmeter.process import calls
 
@@ -51,44 +55,59 @@ class SpanmeterCallbackHandler(BaseCallbackHandler):
     @barrier
     def on_chat_model_start(self, serialized: dict[str, Any], messages: Any, *, run_id: UUID, **options: Any) -> None:
         """Open a chat call."""
-        _start(model_opening("chat", serialized, options), run_id, options)
+        opening = model_opening("chat", serialized, options, asked=messages)
+        _start(opening, run_id, options, batch=batch_of(serialized, options, completion=False))
 
     @barrier
     def on_llm_start(self, serialized: dict[str, Any], prompts: list[str], *, run_id: UUID, **options: Any) -> None:
         """Open a text completion call."""
-        _start(model_opening("text_completion", serialized, options), run_id, options)
+        opening = model_opening("text_completion", serialized, options, asked=prompts)
+        _start(opening, run_id, options, batch=batch_of(serialized, options, completion=True))
 
     @barrier
-    def on_llm_new_token(self, token: Any, *, run_id: UUID, chunk: Any = None, **options: Any) -> None:
-        """Note the first token; from here on the stream's consumer has control."""
-        call = runs.call(run_id)
-        if call is None or call.first_chunk_s is not None:
-            return
-        call.leave()
-        if token or getattr(getattr(chunk, "message", None), "tool_call_chunks", None):
-            call.first_chunk()
+    def on_llm_new_token(
+        self,
+        token: Any,
+        *,
+        run_id: UUID,
+        chunk: Any = None,
+        parent_run_id: Any = None,
+        tags: Any = None,
+        **options: Any,
+    ) -> None:
+        """Keep what a stream brings, and note its first token; from here on the stream's consumer has control."""
+        run = runs.find(run_id)
+        if run is not None:
+            run.tokens = True
+            _hear(run, token if token.__class__ is str and token else piece_of(token, chunk))
 
     @barrier
     def on_stream_event(self, event: Any, *, run_id: UUID, **options: Any) -> None:
-        """Note the first piece of content of a `stream_events` stream."""
-        call = runs.call(run_id)
-        if call is None or call.first_chunk_s is not None:
-            return
-        call.leave()
-        if isinstance(event, dict) and str(event.get("event", "")).startswith("content-block-delta"):
-            call.first_chunk()
+        """Keep what a `stream_events` stream brings, unless it tells the same by tokens."""
+        run = runs.find(run_id)
+        if run is not None and not run.tokens:
+            _hear(run, event_piece(event))
 
     @barrier
     def on_llm_end(self, response: LLMResult, *, run_id: UUID, **options: Any) -> None:
         """End a model call."""
+        run = runs.find(run_id)
         call = runs.end(run_id)
-        if call is not None:
-            call.stop(model_answer(response, run_id=run_id, provider=call.opening.provider))
+        if run is None or call is None:
+            return
+        answer = model_answer(response, run_id=run_id, provider=call.opening.provider)
+        if run.batch is not None:
+            answer = run.batch.share(answer, run_id=run_id, output=response.llm_output or {})
+        call.stop(answer)
 
     @barrier
     def on_llm_error(self, error: BaseException, *, run_id: UUID, **options: Any) -> None:
         """End a model call that failed, or a stream that was closed early."""
-        runs.cancel_batch(run_id)
+        run = runs.find(run_id)
+        if run is None:
+            return
+        if run.batch is not None:
+            _end_rest(run, run.batch, error)
         call = runs.end(run_id)
         if call is not None:
             partial = options.get("response")
@@ -151,8 +170,39 @@ class SpanmeterCallbackHandler(BaseCallbackHandler):
         _fail(run_id, error)
 
 
-def _start(opening: Opening, run_id: UUID, options: dict[str, Any]) -> None:
-    runs.start(opening, run_id=run_id, parent_run_id=options.get("parent_run_id"))
+def _start(opening: Opening, run_id: UUID, options: dict[str, Any], *, batch: Batch | None = None) -> None:
+    runs.start(opening, run_id=run_id, parent_run_id=options.get("parent_run_id"), batch=batch)
+
+
+def _hear(run: Run, piece: str) -> None:
+    call = run.call
+    if call is None:
+        return
+    if piece:
+        call.hear(piece)
+    if call.first_chunk_s is None:
+        call.leave()
+        if piece:
+            call.first_chunk()
+
+
+def _end_rest(failed: Run, batch: Batch, error: BaseException) -> None:
+    """End the other prompts of a `generate` one of which fails, which LangChain does not.
+
+    The chats of an `agenerate` are awaited together, and each tells its own end.
+    """
+    if failed.awaited and not batch.completion:
+        return
+    for run_id, result in itertools.zip_longest(batch.run_ids, answers_before(error)):
+        run = runs.find(run_id)
+        if run is None or run is failed:
+            continue
+        if result is None or run.call is None:
+            runs.cancel(run_id)
+        else:
+            runs.end(run_id)
+            output = LLMResult(generations=[result.generations], llm_output=result.llm_output)
+            run.call.stop(model_answer(output, run_id=run_id, provider=run.call.opening.provider))
 
 
 def _stop(run_id: UUID) -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from spanmeter import semconv
+from spanmeter.endpoint import NOWHERE, Endpoint, endpoint_at
+from spanmeter.langchain import prompt
 from spanmeter.opening import AttributeValue, Opening
+from spanmeter.pricing.reported import read_region
 
 PROVIDERS: Final[Mapping[str, str]] = {
     "amazon_bedrock": "aws.bedrock",
@@ -21,25 +25,39 @@ PROVIDERS: Final[Mapping[str, str]] = {
 }
 """LangChain's `ls_provider` where the convention's `gen_ai.provider.name` differs."""
 
+_CONVERSATIONS: Final = ("thread_id", "session_id", "conversation_id")
+_ADDRESSES: Final = (
+    "openai_api_base",
+    "azure_endpoint",
+    "base_url",
+    "anthropic_api_url",
+    "api_base",
+    "endpoint_url",
+    "endpoint",
+)
+
 Options = Mapping[str, Any]
 
 
-def model_opening(operation: str, serialized: Options | None, options: Options) -> Opening:
-    """Read a chat or completion model's start; `options` are the callback's keyword arguments."""
+def model_opening(operation: str, serialized: Options | None, options: Options, *, asked: Sequence[Any]) -> Opening:
+    """Read a chat or completion model's start; `options` are the callback's keyword arguments, `asked` its prompts."""
     metadata = _metadata(options)
     parameters: Options = options.get("invocation_params") or {}
     # The `generate` of a completion model tells no `ls_provider`, but the integration's kind: openai, anthropic-llm.
     kind = str(parameters.get("_type") or "").removesuffix("-chat").removesuffix("-llm")
     provider = str(metadata.get("ls_provider") or kind)
+    endpoint = _endpoint((serialized or {}).get("kwargs") or {}, provider)
     model = metadata.get("ls_model_name") or parameters.get("model") or parameters.get("model_name") or ""
     return Opening(
         operation=operation,
         name=_joined(operation, model or _name(serialized, options)),
         framework=_framework(metadata),
-        provider=PROVIDERS.get(provider, provider),
+        provider=endpoint.provider or PROVIDERS.get(provider, provider),
         model=str(model),
-        attributes=_session(metadata),
+        region=read_region(parameters) or endpoint.region,
+        attributes=_session(metadata) | endpoint.attributes,
         claims_children=(options.get("batch_size") or 1) > 1,
+        prompt=prompt.reader(asked, parameters),
     )
 
 
@@ -120,8 +138,23 @@ def _name(serialized: Options | None, options: Options) -> str:
 
 
 def _session(metadata: Options) -> dict[str, AttributeValue]:
-    thread = metadata.get("thread_id")
-    return {} if thread is None else {semconv.CONVERSATION_ID: str(thread)}
+    """Read what is inherited by everything below: the conversation, as the `config` names it, and the graph's node."""
+    said: dict[str, AttributeValue] = {}
+    thread = next((metadata[key] for key in _CONVERSATIONS if key in metadata), None)
+    if thread is not None:
+        said[semconv.CONVERSATION_ID] = str(thread)
+    node = metadata.get("langgraph_node")
+    if node is not None:
+        said[semconv.NODE] = str(node)
+    return said
+
+
+def _endpoint(given: Options, provider: str) -> Endpoint:
+    """Find where a model sends its requests: named by its `base_url`, or by the environment its client reads."""
+    url = next((url for key in _ADDRESSES if (url := given.get(key)) and isinstance(url, str)), "")
+    if not url and provider == "openai":
+        url = os.environ.get("OPENAI_API_BASE") or os.environ.get("OPENAI_BASE_URL") or ""
+    return endpoint_at(url) if url else NOWHERE
 
 
 def _joined(operation: str, name: str) -> str:

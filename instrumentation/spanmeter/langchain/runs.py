@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import sys
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from types import FrameType
+from time import monotonic
 from typing import Any, Final
 from uuid import UUID
 
@@ -17,11 +17,15 @@ from spanmeter import semconv
 from spanmeter.barrier import barrier
 from spanmeter.call import Call
 from spanmeter.current import is_suppressed
+from spanmeter.langchain import stack
+from spanmeter.langchain.batch import Batch
 from spanmeter.opening import Opening
 from spanmeter.process import calls
 
 MAX_OPEN_RUNS: Final = 10_000
-_FRAMES_TO_MODEL: Final = 12
+MAX_SILENCE_S: Final = 3600.0
+_SWEEP_EVERY_S: Final = 60.0
+_OLDEST: Final = 100
 _UNTOLD: Final = frozenset({"execute_tool", "retrieval"})
 """Operations whose cancellation LangChain does not tell, besides a model's."""
 
@@ -37,6 +41,10 @@ class Run:
     call: Call | None
     parent: Run | None
     flow: Flow
+    seen_s: float
+    batch: Batch | None = None
+    awaited: bool = False
+    tokens: bool = False
     children: dict[UUID, Run] = field(default_factory=dict)
 
     def nearest_call(self) -> Call | None:
@@ -46,33 +54,51 @@ class Run:
             run = run.parent
         return run.call if run else None
 
+    def is_within(self, other: Run) -> bool:
+        """Tell whether this run is another one or below it."""
+        run: Run | None = self
+        while run is not None and run is not other:
+            run = run.parent
+        return run is other
+
 
 class Runs:
-    """Opens and ends the calls of LangChain's runs; bounded: the oldest open run gives way, ended as cancelled."""
+    """Opens and ends the calls of LangChain's runs.
 
-    def __init__(self) -> None:
+    Bounded: what never ends is ended as cancelled when nothing was seen of it for an hour, or when too many are open.
+    """
+
+    def __init__(self, *, clock: Callable[[], float] = monotonic, max_open: int = MAX_OPEN_RUNS) -> None:
         self._open: dict[UUID, Run] = {}
+        self.find: Final = self._open.get
         self._awaited: dict[Flow, set[UUID]] = {}
+        self._batches: dict[int, Batch] = {}
+        self._clock = clock
+        self._max_open = max_open
+        self._sweep_at_s = 0.0
 
-    def start(self, opening: Opening, *, run_id: UUID, parent_run_id: UUID | None) -> Call | None:
+    def start(
+        self, opening: Opening, *, run_id: UUID, parent_run_id: UUID | None, batch: Batch | None = None
+    ) -> Call | None:
         """Open a call for a run whose parent may be unknown here; None when suppressed or when another handler did."""
         if run_id in self._open or is_suppressed():
             return None
         flow = _flow()
+        batch = self._joined(batch, run_id) if batch else None
         task = flow if isinstance(flow, asyncio.Task) else None
-        awaited = task is not None and _is_awaited(opening)
-        if task and not (awaited and opening.claims_children):  # prompts of one `agenerate` are awaited together
-            self._cancel_timed_out(task)
-        parent = self._parent(parent_run_id)
+        if task in self._awaited:
+            self._cancel_timed_out(task, batch)
+        parent = self._asking(self._parent(parent_run_id))
         call = calls().start(opening, parent=parent.nearest_call() if parent else None, skip_claiming=True)
-        self._add(run_id, Run(call, parent, flow))
+        awaited = task is not None and _is_awaited(opening)
+        self._add(run_id, Run(call, parent, flow, self._clock(), batch, awaited))
         if task and awaited:
             self._await(run_id, task)
         return call
 
     def hide(self, *, run_id: UUID, parent_run_id: UUID | None) -> None:
         """Keep a run without a call, so that what starts below it finds its parent."""
-        self._add(run_id, Run(None, self._parent(parent_run_id), _flow()))
+        self._add(run_id, Run(None, self._parent(parent_run_id), _flow(), self._clock()))
 
     def call(self, run_id: UUID | None) -> Call | None:
         """Return the call that stands for an open run, None when the run is unknown or ended."""
@@ -88,10 +114,13 @@ class Runs:
         run = self._open.pop(run_id, None)
         if run is None:
             return None
-        if isinstance(run.flow, asyncio.Task):
+        if run.awaited:
             self._answered(run_id, run.flow)
+        if run.batch is not None and self._open.keys().isdisjoint(run.batch.run_ids):
+            self._batches.pop(id(run.batch.parameters), None)
         if run.parent is not None:
             run.parent.children.pop(run_id, None)
+            run.parent.seen_s = self._clock()
         for child_id, child in list(run.children.items()):
             if cancelled or _is_abandoned(child, run):
                 self.cancel(child_id)
@@ -103,32 +132,34 @@ class Runs:
         if call is not None:
             call.cancel()
 
-    def cancel_batch(self, run_id: UUID) -> None:
-        """End the other prompts of a `generate` one of which fails: LangChain asks no further, and ends no other run.
-
-        The prompts of an `agenerate` are awaited together and each tells its own end.
-        """
-        failed = self._open.get(run_id)
-        if failed is None or not _is_batched(failed) or run_id in self._awaited.get(failed.flow, ()):
-            return
-        for other_id, other in list(self._open.items()):
-            if other is not failed and _is_batched(other) and other.flow == failed.flow:
-                self.cancel(other_id)
-
     def cancel_all(self) -> None:
         """End whatever is open."""
         for run_id in list(self._open):
             self.cancel(run_id)
+
+    def _joined(self, batch: Batch, run_id: UUID) -> Batch:
+        known = self._batches.setdefault(id(batch.parameters), batch)
+        known.run_ids.append(run_id)
+        return known
+
+    def _asking(self, parent: Run | None) -> Run | None:
+        """Return the prompt whose model asks another one: all prompts of a `generate` are current, none is named."""
+        if self._batches:
+            for run_id in stack.running():
+                run = self._open.get(run_id)
+                if run is not None and run.batch is not None:
+                    return parent if parent is not None and parent.is_within(run) else run
+        return parent
 
     def _await(self, run_id: UUID, task: asyncio.Task[Any]) -> None:
         if task not in self._awaited:
             task.add_done_callback(self._cancel_awaited)
         self._awaited.setdefault(task, set()).add(run_id)
 
-    def _answered(self, run_id: UUID, task: asyncio.Task[Any]) -> None:
+    def _answered(self, run_id: UUID, task: Flow) -> None:
         awaited = self._awaited.get(task, set())
         awaited.discard(run_id)
-        if not awaited and self._awaited.pop(task, None) is not None:
+        if not awaited and self._awaited.pop(task, None) is not None and isinstance(task, asyncio.Task):
             task.remove_done_callback(self._cancel_awaited)
 
     @barrier
@@ -137,10 +168,14 @@ class Runs:
         for run_id in tuple(self._awaited.get(task, ())):
             self.cancel(run_id)
 
-    def _cancel_timed_out(self, task: asyncio.Task[Any]) -> None:
-        """End the models a task awaited: it starts something else, so a timeout took it out of the wait."""
-        for run_id in tuple(self._awaited.get(task, ())):
-            if _generates(self._open[run_id]):
+    def _cancel_timed_out(self, task: Flow, batch: Batch | None) -> None:
+        """End what a task awaited and is no longer inside of: it starts something else, so a timeout took it out.
+
+        Models and tools run in tasks of their own; a retriever runs in the one that awaits it.
+        """
+        inside = set(stack.running())
+        for run_id in self._awaited[task] - inside:
+            if batch is None or self._open[run_id].batch is not batch:
                 self.cancel(run_id)
 
     def _parent(self, parent_run_id: UUID | None) -> Run | None:
@@ -150,9 +185,19 @@ class Runs:
         self._open[run_id] = run
         if run.parent is not None:
             run.parent.children[run_id] = run
-        if len(self._open) > MAX_OPEN_RUNS:
-            for oldest in list(itertools.islice(self._open, 1)):
-                self.cancel(oldest)
+            run.parent.seen_s = run.seen_s
+        if len(self._open) > self._max_open:
+            oldest = list(itertools.islice(self._open.items(), _OLDEST))
+            self.cancel(next((old_id for old_id, old in oldest if not old.children), oldest[0][0]))
+        if run.seen_s >= self._sweep_at_s:
+            self._sweep(run.seen_s)
+
+    def _sweep(self, now_s: float) -> None:
+        """End what nothing was seen of for too long; what has open children waits for them."""
+        self._sweep_at_s = now_s + _SWEEP_EVERY_S
+        for run_id, run in list(self._open.items()):
+            if not run.children and now_s - run.seen_s > MAX_SILENCE_S:
+                self.cancel(run_id)
 
 
 def enclosing_call() -> Call | None:
@@ -168,27 +213,9 @@ def _flow() -> Flow:
 
 def _is_awaited(opening: Opening) -> bool:
     """Tell what the task that starts it waits for to its end from streams, whose consumers may come from many tasks."""
-    return opening.operation in _UNTOLD or (opening.operation in semconv.GENERATION_OPERATIONS and _is_generating())
-
-
-def _is_generating() -> bool:
-    """Tell `ainvoke`, whose model runs in tasks of its own while this one waits, from streams that run in this one."""
-    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001
-    for _ in range(_FRAMES_TO_MODEL):
-        if frame is None:
-            return False
-        if frame.f_code.co_name == "agenerate":
-            return True
-        frame = frame.f_back
-    return False
-
-
-def _generates(run: Run) -> bool:
-    return run.call is not None and run.call.opening.operation in semconv.GENERATION_OPERATIONS
-
-
-def _is_batched(run: Run) -> bool:
-    return run.call is not None and run.call.opening.claims_children and _generates(run)
+    return opening.operation in _UNTOLD or (
+        opening.operation in semconv.GENERATION_OPERATIONS and stack.is_generating()
+    )
 
 
 def _is_abandoned(child: Run, parent: Run) -> bool:

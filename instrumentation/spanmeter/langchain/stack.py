@@ -1,0 +1,47 @@
+"""What the running code is inside of, as the interpreter's own frames tell where LangChain's context does not."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from types import FrameType
+from typing import Any, Final
+from uuid import UUID
+
+_FRAMES_TO_MODEL: Final = 12
+_INSIDE: Final = frozenset(
+    {"_generate", "_agenerate", "_generate_with_cache", "_agenerate_with_cache", "_call", "_acall", "ainvoke"}
+)
+"""Functions of LangChain, and of models written for it, that hold the manager of the run they work for."""
+
+
+def is_generating() -> bool:
+    """Tell `ainvoke`, whose model runs in tasks of its own while this one waits, from streams that run in this one."""
+    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001
+    for _ in range(_FRAMES_TO_MODEL):
+        if frame is None:
+            return False
+        if frame.f_code.co_name == "agenerate":
+            return True
+        frame = frame.f_back
+    return False
+
+
+def running() -> Iterator[UUID]:
+    """Yield the models and retrievers whose code is on the stack, the innermost first."""
+    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001
+    while frame is not None:
+        if frame.f_code.co_name in _INSIDE:
+            run_id = getattr(frame.f_locals.get("run_manager"), "run_id", None)
+            if isinstance(run_id, UUID):
+                yield run_id
+        frame = frame.f_back
+
+
+def answers_before(error: BaseException) -> Sequence[Any]:
+    """Return what the prompts before the failing one of a `generate` were answered, which LangChain throws away."""
+    frame = error.__traceback__.tb_frame if error.__traceback__ else None
+    if frame is None or frame.f_code.co_name != "generate":
+        return ()
+    results = frame.f_locals.get("results")
+    return list(results) if isinstance(results, list) else ()
