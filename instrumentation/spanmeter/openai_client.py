@@ -5,8 +5,8 @@
 from __future__ import annotations
 
 import functools
-import importlib
 import inspect
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -22,8 +22,13 @@ _wrapped: Final[dict[type, Callable[..., Any]]] = {}
 
 
 def install() -> None:
-    """Report what each embeddings request answered to the embeddings call around it. Idempotent; needs `openai`."""
-    resources = importlib.import_module("openai.resources.embeddings")
+    """Report what each embeddings request answered to the embeddings call around it.
+
+    Idempotent; does nothing where the application has not imported `openai`'s embeddings, for then it asks for none.
+    """
+    resources = sys.modules.get("openai.resources.embeddings")
+    if resources is None:
+        return
     for name in _CLASSES:
         kind = getattr(resources, name)
         if kind not in _wrapped:

@@ -6,12 +6,16 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
 from typing import Any, Final
 
 from llama_index.core.instrumentation.event_handlers import BaseEventHandler
 from llama_index.core.instrumentation.events import BaseEvent
 
+from spanmeter import openai_client
 from spanmeter.barrier import barrier
+from spanmeter.llama_index.message import prompt_of
 from spanmeter.llama_index.open_spans import spans
 from spanmeter.llama_index.response import model_opening, rerank_opening
 from spanmeter.opening import Opening
@@ -44,19 +48,37 @@ class SpanmeterEventHandler(BaseEventHandler):
         take_up(event, event.span_id)
 
 
-def _start(operation: str) -> Callable[[Any, str], None]:
-    def start(event: Any, span_id: str) -> None:
-        _open(model_opening(operation, event.model_dict, spans.instance(span_id)), span_id)
-
-    return start
+def _start_chat(event: Any, span_id: str) -> None:
+    prompt = partial(prompt_of, event.messages, event.additional_kwargs)
+    _start(replace(_opening("chat", event, span_id), prompt=prompt), span_id)
 
 
-def _open(opening: Opening, span_id: str) -> None:
-    spans.models.start(span_id, opening, parent=spans.call(span_id))
+def _start_completion(event: Any, span_id: str) -> None:
+    _start(replace(_opening("text_completion", event, span_id), prompt=partial(_alone, event.prompt)), span_id)
+
+
+def _start_embeddings(event: Any, span_id: str) -> None:
+    texts: list[str] = []
+    opening = replace(_opening("embeddings", event, span_id), prompt=texts.copy)
+    if opening.provider in openai_client.PROVIDERS:
+        openai_client.install()
+    spans.models.start(span_id, opening, parent=spans.call(span_id), texts=texts)
 
 
 def _start_rerank(event: Any, span_id: str) -> None:
-    _open(rerank_opening(event.model_name, spans.instance(span_id)), span_id)
+    _start(rerank_opening(event.model_name, spans.instance(span_id)), span_id)
+
+
+def _start(opening: Opening, span_id: str) -> None:
+    spans.models.start(span_id, opening, parent=spans.call(span_id))
+
+
+def _opening(operation: str, event: Any, span_id: str) -> Opening:
+    return model_opening(operation, event.model_dict, spans.instance(span_id))
+
+
+def _alone(prompt: str) -> list[str]:
+    return [prompt]
 
 
 def _chunk(event: Any, span_id: str) -> None:
@@ -67,9 +89,13 @@ def _end(event: Any, span_id: str) -> None:
     spans.models.end(span_id, event.response)
 
 
-def _answered(_: Any, span_id: str) -> None:
+def _embedded(event: Any, span_id: str) -> None:
     cache = getattr(spans.instance(span_id), "embeddings_cache", None)
-    spans.models.answered(span_id, may_be_cached=cache is not None)
+    spans.models.answered(span_id, may_be_cached=cache is not None, texts=event.chunks)
+
+
+def _reranked(_: Any, span_id: str) -> None:
+    spans.models.answered(span_id, may_be_cached=False)
 
 
 def _fail(event: Any, span_id: str) -> None:
@@ -83,18 +109,18 @@ def _cancel(_: Any, span_id: str) -> None:
 # Handlers are called one after the other with one event, in one thread.
 _latest: Final = threading.local()
 _EVENTS: Final[Mapping[str, Callable[[Any, str], None]]] = {
-    "LLMChatStartEvent": _start("chat"),
+    "LLMChatStartEvent": _start_chat,
     "LLMChatInProgressEvent": _chunk,
     "LLMChatEndEvent": _end,
-    "LLMCompletionStartEvent": _start("text_completion"),
+    "LLMCompletionStartEvent": _start_completion,
     "LLMCompletionInProgressEvent": _chunk,
     "LLMCompletionEndEvent": _end,
-    "EmbeddingStartEvent": _start("embeddings"),
-    "EmbeddingEndEvent": _answered,
-    "SparseEmbeddingStartEvent": _start("embeddings"),
-    "SparseEmbeddingEndEvent": _answered,
+    "EmbeddingStartEvent": _start_embeddings,
+    "EmbeddingEndEvent": _embedded,
+    "SparseEmbeddingStartEvent": _start_embeddings,
+    "SparseEmbeddingEndEvent": _embedded,
     "ReRankStartEvent": _start_rerank,
-    "ReRankEndEvent": _answered,
+    "ReRankEndEvent": _reranked,
     "ExceptionEvent": _fail,
     "SpanCancelledEvent": _cancel,
 }

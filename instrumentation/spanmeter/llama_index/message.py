@@ -21,8 +21,14 @@ def message_text(message: Any) -> str:  # noqa: ANN401  the framework's door
     # Up to 0.11 a message has no blocks, only content: a text, or a list of what the provider takes.
     pieces = list(_texts(message.content if blocks is None else blocks))
     if not any(getattr(block, "block_type", "") == "tool_call" for block in blocks or ()):
-        pieces += [_call_text(call) for call in message.additional_kwargs.get("tool_calls") or ()]
+        pieces.append(tool_calls_text(message))
     return "".join(pieces)
+
+
+def tool_calls_text(message: Any) -> str:  # noqa: ANN401  the framework's door
+    """The names and arguments of the tools a message calls; "" for what is no message."""
+    options = getattr(message, "additional_kwargs", {})
+    return "".join(_call_text(call) for call in options.get("tool_calls") or ())
 
 
 def _texts(content: Any) -> Iterator[str]:  # noqa: ANN401  the framework's door

@@ -9,15 +9,17 @@ from llama_index.core.base.response.schema import AsyncStreamingResponse, Stream
 
 from spanmeter.barrier import barrier
 from spanmeter.call import NO_ANSWER, Answer, Call
-from spanmeter.llama_index.model_call import MAX_OPEN, ModelCalls
-from spanmeter.llama_index.operation import is_structuring, opening_of
+from spanmeter.current import is_suppressed
+from spanmeter.llama_index.model_call import ModelCalls
+from spanmeter.llama_index.operation import Method, method_of, opening_of
 from spanmeter.llama_index.retrieval import retrieval_attributes
 from spanmeter.llama_index.stream import hand_out, is_stream, resumed
+from spanmeter.llama_index.unended import Unended
 from spanmeter.opening import Opening
 from spanmeter.process import calls
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class OpenSpan:
     """One of LlamaIndex's spans. `call` is its own; `enclosing` the nearest span around it that has one.
 
@@ -28,6 +30,7 @@ class OpenSpan:
     call: Call | None
     enclosing: OpenSpan | None
     structures: bool
+    seen_s: float = 0.0
 
     @property
     def kept(self) -> OpenSpan | None:
@@ -39,24 +42,26 @@ class OpenSpans:
     """Opens and ends the calls of LlamaIndex's spans.
 
     There is one in a process, whichever and however many handlers feed it: a second one finds a span
-    open already, and an ended one gone. Bounded: when too many are open the oldest gives way and is ended as cancelled.
+    open already, and an ended one gone.
     """
 
     def __init__(self) -> None:
         self.models = ModelCalls()
-        self._open: dict[str, OpenSpan] = {}
+        self._open: Unended[OpenSpan] = Unended(give_up=lambda span_id: self.drop(span_id, GeneratorExit()))
 
     def enter(self, span_id: str, instance: Any, parent_id: str | None) -> None:  # noqa: ANN401  the framework's door
         """Open a call for a span that is kept; any other hands its children on to the nearest one that is."""
         if span_id in self._open:
             return
+        method = method_of(span_id, instance)
         above = self._open.get(parent_id) if parent_id else None
-        structures = is_structuring(span_id, instance) or (above is not None and above.structures)
-        opening = _opening(span_id, instance, above)
-        call = None if opening is None else calls().start(opening, parent=self.call(parent_id))
-        self._open[span_id] = OpenSpan(instance, call, above.kept if above else None, structures)
-        if len(self._open) > MAX_OPEN:
-            self.drop(next(iter(self._open)), GeneratorExit())
+        opening = _opening(method, instance, above)
+        call = None if opening is None or is_suppressed() else calls().start(opening, parent=self.call(parent_id))
+        structures = method.structures or (above is not None and above.structures)
+        span = OpenSpan(instance, call, above.kept if above else None, structures)
+        self._open.start(span_id, span)
+        if above is not None:
+            above.seen_s = span.seen_s
 
     def call(self, span_id: str | None) -> Call | None:
         """The call that stands for a span as a parent: of the model asked in it, its own, or the nearest around it."""
@@ -75,12 +80,16 @@ class OpenSpans:
         """End the calls of a span that returned; one that returned a stream ends with the stream."""
         self.models.leave(span_id, result if is_stream(result) else None)
         span = self._open.get(span_id)
-        stream = result.response_gen if isinstance(result, StreamingResponse | AsyncStreamingResponse) else None
-        if span is None or span.call is None or not is_stream(stream):
+        streams = isinstance(result, _RESPONSES) and is_stream(result.response_gen)
+        if streams and span is not None and span.call is not None:
+            self._hand_out(span_id, span.call, result)
+        else:
             self.end(span_id, result=result)
-            return
-        result.response_gen = resumed(stream, ended=barrier(lambda error: self.end(span_id, error)))
-        hand_out(span.call, result.response_gen, abandoned=barrier(lambda: self.end(span_id, GeneratorExit())))
+
+    def _hand_out(self, span_id: str, call: Call, response: Any) -> None:  # noqa: ANN401  the framework's door
+        stream = resumed(response.response_gen, ended=barrier(lambda error: self.end(span_id, error)))
+        response.response_gen = stream
+        hand_out(call, stream, abandoned=barrier(lambda: self.end(span_id, GeneratorExit())))
 
     def drop(self, span_id: str, error: BaseException) -> None:
         """End the calls of a span that raised; up to 0.12 that is how a workflow tells that it was cancelled."""
@@ -111,15 +120,15 @@ class OpenSpans:
             self.end(span_id, GeneratorExit())
 
 
-def _opening(span_id: str, instance: Any, above: OpenSpan | None) -> Opening | None:  # noqa: ANN401  the framework's door
+def _opening(method: Method, instance: Any, above: OpenSpan | None) -> Opening | None:  # noqa: ANN401  the framework's door
+    if method.operation is None and not method.may_be_a_step:
+        return None
     enclosing = above.kept if above else None
     around = enclosing.call.opening.operation if enclosing and enclosing.call else ""
-    opening = opening_of(span_id, instance, enclosing_operation=around)
-    if opening is None or above is None:
-        return opening
-    is_repeated = enclosing is not None and enclosing.instance is instance and around == opening.operation
-    is_constructor = above.structures and opening.operation == "execute_tool"
-    return None if is_repeated or is_constructor else opening
+    is_repeated = enclosing is not None and enclosing.instance is instance and around == method.operation
+    is_constructor = above is not None and above.structures and method.operation == "execute_tool"
+    return None if is_repeated or is_constructor else opening_of(method, instance, enclosing_operation=around)
 
 
+_RESPONSES: Final = (StreamingResponse, AsyncStreamingResponse)
 spans: Final = OpenSpans()

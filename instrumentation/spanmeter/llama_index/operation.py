@@ -9,7 +9,9 @@ import paths did not.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import lru_cache
+from types import NoneType
 from typing import Any, Final
 
 from spanmeter import semconv
@@ -36,45 +38,58 @@ KEPT: Final[Mapping[str, tuple[frozenset[str], str]]] = {
 }
 
 
-def method_of(span_id: str) -> str:
-    """`RetrieverQueryEngine.query-<uuid>` -> `query`."""
-    return span_id[: -_UUID_LENGTH - 1].rpartition(".")[2]
+@dataclass(frozen=True, slots=True)
+class Method:
+    """What is known of a method of a class, found out once.
+
+    `operation` is None where its spans are not kept. It `structures` when it turns answers into objects: what it
+    runs as a tool is the object's constructor. It `may_be_a_step` where a workflow runs it.
+    """
+
+    name: str
+    operation: str | None
+    structures: bool
+    may_be_a_step: bool
 
 
-def is_structuring(span_id: str, instance: Any) -> bool:  # noqa: ANN401  the framework's door
-    """Whether a method turns answers into objects: what it runs as a tool there is the object's constructor."""
+def method_of(span_id: str, instance: Any) -> Method:  # noqa: ANN401  the framework's door
+    """The method a span's id names: `RetrieverQueryEngine.query-<uuid>` -> `query`."""
     kind: Any = type(instance)
-    return method_of(span_id).endswith("structured_predict") or "BasePydanticProgram" in _ancestors(kind)
+    return _method(kind, span_id[: -_UUID_LENGTH - 1])
 
 
-def opening_of(span_id: str, instance: Any, *, enclosing_operation: str = "") -> Opening | None:  # noqa: ANN401  the framework's door
+def opening_of(method: Method, instance: Any, *, enclosing_operation: str = "") -> Opening | None:  # noqa: ANN401  the framework's door
     """What to open for a LlamaIndex span; None when it is not kept."""
-    method = method_of(span_id)
-    kind: Any = type(instance)
-    # A step is a function, up to 0.12 a method of the workflow.
-    if instance is None or (method != "run" and "Workflow" in _ancestors(kind)):
-        is_step = enclosing_operation == "invoke_workflow" and not method.startswith("_")
-        return _step(method) if is_step else None
-    operation = _operation(kind, method)
-    if operation is None:
+    if method.may_be_a_step:
+        return _step(method.name) if enclosing_operation == "invoke_workflow" else None
+    if method.operation is None:
         return None
-    subject, attributes = _subject(operation, instance)
-    return Opening(operation=operation, name=f"{operation} {subject}", framework=FRAMEWORK, attributes=attributes)
+    subject, attributes = _subject(method.operation, instance)
+    name = f"{method.operation} {subject}"
+    return Opening(operation=method.operation, name=name, framework=FRAMEWORK, attributes=attributes)
+
+
+@lru_cache(maxsize=1024)
+def _method(kind: type, qualified: str) -> Method:
+    name = qualified.rpartition(".")[2]
+    ancestors = frozenset(ancestor.__name__ for ancestor in kind.__mro__)
+    # A step is a function, up to 0.12 a method of the workflow.
+    is_of_workflow = kind is NoneType or (name != "run" and "Workflow" in ancestors)
+    return Method(
+        name,
+        None if is_of_workflow else _operation(ancestors, name),
+        structures=name.endswith("structured_predict") or "BasePydanticProgram" in ancestors,
+        may_be_a_step=is_of_workflow and not name.startswith("_"),
+    )
 
 
 def _step(method: str) -> Opening:
     return Opening(operation=STEP, name=f"{STEP} {method}", framework=FRAMEWORK)
 
 
-@lru_cache(maxsize=1024)
-def _ancestors(kind: type) -> frozenset[str]:
-    return frozenset(ancestor.__name__ for ancestor in kind.__mro__)
-
-
-@lru_cache(maxsize=1024)
-def _operation(kind: type, method: str) -> str | None:
+def _operation(ancestors: frozenset[str], method: str) -> str | None:
     for base, (methods, operation) in KEPT.items():
-        if base in _ancestors(kind):
+        if base in ancestors:
             return operation if method in methods else None
     return None
 

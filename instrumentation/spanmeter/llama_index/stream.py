@@ -11,18 +11,19 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iter
 from contextlib import contextmanager
 from contextvars import Context, copy_context
 from types import AsyncGeneratorType, GeneratorType
-from typing import Any, TypeGuard, TypeVar
+from typing import Any, Final, TypeGuard, TypeVar
 
 from spanmeter.call import Call
 
 T = TypeVar("T")
 Stream = Generator[Any, Any, Any] | AsyncGenerator[Any, Any]
 Ended = Callable[[BaseException | None], object]
+_STREAMS: Final = (GeneratorType, AsyncGeneratorType)
 
 
 def is_stream(result: object) -> TypeGuard[Stream]:
     """Whether a framework method answered with a generator."""
-    return isinstance(result, GeneratorType | AsyncGeneratorType)
+    return isinstance(result, _STREAMS)
 
 
 def hand_out(call: Call, stream: Stream, *, abandoned: Callable[[], None]) -> None:

@@ -21,7 +21,7 @@ from llama_index.core.workflow.errors import WorkflowCancelledByUser  # type: ig
 from llama_index.llms.openai import OpenAI
 
 from spanmeter import semconv
-from spanmeter.llama_index import SpanmeterSpanHandler, open_spans
+from spanmeter.llama_index import SpanmeterSpanHandler
 from spanmeter.llama_index.open_spans import spans
 
 QUESTION = [ChatMessage(content="What is a closure?")]
@@ -243,7 +243,7 @@ def test_a_chat_engine_streams_through_its_synthesizer(
 
 
 def test_when_too_much_is_open_the_oldest_gives_way(seen: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(open_spans, "MAX_OPEN", 1)
+    monkeypatch.setattr(spans._open, "max_open", 1)
     tool = FunctionTool.from_defaults(len, name="count")
     spans.enter("FunctionTool.call-" + "0" * 36, tool, None)
     spans.enter("FunctionTool.call-" + "1" * 36, tool, None)
