@@ -23,6 +23,7 @@ _SCHEMAS: Final = (
     '"parameters"',
     '"input_schema"',
     '"inputSchema"',
+    '"json_schema"',
     '"function_declarations"',
     '"functionDeclarations"',
 )
@@ -85,8 +86,8 @@ class _Prompt(NamedTuple):
 def estimate(*, provider: str, model: str, prompt: Sequence[str], answer: str, operation: str = "chat") -> Estimate:
     """Count the tokens of a call on this machine, from at most a million characters each of prompt and answer.
 
-    `prompt` has one text for each message, and one of JSON for all definitions of tools; `answer` is what was
-    generated. Takes some 0.2 s of CPU at most, and 0.5 s more the first time for the encoding: not for a thread
+    `prompt` has one text for each message, and JSON for the definitions of tools, in one or many; `answer` is what
+    was generated. Takes some 0.2 s of CPU at most, and 0.5 s more the first time for the encoding: not for a thread
     the application waits for. Never raises, whatever the texts hold.
     """
     family = family_of(f"{provider}/{model}")
@@ -109,7 +110,7 @@ def _split(prompt: Sequence[str], *, chat: bool) -> _Prompt:
 
 
 def _defines_tools(text: str) -> bool:
-    return text.startswith("[{") and any(key in text for key in _SCHEMAS)
+    return text.startswith(("{", "[{")) and any(key in text for key in _SCHEMAS)
 
 
 def _encoding(model: str) -> Encoding | None:

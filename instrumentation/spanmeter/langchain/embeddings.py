@@ -7,19 +7,21 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from typing import Any, Final
 
 from langchain_core.embeddings import Embeddings
 
 from spanmeter.barrier import barrier
+from spanmeter.endpoint import NOWHERE, endpoint_at
 from spanmeter.langchain.opening import PROVIDERS
 from spanmeter.opening import Opening
 from spanmeter.surrounding import surrounding
 
 _METHODS: Final = ("embed_documents", "embed_query", "aembed_documents", "aembed_query")
 _MODEL_FIELDS: Final = ("model", "model_name", "model_id")
+_ADDRESS_FIELDS: Final = ("openai_api_base", "azure_endpoint", "base_url", "endpoint")
 _in_use: Final[ContextVar[Embeddings | None]] = ContextVar("spanmeter-embeddings-in-use", default=None)
 _wrapped: Final[list[tuple[type, str, Any]]] = []
 
@@ -61,7 +63,7 @@ def _wrap(kind: type) -> None:
 def _synchronous(method: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(method)
     def embed(self: Embeddings, *args: Any, **options: Any) -> Any:
-        with _counted(self):
+        with _counted(self, args, options):
             return method(self, *args, **options)
 
     return embed
@@ -70,39 +72,49 @@ def _synchronous(method: Callable[..., Any]) -> Callable[..., Any]:
 def _asynchronous(method: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(method)
     async def embed(self: Embeddings, *args: Any, **options: Any) -> Any:
-        with _counted(self):
+        with _counted(self, args, options):
             return await method(self, *args, **options)
 
     return embed
 
 
 @contextlib.contextmanager
-def _counted(embeddings: Embeddings) -> Iterator[None]:
+def _counted(embeddings: Embeddings, args: Sequence[Any], options: Mapping[str, Any]) -> Iterator[None]:
     """Count one use of a model; `embed_query` that calls `embed_documents` of the same model is one use."""
     if _in_use.get() is embeddings:
         yield
         return
     token = _in_use.set(embeddings)
     try:
-        with surrounding(_opening(embeddings)):
+        with surrounding(_opening(embeddings, functools.partial(_texts, args, options))):
             yield
     finally:
         _in_use.reset(token)
 
 
 @barrier
-def _opening(embeddings: Embeddings) -> Opening:
+def _opening(embeddings: Embeddings, prompt: Callable[[], Sequence[str]]) -> Opening:
     """Read an embedding model; one that only keeps another's vectors is known by the model it holds."""
-    model = next((str(given) for key in _MODEL_FIELDS if (given := getattr(embeddings, key, None))), "")
-    name = type(embeddings).__name__
+    given = (getattr(embeddings, key, None) for key in _MODEL_FIELDS)
+    model = next((name for name in given if name and isinstance(name, str)), "")
+    address = next((url for key in _ADDRESS_FIELDS if isinstance(url := getattr(embeddings, key, None), str)), "")
+    endpoint = endpoint_at(address) if address else NOWHERE
     return Opening(
         operation="embeddings",
-        name=f"embeddings {model or name}",
+        name=f"embeddings {model or type(embeddings).__name__}",
         framework="langchain",
-        provider=_provider(type(embeddings)),
+        provider=endpoint.provider or _provider(type(embeddings)),
         model=model,
+        region=endpoint.region,
+        attributes=endpoint.attributes,
         wrapper=hasattr(embeddings, "underlying_embeddings"),
+        prompt=prompt,
     )
+
+
+def _texts(args: Sequence[Any], options: Mapping[str, Any]) -> Sequence[str]:
+    given = args[0] if args else options.get("texts", options.get("text", ()))
+    return [given] if isinstance(given, str) else [text for text in given if isinstance(text, str)]
 
 
 def _provider(kind: type) -> str:

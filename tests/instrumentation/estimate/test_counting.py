@@ -66,6 +66,13 @@ def test_a_count_is_within_its_band_of_what_the_provider_reported(
     assert abs(found.usage.input_tokens - reported) <= found.error_band * reported
 
 
+def test_definitions_of_tools_may_come_in_one_text_or_many() -> None:
+    one, many = counted("claude-3-opus", JOKE, TOOLS), counted("claude-3-opus", JOKE, *[json.dumps(WEATHER)] * 1)
+
+    assert abs(one.usage.input - many.usage.input) <= 2
+    assert one.usage.input > 500
+
+
 def test_embeddings_have_no_chat_around_them() -> None:
     expected = Estimate(Usage(input=3), "tiktoken:cl100k_base", 0.363)
     assert counted("text-embedding-3-small", "a", "b c", operation="embeddings") == expected
