@@ -9,6 +9,8 @@ from typing import Final, Self
 from urllib.parse import urlsplit
 
 _PREFIX: Final = "SPANMETER_"
+_THE_APPLICATIONS: Final = frozenset({"SPANMETER_SPOOL_DIR", "SPANMETER_SPOOL_MB"})
+"""What `spanmeter.instrument` reads: application and sidecar may share an environment."""
 
 
 class SettingError(ValueError):
@@ -55,6 +57,7 @@ class Settings:
             SettingError: a SPANMETER_* variable is unknown, has a malformed value, or is not supported yet.
         """
         given = {name: value for name, value in environ.items() if name.startswith(_PREFIX) and value}
+        given = {name: value for name, value in given.items() if name not in _THE_APPLICATIONS}
         for name, value in given.items():
             if name not in _VARIABLES:
                 raise SettingError(name, value, f"there is no such variable; known are {', '.join(sorted(_VARIABLES))}")

@@ -5,8 +5,10 @@ from __future__ import annotations
 import atexit
 import functools
 import importlib
+import multiprocessing
 import os
 import threading
+from multiprocessing import util
 from typing import Final
 
 from opentelemetry.sdk.trace import TracerProvider
@@ -16,6 +18,7 @@ from spanmeter import metrics
 from spanmeter.barrier import barrier
 from spanmeter.imports import Waiting
 from spanmeter.process import calls
+from spanmeter.spool import SpoolSettings
 from spanmeter.telemetry import Telemetry
 
 ADAPTERS: Final = (
@@ -43,8 +46,11 @@ class Instrumentation:
         tracer_provider: TracerProvider | None,
         metrics_port: int | None,
     ) -> None:
+        spool = SpoolSettings.from_environment(os.environ)
         self._port = None if metrics_port is None else start_http_server(metrics_port, "127.0.0.1", metrics.registry)
-        self._telemetry = Telemetry(service_name=service_name, endpoint=endpoint, tracer_provider=tracer_provider)
+        self._telemetry = Telemetry(
+            service_name=service_name, endpoint=endpoint, tracer_provider=tracer_provider, spool=spool
+        )
         calls().trace_with(self._telemetry.tracer_provider)
         self._adapters: list[str] = []
         self._waiting = Waiting()
@@ -52,6 +58,7 @@ class Instrumentation:
             self._waiting.when_imported(module, functools.partial(self._install, adapter))
         # Runs before the tracer provider's own shutdown, for it is registered later: calls still open are sent too.
         atexit.register(self._remove_adapters)
+        _end_with_children(self)
 
     def close(self) -> None:
         """Take everything back, in reverse order."""
@@ -74,6 +81,17 @@ class Instrumentation:
     def _remove_adapters(self) -> None:
         while self._adapters:
             _remove(self._adapters.pop())
+
+
+def _end_with_children(instrumentation: Instrumentation) -> None:
+    """Have children of `multiprocessing` send what they have: they leave by `os._exit`, past all of `atexit`."""
+
+    def end(_: object) -> None:
+        util.Finalize(None, uninstrument, exitpriority=0)
+
+    util.register_after_fork(instrumentation, end)
+    if multiprocessing.parent_process() is not None:
+        end(instrumentation)
 
 
 def instrument(

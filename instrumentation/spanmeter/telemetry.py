@@ -4,50 +4,67 @@ from __future__ import annotations
 
 import os
 import uuid
+from collections import deque
 from collections.abc import Sequence
-from time import perf_counter
-from typing import Final
+from typing import Any, Final
 
 from opentelemetry import context, trace
-from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
-from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metrics
 from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
+from opentelemetry.sdk.metrics.export import (
+    MetricExporter,
+    MetricExportResult,
+    MetricsData,
+    PeriodicExportingMetricReader,
+)
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 from spanmeter import semconv
 from spanmeter.call import Call
 from spanmeter.current import here
+from spanmeter.exporter import Exporter
+from spanmeter.fork import in_child
+from spanmeter.loss import QUEUE_FULL, lose
 from spanmeter.opening import Attributes
 from spanmeter.scope import current_scope
+from spanmeter.spool import SpoolSettings
 from spanmeter.tally import tally
 from spanmeter.version import __version__
+from spanmeter.wire import HURRIED_TIMEOUT_S, Destination, Outcome, Wire
 
-DEFAULT_ENDPOINT: Final = "http://127.0.0.1:4318"
 COUNTERS_EVERY_MILLIS: Final = 10_000
-HURRIED_TIMEOUT_S: Final = 2
-GIVE_UP_AFTER_S: Final = 1
+_instance_ids: Final[dict[int, str]] = {}
 _MODEL_OPERATIONS: Final = semconv.GENERATION_OPERATIONS | {"embeddings"}
-_INSTANCE_ID: Final = str(uuid.uuid4())
 
 
 class Telemetry:
     """Sends every span of the application's tracer provider to the sidecar, and the process's counters beside them.
 
-    Without an SDK tracer provider one is made and set; the application's own is added to. Queue, batching and
-    retries are the SDK's, and its `OTEL_*` variables are obeyed.
+    Without an SDK tracer provider one is made and set; the application's own is added to. Queue and batching are the
+    SDK's, and its `OTEL_*` variables are obeyed.
     """
 
     def __init__(
-        self, *, service_name: str | None, endpoint: str | None, tracer_provider: TracerProvider | None = None
+        self,
+        *,
+        service_name: str | None,
+        endpoint: str | None,
+        tracer_provider: TracerProvider | None = None,
+        spool: SpoolSettings | None = None,
     ) -> None:
-        self.tracer_provider = tracer_provider or _tracer_provider(service_name)
-        counters = _Counters(_meter_provider(self.tracer_provider.resource, endpoint))
-        self._processors: Sequence[SpanProcessor] = (_Stamp(), _Queue(_Exporter(_url(endpoint, "traces"))), counters)
+        spool = spool or SpoolSettings.from_environment(os.environ)
+        exporter = Exporter(Destination.of("traces", endpoint), spool)
+        counters = _CounterExporter(Wire(Destination.of("metrics", endpoint)))
+        self.tracer_provider, made = _tracer_provider(tracer_provider, service_name)
+        described = _instance().merge(self.tracer_provider.resource)
+        meter_provider = _meter_provider(described, counters)
+        self._processors: Sequence[SpanProcessor] = (_Stamp(), _Queue(exporter), _Counters(meter_provider))
         for processor in self._processors:
             self.tracer_provider.add_span_processor(processor)
+        self._resources = [described, self.tracer_provider.resource] if made else [described]
+        in_child(self._identify)
 
     def close(self) -> None:
         """Send what is waiting and take our processors out of the tracer provider."""
@@ -58,9 +75,14 @@ class Telemetry:
         for processor in self._processors:
             processor.shutdown()
 
+    def _identify(self) -> None:
+        # A newer SDK does this itself. Nobody else holds these resources, and tracers made before have to know.
+        for resource in self._resources:
+            resource._attributes._dict.update(_instance().attributes)  # noqa: SLF001
+
 
 class _Stamp(SpanProcessor):
-    """Stamps the spans of others and counts what goes to the queue.
+    """Stamps the spans of others.
 
     They get what `spanmeter.context` says, and `spanmeter.inside_call` where they start inside a model call of ours:
     they tell of the same call once more.
@@ -75,66 +97,40 @@ class _Stamp(SpanProcessor):
         if attributes:
             span.set_attributes(attributes)
 
-    def on_end(self, span: ReadableSpan) -> None:
-        if span.context is not None and span.context.trace_flags.sampled:
-            tally.add_span()
-
 
 def _inside_model_call() -> bool:
     innermost = here().call
     return isinstance(innermost, Call) and innermost.opening.operation in _MODEL_OPERATIONS
 
 
-class _Exporter(SpanExporter):
-    """Sends spans to the sidecar and counts those it took; in a hurry it does not wait long for a sidecar to appear.
-
-    The SDK tries each batch for ten seconds, also while the process waits to exit.
-    """
-
-    def __init__(self, endpoint: str | None) -> None:
-        self._patient: SpanExporter = OTLPSpanExporter(endpoint=endpoint)
-        self._hurried: SpanExporter = OTLPSpanExporter(endpoint=endpoint, timeout=HURRIED_TIMEOUT_S)
-        self._in_hurry = False
-        self._waited_s = 0.0
-
-    def hurry(self) -> None:
-        """Break off waiting for a next attempt; what is sent from now on gets a short time for all its failures."""
-        self._in_hurry = True
-        self._patient.shutdown()
-
-    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        result = SpanExportResult.FAILURE if self._in_hurry else self._patient.export(spans)
-        if self._in_hurry and result is SpanExportResult.FAILURE and self._waited_s < GIVE_UP_AFTER_S:
-            result = self._hurriedly(spans)
-        if result is SpanExportResult.SUCCESS:
-            tally.add_exported(len(spans))
-        return result
-
-    def _hurriedly(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        started = perf_counter()
-        result = self._hurried.export(spans)
-        if result is SpanExportResult.FAILURE:
-            self._waited_s += perf_counter() - started
-        return result
-
-    def shutdown(self) -> None:
-        self._hurried.shutdown()
-
-
 class _Queue(BatchSpanProcessor):
-    """The SDK's queue, which does not hold up an exit when there is no sidecar."""
+    """The SDK's queue, which does not hold up an exit when there is no sidecar, and counts what it has no room for."""
 
-    def __init__(self, exporter: _Exporter) -> None:
+    def __init__(self, exporter: Exporter) -> None:
         super().__init__(
             exporter,
             schedule_delay_millis=None if "OTEL_BSP_SCHEDULE_DELAY" in os.environ else 1_000,
             max_queue_size=None if "OTEL_BSP_MAX_QUEUE_SIZE" in os.environ else 16_384,
         )
         self._hurry = exporter.hurry
+        self._waiting = _deque_of(self)
+
+    def on_end(self, span: ReadableSpan) -> None:
+        if span.context is not None and span.context.trace_flags.sampled:
+            tally.add_span()
+            if len(self._waiting) == self._waiting.maxlen:
+                lose(1, QUEUE_FULL)
+        super().on_end(span)
 
     def shutdown(self) -> None:
         self._hurry()
         super().shutdown()  # type: ignore[no-untyped-call]
+
+
+def _deque_of(queue: BatchSpanProcessor) -> deque[ReadableSpan]:
+    """Return where the SDK keeps what waits, which it tells nobody: before 1.33 in the processor itself."""
+    held: deque[ReadableSpan] | None = getattr(queue, "queue", None)
+    return queue._batch_processor._queue if held is None else held  # noqa: SLF001
 
 
 class _Counters(SpanProcessor):
@@ -151,35 +147,50 @@ class _Counters(SpanProcessor):
         return self._meter_provider.force_flush(timeout_millis)
 
 
-def _tracer_provider(service_name: str | None) -> TracerProvider:
-    existing = trace.get_tracer_provider()
+class _CounterExporter(MetricExporter):
+    """Sends the counters with one attempt each: what one misses the next one brings, for they are cumulative."""
+
+    def __init__(self, wire: Wire) -> None:
+        super().__init__()
+        self._wire = wire
+        wire.timeout_s = HURRIED_TIMEOUT_S
+
+    def export(
+        self,
+        metrics_data: MetricsData,
+        timeout_millis: float = 10_000,  # noqa: ARG002
+        **_: Any,  # noqa: ANN401  the SDK's
+    ) -> MetricExportResult:
+        reply = self._wire.post(encode_metrics(metrics_data).SerializeToString())
+        return MetricExportResult.SUCCESS if reply.outcome is Outcome.TAKEN else MetricExportResult.FAILURE
+
+    def force_flush(self, timeout_millis: float = 10_000) -> bool:  # noqa: ARG002
+        return True
+
+    def shutdown(self, timeout_millis: float = 30_000, **_: Any) -> None:  # noqa: ANN401, ARG002  the SDK's
+        self._wire.close()
+
+
+def _tracer_provider(given: TracerProvider | None, service_name: str | None) -> tuple[TracerProvider, bool]:
+    """Return the tracer provider to use, and whether it was made here."""
+    existing = given or trace.get_tracer_provider()
     if isinstance(existing, TracerProvider):
-        return existing
+        return existing, False
     provider = TracerProvider(resource=_resource(service_name))
     trace.set_tracer_provider(provider)
-    return provider
+    return provider, True
 
 
 def _resource(service_name: str | None) -> Resource:
     named = {semconv.SERVICE_NAME: service_name} if service_name else {}
-    given = Resource.create(named)
-    return given if given.attributes.get(semconv.SERVICE_INSTANCE_ID) else given.merge(_instance())
+    return _instance().merge(Resource.create(named))
 
 
 def _instance() -> Resource:
-    return Resource({semconv.SERVICE_INSTANCE_ID: _INSTANCE_ID})
+    """Return what tells this process from all others, also from the one that forked it."""
+    return Resource({semconv.SERVICE_INSTANCE_ID: _instance_ids.setdefault(os.getpid(), str(uuid.uuid4()))})
 
 
-def _meter_provider(resource: Resource, endpoint: str | None) -> MeterProvider:
-    # What one attempt misses the next one brings, for the counters are cumulative: no reason to hold up an exit.
-    exporter = OTLPMetricExporter(endpoint=_url(endpoint, "metrics"), timeout=HURRIED_TIMEOUT_S)
+def _meter_provider(resource: Resource, exporter: MetricExporter) -> MeterProvider:
     reader = PeriodicExportingMetricReader(exporter, export_interval_millis=COUNTERS_EVERY_MILLIS)
-    return MeterProvider([reader], resource=_instance().merge(resource), shutdown_on_exit=False)
-
-
-def _url(endpoint: str | None, signal: str) -> str | None:
-    """Return where a signal goes; None leaves it to the SDK's own variables."""
-    told = {"OTEL_EXPORTER_OTLP_ENDPOINT", f"OTEL_EXPORTER_OTLP_{signal.upper()}_ENDPOINT"} & os.environ.keys()
-    if endpoint is None and told:
-        return None
-    return f"{(endpoint or DEFAULT_ENDPOINT).rstrip('/')}/v1/{signal}"
+    return MeterProvider([reader], resource=resource, shutdown_on_exit=False)

@@ -50,6 +50,12 @@ def test_variables_of_others_and_empty_ones_are_left_alone() -> None:
     assert Settings.from_environment({"HOME": "/h", "SPANMETER_LISTEN": "", "OTEL_X": "1"}).listen.port == 4318
 
 
+def test_variables_of_the_application_beside_it_are_left_alone() -> None:
+    shared = {"HOME": "/h", "SPANMETER_SPOOL_DIR": "/var/spool/spanmeter", "SPANMETER_SPOOL_MB": "64"}
+
+    assert Settings.from_environment(shared) == Settings.from_environment({"HOME": "/h"})
+
+
 @pytest.mark.parametrize(
     ("variable", "value", "reason"),
     [

@@ -155,6 +155,10 @@ def test_counters_of_the_process_are_cumulative_and_exported(sink: Sink) -> None
         "spanmeter.client.cost_usd",
         "spanmeter.client.spans",
         "spanmeter.client.exported_spans",
+        "spanmeter.client.spooled_spans",
+        "spanmeter.client.dropped_spans",
+        "spanmeter.client.usage_contradictions",
+        "spanmeter.client.faults",
     }
     assert {metric["aggregationTemporality"] for metric in sink.metrics.values()} == {
         "AGGREGATION_TEMPORALITY_CUMULATIVE"

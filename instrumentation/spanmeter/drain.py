@@ -1,0 +1,123 @@
+"""Sends what waits in the spool, oldest first, as soon as the sidecar is back."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from time import monotonic, sleep
+from typing import Final
+
+from spanmeter.barrier import barrier
+from spanmeter.folder import Parcel
+from spanmeter.loss import NO_SPOOL, REFUSED, lose
+from spanmeter.spool import Spool
+from spanmeter.tally import tally
+from spanmeter.wire import Outcome, Reply, Wire
+
+PAUSE_S: Final = 0.02
+"""Between two bodies: at most 50 a second, so that neither the application nor the sidecar feels it."""
+FIRST_WAIT_S: Final = 0.5
+LONGEST_WAIT_S: Final = 5.0
+HURRIED_WAIT_S: Final = 0.1
+MAX_FAILURES: Final = 5
+"""Times that a sidecar which is there may fail over one body before the body is given up: others wait behind it."""
+_log: Final = logging.getLogger("spanmeter")
+
+
+class Drain:
+    """Empties a spool from a thread of its own, which lives only while there is something to send.
+
+    The SDK's worker cannot do it: it calls an exporter only when there are new spans.
+    """
+
+    def __init__(self, spool: Spool, wire: Wire) -> None:
+        self._spool = spool
+        self._wire = wire
+        self.begin()
+
+    def begin(self) -> None:
+        """Start without a thread, as a process does after a fork."""
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._failures = 0
+        self.away = False
+
+    def wake(self, *, away: bool = False) -> None:
+        """Have what waits sent, if there is any, for as long as it takes; `away` if the sidecar just proved to be."""
+        with self._lock:
+            self.away = self.away or away
+            if self._thread is None and not self._stop.is_set() and self._spool.oldest() is not None:
+                self._thread = threading.Thread(target=self._run, name="spanmeter-spool", daemon=True)
+                self._thread.start()
+
+    def close(self, *, patience_s: float) -> None:
+        """Stop the thread, and send what can be sent in this time; nobody waits for a sidecar that is not there."""
+        self._stop.set()
+        thread, deadline = self._thread, monotonic() + patience_s
+        if thread is not None:
+            thread.join(patience_s)
+        if thread is None or not thread.is_alive():
+            self._hurry(deadline)
+            self._wire.close()
+
+    def _hurry(self, deadline: float) -> None:
+        while (left_s := deadline - monotonic()) > 0 and (parcel := self._spool.oldest()) is not None:
+            self._wire.timeout_s = left_s
+            reply = self._send(parcel)
+            if reply is not None and reply.absent:
+                return
+            if reply is not None and reply.outcome is Outcome.AWAY:
+                sleep(HURRIED_WAIT_S)
+
+    @barrier
+    def _run(self) -> None:
+        wait_s = FIRST_WAIT_S
+        while not self._stop.is_set() and (parcel := self._next()) is not None:
+            reply = self._send(parcel)
+            if reply is None or reply.outcome in {Outcome.TAKEN, Outcome.REFUSED}:
+                wait_s = FIRST_WAIT_S
+                self._stop.wait(PAUSE_S)
+            else:
+                self._stop.wait(max(wait_s, min(reply.retry_after_s, LONGEST_WAIT_S)))
+                wait_s = min(2 * wait_s, LONGEST_WAIT_S)
+
+    def _next(self) -> Parcel | None:
+        """Return what to send next; None ends the thread."""
+        with self._lock:
+            parcel = self._spool.oldest()
+            if parcel is None:
+                self._thread = None
+                self.away = False
+            return parcel
+
+    def _send(self, parcel: Parcel) -> Reply | None:
+        packed = parcel.read()
+        if packed is None:
+            self._give_up(parcel, NO_SPOOL, "a file of it vanished")
+            return None
+        reply = self._wire.post_packed(packed)
+        self._settle(parcel, reply)
+        return reply
+
+    def _settle(self, parcel: Parcel, reply: Reply) -> None:
+        self._note(away=reply.outcome is Outcome.AWAY)
+        self._failures = self._failures + 1 if reply.outcome is Outcome.FAILED else 0
+        if reply.outcome is Outcome.TAKEN:
+            self._spool.remove(parcel)
+            if parcel.own:
+                tally.add_exported(parcel.spans - reply.rejected)
+            if reply.rejected:
+                lose(reply.rejected, REFUSED, detail=reply.reason)
+        elif reply.outcome is Outcome.REFUSED or self._failures >= MAX_FAILURES:
+            self._give_up(parcel, REFUSED, reply.reason)
+
+    def _note(self, *, away: bool) -> None:
+        if self.away and not away:
+            _log.info("the sidecar is back; %d spans that waited on disk go to it", self._spool.spans)
+        self.away = away
+
+    def _give_up(self, parcel: Parcel, reason: str, detail: str) -> None:
+        self._failures = 0
+        self._spool.remove(parcel)
+        lose(parcel.spans, reason, detail=detail)

@@ -1,0 +1,211 @@
+"""Brings OTLP bodies to the sidecar: one attempt each, and what came of it."""
+
+from __future__ import annotations
+
+import enum
+import os
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Self
+
+import requests
+from google.protobuf.message import DecodeError
+from opentelemetry import context
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+from opentelemetry.util.re import parse_env_headers
+
+from spanmeter.fork import in_child
+from spanmeter.version import __version__
+
+DEFAULT_ENDPOINT: Final = "http://127.0.0.1:4318"
+DEFAULT_TIMEOUT_S: Final = 5.0
+HURRIED_TIMEOUT_S: Final = 2.0
+_LATER: Final = frozenset({408, 429, 502, 503, 504})
+_GZIP: Final = 16 + zlib.MAX_WBITS
+_FAST: Final = 1
+
+
+class Outcome(enum.Enum):
+    """What came of an attempt: kept by the sidecar, to be tried again, failed over this body, or never to be taken."""
+
+    TAKEN = "taken"
+    AWAY = "away"
+    FAILED = "failed"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The outcome of one attempt, why it was not taken, and how many spans of a taken body were rejected.
+
+    `absent` if nobody answers there, so that there is no use in asking again at once.
+    """
+
+    outcome: Outcome
+    reason: str = ""
+    rejected: int = 0
+    retry_after_s: float = 0.0
+    absent: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Destination:
+    """Where one signal goes and how, as the standard `OTEL_EXPORTER_OTLP_*` variables tell.
+
+    https://opentelemetry.io/docs/specs/otel/protocol/exporter/
+    """
+
+    url: str
+    headers: Mapping[str, str]
+    compression: str
+    timeout_s: float
+    certificate: str | bool
+    client_certificate: str | tuple[str, str] | None
+
+    @classmethod
+    def of(cls, signal: str, endpoint: str | None) -> Self:
+        """Return the destination of `traces` or `metrics`; a given endpoint wins over the variables'.
+
+        Raises:
+            ValueError: a variable is malformed; the message names it, its value and what is allowed.
+        """
+        key, certificate = _told(signal, "CLIENT_KEY"), _told(signal, "CLIENT_CERTIFICATE")
+        return cls(
+            url=_url(signal, endpoint),
+            headers=parse_env_headers(_told(signal, "HEADERS"), liberal=True),
+            compression=_compression(signal),
+            timeout_s=_timeout_s(signal),
+            certificate=_told(signal, "CERTIFICATE") or True,
+            client_certificate=(certificate, key) if certificate and key else certificate or None,
+        )
+
+
+class Wire:
+    """Connections to one destination, kept open between attempts; for one thread at a time."""
+
+    def __init__(self, destination: Destination) -> None:
+        self._to = destination
+        self.timeout_s = destination.timeout_s
+        self._open()
+        in_child(self._open)
+
+    def _open(self) -> None:
+        # After a fork the old connections are the parent's: closing them here could wait for a lock it held.
+        self._abandoned = getattr(self, "_session", None)
+        self._session = requests.Session()
+        names = {"content-type": "application/x-protobuf", "user-agent": f"spanmeter/{__version__}"}
+        self._session.headers.update(names | dict(self._to.headers))
+        # Proxies and certificates of the environment are read once here, not for every request.
+        self._settings = self._session.merge_environment_settings(
+            self._to.url, {}, False, self._to.certificate, self._to.client_certificate
+        )
+        self._session.trust_env = False
+        self._request = self._session.prepare_request(requests.Request("POST", self._to.url))
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._session.close()
+
+    def post(self, body: bytes) -> Reply:
+        """Try once to send a body."""
+        if self._to.compression == "gzip":
+            return self.post_packed(pack(body))
+        if self._to.compression == "deflate":
+            return self._post(zlib.compress(body, _FAST), "deflate")
+        return self._post(body, None)
+
+    def post_packed(self, packed: bytes) -> Reply:
+        """Try once to send what `pack` made of a body."""
+        return self._post(packed, "gzip")
+
+    def _post(self, body: bytes, encoding: str | None) -> Reply:
+        request = self._request.copy()
+        request.prepare_body(body, None)
+        if encoding is not None:
+            request.headers["content-encoding"] = encoding
+        token = context.attach(_unseen())
+        try:
+            reply = self._attempt(request)
+            # The sidecar closes connections that were idle; whether this one was shows only now.
+            return self._attempt(request) if reply.absent else reply
+        finally:
+            context.detach(token)
+
+    def _attempt(self, request: requests.PreparedRequest) -> Reply:
+        try:
+            answer = self._session.send(request, timeout=self.timeout_s, allow_redirects=False, **self._settings)
+        except requests.RequestException as error:
+            waited = isinstance(error, requests.Timeout)
+            return Reply(Outcome.AWAY, f"{type(error).__name__}: {_root(error)}", absent=not waited)
+        return _reply(answer)
+
+
+def pack(body: bytes) -> bytes:
+    """Compress a body as gzip, for speed."""
+    compressor = zlib.compressobj(_FAST, zlib.DEFLATED, _GZIP)
+    return compressor.compress(body) + compressor.flush()
+
+
+def _unseen() -> context.Context:
+    """Return a context in which no instrumentation of HTTP clients makes spans of our requests."""
+    return context.set_value(context._SUPPRESS_INSTRUMENTATION_KEY, True)  # noqa: SLF001  the API's own, unnamed
+
+
+def _reply(answer: requests.Response) -> Reply:
+    status = answer.status_code
+    if status < 300:
+        return Reply(Outcome.TAKEN, rejected=_rejected(answer.content))
+    reason = f"{status} {answer.reason} {answer.text[:200]}".strip()
+    if status in _LATER:
+        return Reply(Outcome.AWAY, reason, retry_after_s=_seconds(answer.headers.get("retry-after", "")))
+    return Reply(Outcome.FAILED if status >= 500 else Outcome.REFUSED, reason)
+
+
+def _rejected(content: bytes) -> int:
+    try:
+        return int(ExportTraceServiceResponse.FromString(content).partial_success.rejected_spans) if content else 0
+    except DecodeError:  # an answer that is no OTLP, such as a proxy's page
+        return 0
+
+
+def _root(error: BaseException) -> BaseException:
+    """Return what the connection failed of, without the layers that passed it on."""
+    while (cause := error.__cause__ or error.__context__) is not None:
+        error = cause
+    return error
+
+
+def _seconds(text: str) -> float:
+    return float(text) if text.isascii() and text.isdecimal() else 0.0
+
+
+def _told(signal: str, name: str) -> str:
+    general = os.environ.get(f"OTEL_EXPORTER_OTLP_{name}", "")
+    return os.environ.get(f"OTEL_EXPORTER_OTLP_{signal.upper()}_{name}") or general
+
+
+def _url(signal: str, endpoint: str | None) -> str:
+    exact = os.environ.get(f"OTEL_EXPORTER_OTLP_{signal.upper()}_ENDPOINT")
+    if endpoint is None and exact:
+        return exact
+    root = endpoint or os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT") or DEFAULT_ENDPOINT
+    return f"{root.rstrip('/')}/v1/{signal}"
+
+
+def _compression(signal: str) -> str:
+    told = _told(signal, "COMPRESSION").strip().lower() or "none"
+    if told not in {"none", "gzip", "deflate"}:
+        raise ValueError(f"OTEL_EXPORTER_OTLP_COMPRESSION={told!r}: expected none, gzip or deflate")
+    return told
+
+
+def _timeout_s(signal: str) -> float:
+    told = _told(signal, "TIMEOUT").strip()
+    try:
+        seconds = float(told or DEFAULT_TIMEOUT_S)
+    except ValueError:
+        seconds = 0.0
+    if seconds <= 0:
+        raise ValueError(f"OTEL_EXPORTER_OTLP_TIMEOUT={told!r}: expected a number of seconds over 0")
+    return seconds
