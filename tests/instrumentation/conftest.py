@@ -49,7 +49,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @dataclass
 class Provider:
-    """Speaks the OpenAI API at `url` and keeps its own record; `fail_next` holds statuses of the next answers."""
+    """Speaks the OpenAI API at `url` and keeps its own record; `fail_next` holds statuses of the next answers.
+
+    A `silent` one counts and tells no usage.
+    """
 
     url: str = ""
     calls: int = 0
@@ -57,6 +60,7 @@ class Provider:
     output_tokens: int = 0
     fail_next: list[int] = field(default_factory=list)
     tool: dict[str, Any] | None = None
+    silent: bool = False
     wait: threading.Event | None = None
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -71,7 +75,8 @@ class Provider:
         usage = {"prompt_tokens": TOKENS_PER_TEXT * len(texts), "total_tokens": TOKENS_PER_TEXT * len(texts)}
         self.count(usage)
         data = [{"object": "embedding", "index": index, "embedding": [0.1, 0.2]} for index in range(len(texts))]
-        return {"object": "list", "model": asked["model"], "data": data, "usage": usage}
+        told = {} if self.silent else {"usage": usage}
+        return {"object": "list", "model": asked["model"], "data": data} | told
 
     def message(self, asked: dict[str, Any]) -> tuple[dict[str, Any], str]:
         if self.tool is not None and asked["messages"][-1]["role"] == "user":
@@ -85,7 +90,8 @@ class Provider:
         choices = [
             {"index": index, "message": message, "finish_reason": reason} for index in range(asked.get("n") or 1)
         ]
-        return self._body(asked, "chat.completion", choices) | {"usage": CHAT_USAGE, "service_tier": "default"}
+        told = {} if self.silent else {"usage": CHAT_USAGE}
+        return self._body(asked, "chat.completion", choices) | {"service_tier": "default"} | told
 
     def chunks(self, asked: dict[str, Any]) -> Iterator[dict[str, Any]]:
         message, reason = self.message(asked)
@@ -94,7 +100,7 @@ class Provider:
         for delta in words:
             yield self._body(asked, "chat.completion.chunk", [{"index": 0, "delta": delta, "finish_reason": None}])
         yield self._body(asked, "chat.completion.chunk", [{"index": 0, "delta": {}, "finish_reason": reason}])
-        if (asked.get("stream_options") or {}).get("include_usage"):
+        if (asked.get("stream_options") or {}).get("include_usage") and not self.silent:
             yield self._body(asked, "chat.completion.chunk", []) | {"usage": CHAT_USAGE}
 
     def _body(self, asked: dict[str, Any], kind: str, choices: list[Any]) -> dict[str, Any]:
