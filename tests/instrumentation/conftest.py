@@ -125,7 +125,7 @@ def _handler(provider: Provider) -> type[BaseHTTPRequestHandler]:
             if provider.fail_next:
                 error = {"error": {"message": "no", "type": "rate_limit", "code": "x"}}
                 return self.answer(provider.fail_next.pop(0), json.dumps(error).encode())
-            if self.path.endswith("/embeddings"):
+            if self.path.partition("?")[0].endswith("/embeddings"):
                 return self.answer(200, json.dumps(provider.embeddings(asked)).encode())
             if asked.get("stream"):
                 events = [f"data: {json.dumps(chunk)}\n\n" for chunk in provider.chunks(asked)]
