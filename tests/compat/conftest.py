@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import gc
 import json
+import re
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager
@@ -85,8 +86,8 @@ class Answered:
 class Provider:
     """Speaks the OpenAI API at `url`; no two answers cost the same.
 
-    `fail` holds the statuses of the next answers, `says` the texts of the next chats. With `hold` set no request is
-    answered, nor charged.
+    `fail` holds the statuses of the next answers, 0 for a good one, `says` the texts of the next chats.
+    With `hold` set no request is answered, nor charged.
     """
 
     url: str = ""
@@ -129,7 +130,7 @@ class Provider:
 
     def chunks(self, asked: Body) -> Iterator[Body]:
         message, usage = self.message(asked), self.charge(asked)
-        words = message["content"].split(" ") if message["content"] else []
+        words = re.findall(r"\S+\s*", message["content"] or "")
         deltas = [{"role": "assistant", "content": ""}, *({"content": word} for word in words)]
         for delta in deltas if words else [message]:
             yield _body(asked, "chat.completion.chunk", [{"index": 0, "delta": delta, "finish_reason": None}])
@@ -189,8 +190,8 @@ def _handler(provider: Provider) -> type[BaseHTTPRequestHandler]:
             if provider.hold:
                 provider.released.wait(5)
                 provider.fail.append(503)
-            if provider.fail:
-                return self.send(provider.fail.pop(0), "application/json", b'{"error": {"message": "no"}}')
+            if status := provider.fail.pop(0) if provider.fail else 0:
+                return self.send(status, "application/json", b'{"error": {"message": "no"}}')
             answer = provider.answer(self.path, json.loads(body))
             if isinstance(answer, dict):
                 return self.send(200, "application/json", json.dumps(answer).encode())
