@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import json
 import threading
 from collections.abc import Iterator
@@ -13,7 +14,10 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from google.protobuf.json_format import MessageToDict
 from opentelemetry import trace
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -232,3 +236,89 @@ def instrumented(spans: Spans, provider: Provider) -> Iterator[Spans]:
     yield spans
     assert not trace.get_current_span().get_span_context().is_valid
     spanmeter.uninstrument()
+
+
+class Sink:
+    """A receiver of OTLP/HTTP that keeps what it was sent, and can go away and come back at the same address.
+
+    `fail_next` holds statuses of its next answers to spans, the last one first; `answer` is the body of the others.
+    """
+
+    def __init__(self) -> None:
+        self.spans: list[dict[str, Any]] = []
+        self.resources: list[dict[str, Any]] = []
+        self.metrics: dict[str, Any] = {}
+        self.readings: list[dict[str, Any]] = []
+        self.headers: list[dict[str, str]] = []
+        self.fail_next: list[int] = []
+        self.answer = b""
+        self.silent = threading.Event()
+        self._server = self._start(0)
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    def go_away(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    def come_back(self) -> None:
+        self._server = self._start(int(self.url.rpartition(":")[2]))
+
+    def _start(self, port: int) -> ThreadingHTTPServer:
+        server = ThreadingHTTPServer(("127.0.0.1", port), _sink_handler(self))
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        return server
+
+    def take(self, path: str, body: bytes) -> None:
+        if path == "/v1/traces":
+            for part in MessageToDict(ExportTraceServiceRequest.FromString(body))["resourceSpans"]:
+                self.resources.append(plain(part["resource"]["attributes"]))
+                self.spans += [span for scope in part["scopeSpans"] for span in scope["spans"]]
+        else:
+            for part in MessageToDict(ExportMetricsServiceRequest.FromString(body))["resourceMetrics"]:
+                resource = plain(part["resource"]["attributes"])
+                found = [metric for scope in part["scopeMetrics"] for metric in scope["metrics"]]
+                self.resources.append(resource)
+                self.metrics |= {metric["name"]: metric["sum"] for metric in found}
+                points = {metric["name"]: plain_number(metric["sum"]["dataPoints"][0]) for metric in found}
+                self.readings.append(resource | points)
+
+    def counter(self, name: str) -> Any:
+        return plain_number(self.metrics[f"spanmeter.client.{name}"]["dataPoints"][0])
+
+
+def plain(attributes: list[dict[str, Any]]) -> dict[str, Any]:
+    return {item["key"]: next(iter(item["value"].values())) for item in attributes}
+
+
+def plain_number(point: dict[str, Any]) -> float:
+    return point["asDouble"] if "asDouble" in point else int(point["asInt"])
+
+
+def _sink_handler(sink: Sink) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  the standard library's name
+            pass
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["content-length"]))
+            if sink.silent.is_set():
+                return
+            status = sink.fail_next.pop() if sink.fail_next and self.path == "/v1/traces" else 200
+            if status == 200:
+                packed = self.headers.get("content-encoding") == "gzip"
+                sink.headers.append(dict(self.headers))
+                sink.take(self.path, gzip.decompress(body) if packed else body)
+            self.send_response(status)
+            self.send_header("content-length", str(len(sink.answer)))
+            self.end_headers()
+            self.wfile.write(sink.answer)
+
+    return Handler
+
+
+@pytest.fixture
+def sink() -> Iterator[Sink]:
+    received = Sink()
+    yield received
+    received.go_away()
