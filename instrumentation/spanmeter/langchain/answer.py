@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
@@ -13,19 +12,18 @@ from langchain_core.outputs import LLMResult
 
 from spanmeter import semconv
 from spanmeter.answer import Answer
+from spanmeter.langchain.cached import is_cached, maker_of
 from spanmeter.opening import AttributeValue
 from spanmeter.pricing import Usage, read_usage, read_usage_metadata
 from spanmeter.pricing.reported import read_reported_usd
 
-_RUN_ID: Final = re.compile(r"(?:lc_)?run-+([0-9a-f-]{36})")
 _SCORES: Final = ("relevance_score", "score", "_score")
 
 
 def model_answer(result: LLMResult, *, run_id: UUID, provider: str) -> Answer:
     """Read a model's result.
 
-    Usage stands on each of several generations of one request, so the first alone is read. A message that carries
-    another run's id was not made by this run: the application's cache, or a model inside this one, made it.
+    Usage stands on each of several generations of one request, so the first alone is read.
     """
     prompts = result.generations
     generations = prompts[0] if prompts else []
@@ -36,14 +34,13 @@ def model_answer(result: LLMResult, *, run_id: UUID, provider: str) -> Answer:
     metered: Mapping[str, Any] = getattr(message, "usage_metadata", None) or {}
     raw: Mapping[str, Any] = said.get("token_usage") or output.get("token_usage") or {}
     message_id = getattr(message, "id", None) or ""
-    maker = _RUN_ID.match(message_id)
     return Answer(
         usage=_usage(metered, said, raw, provider),
         model=str(said.get("model_name") or said.get("model") or output.get("model_name") or ""),
-        response_id=str(said.get("id") or output.get("id") or ("" if maker else message_id)),
+        response_id=str(said.get("id") or output.get("id") or ("" if maker_of(message_id) else message_id)),
         finish_reasons=tuple(_finish_reasons(generations)),
         reported_usd=read_reported_usd(raw) if raw else None,
-        cache_hit=maker is not None and maker[1] != str(run_id),
+        cache_hit=is_cached(message, run_id=run_id),
         service_tier=str(said.get("service_tier") or ""),
     )
 

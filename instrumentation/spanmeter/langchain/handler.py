@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -112,7 +113,7 @@ class SpanmeterCallbackHandler(BaseCallbackHandler):
         if call is not None:
             partial = options.get("response")
             answer = model_answer(partial, run_id=run_id, provider=call.opening.provider) if partial else NO_ANSWER
-            call.fail(error, answer)
+            call.fail(error, replace(answer, cache_hit=False))
 
     @barrier
     def on_tool_start(self, serialized: dict[str, Any], input_str: str, *, run_id: UUID, **options: Any) -> None:
