@@ -8,7 +8,7 @@ from typing import Final
 from langchain_core.tracers import context as langchain_context
 
 from spanmeter.current import parent_hints
-from spanmeter.langchain import embeddings
+from spanmeter.langchain import embeddings, precedence
 from spanmeter.langchain.handler import SpanmeterCallbackHandler
 from spanmeter.langchain.runs import enclosing_call, runs
 
@@ -23,6 +23,7 @@ def install() -> None:
     variable: ContextVar[SpanmeterCallbackHandler | None] = ContextVar("spanmeter-langchain", default=handler)
     langchain_context.register_configure_hook(variable, inheritable=True, handle_class=SpanmeterCallbackHandler)
     parent_hints.append(enclosing_call)
+    precedence.install()
     embeddings.install()
     _installed.append(variable)
 
@@ -36,4 +37,5 @@ def remove() -> None:
     hooks[:] = [hook for hook in hooks if hook[0] is not variable]
     parent_hints.remove(enclosing_call)
     embeddings.remove()
+    precedence.remove()
     runs.cancel_all()
