@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from itertools import product
 from math import isfinite
@@ -11,6 +11,15 @@ from typing import Final
 from spanmeter.pricing.usage import Usage
 
 _LARGEST: Final = 10**15
+_INPUT_PARTS: Final = (
+    "cache_read_audio",
+    "cache_read",
+    "cache_write_1h",
+    "cache_write_5m",
+    "input_audio",
+    "input_image",
+)
+_OUTPUT_PARTS: Final = ("reasoning", "output_audio", "output_image")
 
 
 def count(value: object) -> int | None:
@@ -25,7 +34,7 @@ def count(value: object) -> int | None:
     return round(value) if finite and 0 <= value <= _LARGEST else None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)  # not frozen: that would double the cost of making one for every call
 class Counts:
     """What a payload says. Details are parts of `input` and `output`, unless the flags say they come on top.
 
@@ -53,24 +62,34 @@ class Counts:
     output_includes_reasoning: bool = True
 
     def disjoint(self, notes: list[str]) -> Usage:
-        """The disjoint buckets. Details that exceed their whole are clamped to it; `notes` gets a sentence for each."""
+        """The disjoint buckets. Details that exceed their whole are clamped to it; `notes` gets a sentence for each.
+
+        Runs for every call of an application: what adds up takes one pass.
+        """
         tokens_in, tokens_out = self._wholes(notes)
         cached_audio = min(self.cache_read_audio, self.cache_read)
-        given = {
-            "cache_read_audio": cached_audio,
-            "cache_read": self.cache_read - cached_audio,
-            "cache_write_1h": self.cache_write_1h,
-            "cache_write_5m": self._written - self.cache_write_1h,
-            "input_audio": max(self.input_audio - cached_audio, 0),
-            "input_image": max(self.input_image - self.cache_read_image, 0),
-        }
-        got = {"reasoning": self.reasoning, "output_audio": self.output_audio, "output_image": self.output_image}
-        return Usage(
-            **_split("input", tokens_in, given, notes),
-            **_split("output", tokens_out, got, notes),
-            web_searches=self.web_searches,
-            rerank_searches=self.rerank_searches,
+        cached = self.cache_read - cached_audio
+        written = self._written - self.cache_write_1h
+        audio = max(self.input_audio - cached_audio, 0)
+        image = max(self.input_image - self.cache_read_image, 0)
+        fresh = tokens_in - cached_audio - cached - self.cache_write_1h - written - audio - image
+        shown = tokens_out - self.reasoning - self.output_audio - self.output_image
+        whole = Usage(
+            fresh,
+            cached,
+            written,
+            self.cache_write_1h,
+            audio,
+            cached_audio,
+            image,
+            shown,
+            self.reasoning,
+            self.output_audio,
+            self.output_image,
+            self.web_searches,
+            self.rerank_searches,
         )
+        return whole if fresh >= 0 and shown >= 0 else _clamped(whole, notes)
 
     @property
     def _written(self) -> int:
@@ -109,13 +128,21 @@ class Counts:
         return expected
 
 
-def _split(name: str, whole: int, parts: dict[str, int], notes: list[str]) -> dict[str, int]:
-    told = sum(parts.values())
-    if told <= whole:
-        return {name: whole - told, **parts}
-    notes.append(f"details of {told} {name} tokens exceed the {whole} reported")
-    fitting, left = {}, whole
-    for part, tokens in parts.items():
-        fitting[part] = min(tokens, left)
+def _clamped(usage: Usage, notes: list[str]) -> Usage:
+    """The parts that fit into their whole, in the order in which they are the most certain to be parts of it."""
+    fitted = _fitted("input", usage, _INPUT_PARTS, notes) | _fitted("output", usage, _OUTPUT_PARTS, notes)
+    return replace(usage, **fitted)
+
+
+def _fitted(rest: str, usage: Usage, parts: tuple[str, ...], notes: list[str]) -> dict[str, int]:
+    beside = getattr(usage, rest)
+    if beside >= 0:
+        return {}
+    told = sum(getattr(usage, part) for part in parts)
+    left = told + beside
+    notes.append(f"details of {told} {rest} tokens exceed the {left} reported")
+    fitting = {rest: 0}
+    for part in parts:
+        fitting[part] = min(getattr(usage, part), left)
         left -= fitting[part]
-    return {name: left, **fitting}
+    return fitting

@@ -77,9 +77,14 @@ def _collect(payload: Mapping[str, Any], node: _Node, found: dict[str, tuple[int
 def _keep(key: str, value: object, node: _Node, found: dict[str, tuple[int, int]], notes: list[str]) -> None:
     number = count(value)
     if number is None:
-        notes.append(f"{key} is {_shown(value)}, which is no count")
+        notes.append(no_count(key, value))
     elif node.name not in found or node.rank < found[node.name][0]:
         found[node.name] = (node.rank, number)
+
+
+def no_count(key: str, value: object) -> str:
+    """The sentence for a number that is none, such as -1."""
+    return f"{key} is {_shown(value)}, which is no count"
 
 
 def _shown(value: object) -> str:
@@ -189,8 +194,12 @@ _BY_KEY: Final = {
     "search_units": COHERE,
     "totalTokenCount": GEMINI,
     "promptTokenCount": GEMINI,
+    "candidatesTokenCount": GEMINI,
+    "thoughtsTokenCount": GEMINI,
     "total_token_count": GEMINI_PYTHON,
     "prompt_token_count": GEMINI_PYTHON,
+    "candidates_token_count": GEMINI_PYTHON,
+    "thoughts_token_count": GEMINI_PYTHON,
     "inputTokens": BEDROCK,
     "inputTokenCount": BEDROCK,
     "inputTextTokenCount": BEDROCK,

@@ -31,6 +31,8 @@ class Reading:
     @property
     def usage(self) -> Usage:
         """What the whole call consumed."""
+        if len(self.parts) == 1:
+            return self.parts[0].usage
         return reduce(add, (part.usage for part in self.parts))
 
 
