@@ -155,18 +155,19 @@ def _unseen() -> context.Context:
 def _reply(answer: requests.Response) -> Reply:
     status = answer.status_code
     if status < 300:
-        return Reply(Outcome.TAKEN, rejected=_rejected(answer.content))
+        return _taken(answer.content)
     reason = f"{status} {answer.reason} {answer.text[:200]}".strip()
     if status in _LATER:
         return Reply(Outcome.AWAY, reason, retry_after_s=_seconds(answer.headers.get("retry-after", "")))
     return Reply(Outcome.FAILED if status >= 500 else Outcome.REFUSED, reason)
 
 
-def _rejected(content: bytes) -> int:
+def _taken(content: bytes) -> Reply:
     try:
-        return int(ExportTraceServiceResponse.FromString(content).partial_success.rejected_spans) if content else 0
+        part = ExportTraceServiceResponse.FromString(content).partial_success
     except DecodeError:  # an answer that is no OTLP, such as a proxy's page
-        return 0
+        return Reply(Outcome.TAKEN)
+    return Reply(Outcome.TAKEN, part.error_message, part.rejected_spans)
 
 
 def _root(error: BaseException) -> BaseException:

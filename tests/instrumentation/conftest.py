@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gzip
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -242,6 +243,7 @@ class Sink:
     """A receiver of OTLP/HTTP that keeps what it was sent, and can go away and come back at the same address.
 
     `fail_next` holds statuses of its next answers to spans, the last one first; `answer` is the body of the others.
+    A silent one takes bodies and says nothing until it is to `speak`, and then hangs up.
     """
 
     def __init__(self) -> None:
@@ -252,13 +254,18 @@ class Sink:
         self.headers: list[dict[str, str]] = []
         self.fail_next: list[int] = []
         self.answer = b""
-        self.silent = threading.Event()
+        self.silent = False
+        self.speak = threading.Event()
+        self.connections: set[socket.socket] = set()
         self._server = self._start(0)
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
 
     def go_away(self) -> None:
         self._server.shutdown()
         self._server.server_close()
+        while self.connections:
+            with contextlib.suppress(OSError):  # its thread may be faster
+                self.connections.pop().shutdown(socket.SHUT_RDWR)
 
     def come_back(self) -> None:
         self._server = self._start(int(self.url.rpartition(":")[2]))
@@ -297,12 +304,24 @@ def plain_number(point: dict[str, Any]) -> float:
 
 def _sink_handler(sink: Sink) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def setup(self) -> None:
+            super().setup()
+            sink.connections.add(self.connection)
+
+        def finish(self) -> None:
+            sink.connections.discard(self.connection)
+            super().finish()
+
         def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  the standard library's name
             pass
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["content-length"]))
-            if sink.silent.is_set():
+            if sink.silent:
+                sink.speak.wait(5)
+                self.close_connection = True
                 return
             status = sink.fail_next.pop() if sink.fail_next and self.path == "/v1/traces" else 200
             if status == 200:
@@ -321,4 +340,5 @@ def _sink_handler(sink: Sink) -> type[BaseHTTPRequestHandler]:
 def sink() -> Iterator[Sink]:
     received = Sink()
     yield received
+    received.speak.set()
     received.go_away()

@@ -1,0 +1,163 @@
+"""One attempt, and what came of it, over real connections."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import requests
+from opentelemetry import context
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTracePartialSuccess,
+    ExportTraceServiceResponse,
+)
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import ReadableSpan
+
+from spanmeter.otlp import encode
+from spanmeter.wire import Destination, Outcome, Reply, Wire, pack
+
+SPAN = encode([ReadableSpan("a", resource=Resource({"service.name": "shop"}))])
+
+
+@pytest.fixture(autouse=True)
+def _told_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("ENDPOINT", "HEADERS", "COMPRESSION", "TIMEOUT", "CERTIFICATE", "CLIENT_KEY", "CLIENT_CERTIFICATE"):
+        monkeypatch.delenv(f"OTEL_EXPORTER_OTLP_{name}", raising=False)
+        monkeypatch.delenv(f"OTEL_EXPORTER_OTLP_TRACES_{name}", raising=False)
+
+
+def wire(sink: Any) -> Wire:
+    return Wire(Destination.of("traces", sink.url))
+
+
+@pytest.mark.parametrize(
+    ("status", "outcome"),
+    [
+        (200, Outcome.TAKEN),
+        (302, Outcome.REFUSED),
+        (400, Outcome.REFUSED),
+        (401, Outcome.REFUSED),
+        (413, Outcome.REFUSED),
+        (408, Outcome.AWAY),
+        (429, Outcome.AWAY),
+        (500, Outcome.FAILED),
+        (502, Outcome.AWAY),
+        (503, Outcome.AWAY),
+        (504, Outcome.AWAY),
+    ],
+)
+def test_a_status_tells_whether_to_try_again(sink: Any, status: int, outcome: Outcome) -> None:
+    sink.fail_next = [status]
+    sender = wire(sink)
+
+    assert sender.post(SPAN).outcome is outcome
+    assert sender.post(SPAN).outcome is Outcome.TAKEN
+    sender.close()
+
+
+def test_a_sidecar_that_is_not_there_is_absent(sink: Any) -> None:
+    sender = wire(sink)
+    sink.go_away()
+    reply = sender.post(SPAN)
+    sink.come_back()
+
+    assert (reply.outcome, reply.absent) == (Outcome.AWAY, True)
+    assert "refused" in reply.reason
+    assert sender.post(SPAN) == Reply(Outcome.TAKEN)
+    sender.close()
+
+
+def test_a_sidecar_that_does_not_answer_costs_the_timeout_only(sink: Any) -> None:
+    sink.silent = True
+    sender = wire(sink)
+    sender.timeout_s = 0.05
+    reply = sender.post(SPAN)
+    sender.close()
+
+    assert (reply.outcome, reply.absent) == (Outcome.AWAY, False)
+
+
+def test_rejected_spans_are_told(sink: Any) -> None:
+    rejected = ExportTracePartialSuccess(rejected_spans=2, error_message="no id")
+    sink.answer = ExportTraceServiceResponse(partial_success=rejected).SerializeToString()
+    sender = wire(sink)
+
+    assert sender.post(SPAN) == Reply(Outcome.TAKEN, reason="no id", rejected=2)
+    sink.answer = b"<html>"
+    assert sender.post(SPAN) == Reply(Outcome.TAKEN)
+    sender.close()
+
+
+@pytest.mark.parametrize("compression", ["none", "gzip"])
+def test_the_standard_variables_are_obeyed(sink: Any, monkeypatch: pytest.MonkeyPatch, compression: str) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", sink.url + "/")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", "authorization=Bearer%20in,x-team=core")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TRACES_COMPRESSION", compression)
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "0.5")
+    sender = Wire(Destination.of("traces", None))
+    sender.post(SPAN)
+    sender.post_packed(pack(SPAN))
+    sender.close()
+
+    assert sender.timeout_s == 0.5
+    assert len(sink.spans) == 2
+    for headers, encoding in zip(sink.headers, (None if compression == "none" else "gzip", "gzip"), strict=True):
+        named = {name.lower(): value for name, value in headers.items()}
+        assert (named["authorization"], named["x-team"]) == ("Bearer in", "core")
+        assert named["content-type"] == "application/x-protobuf"
+        assert named.get("content-encoding") == encoding
+
+
+def test_addresses_of_a_signal_are_found_in_the_usual_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Destination.of("traces", None).url == "http://127.0.0.1:4318/v1/traces"
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://general:1")
+    assert Destination.of("traces", None).url == "http://general:1/v1/traces"
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://exact:1/spans")
+    assert Destination.of("traces", None).url == "http://exact:1/spans"
+    assert Destination.of("metrics", None).url == "http://general:1/v1/metrics"
+    assert Destination.of("traces", "http://given:1").url == "http://given:1/v1/traces"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("COMPRESSION", "zstd", "OTEL_EXPORTER_OTLP_COMPRESSION='zstd': expected none, gzip or deflate"),
+        ("TIMEOUT", "soon", "OTEL_EXPORTER_OTLP_TIMEOUT='soon': expected a number of seconds over 0"),
+        ("TIMEOUT", "0", "OTEL_EXPORTER_OTLP_TIMEOUT='0': expected a number of seconds over 0"),
+    ],
+)
+def test_a_malformed_variable_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str, message: str) -> None:
+    monkeypatch.setenv(f"OTEL_EXPORTER_OTLP_{name}", value)
+
+    with pytest.raises(ValueError) as raised:
+        Destination.of("traces", None)
+
+    assert str(raised.value) == message
+
+
+def test_no_instrumentation_of_http_clients_sees_the_requests(sink: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+    real = requests.Session.send
+
+    def send(session: requests.Session, request: requests.PreparedRequest, **options: Any) -> requests.Response:
+        seen.append(context.get_value(context._SUPPRESS_INSTRUMENTATION_KEY))
+        return real(session, request, **options)
+
+    monkeypatch.setattr(requests.Session, "send", send)  # as OpenTelemetry's own instrumentation does
+    sender = wire(sink)
+    sender.post(SPAN)
+    sender.close()
+
+    assert seen == [True]
+    assert context.get_value(context._SUPPRESS_INSTRUMENTATION_KEY) is None
+
+
+def test_a_connection_the_sidecar_closed_meanwhile_costs_nothing(sink: Any) -> None:
+    sender = wire(sink)
+    sender.post(SPAN)
+    sink.go_away()
+    sink.come_back()
+
+    assert sender.post(SPAN).outcome is Outcome.TAKEN
+    sender.close()
