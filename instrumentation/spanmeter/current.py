@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from opentelemetry import context, trace
@@ -16,6 +17,9 @@ from opentelemetry.context import Context
 from opentelemetry.trace import INVALID_SPAN, NonRecordingSpan, Span, SpanContext
 
 _INNERMOST: Final = context.create_key("spanmeter-innermost-call")
+_attached: Final[ContextVar[LiveSpan | None]] = ContextVar("spanmeter-attached", default=None)
+"""What was attached last, whatever another instrumentation has attached over it since: some put a context of their own
+in place of ours, made before our call began."""
 
 
 class Place(NamedTuple):
@@ -50,14 +54,16 @@ class LiveSpan(Span):
     def attach(self) -> None:
         """Make this span current in the running context; there is no way to detach, see `leave`."""
         context.attach(self._in_context())
+        _attached.set(self)
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
         """Make this span current for the length of a block that begins and ends in one context."""
-        token = context.attach(self._in_context())
+        token, earlier = context.attach(self._in_context()), _attached.set(self)
         try:
             yield
         finally:
+            _attached.reset(earlier)
             context.detach(token)
 
     def leave(self, *, current_while: Callable[[], bool] | None = None) -> None:
@@ -131,6 +137,12 @@ class LiveSpan(Span):
         """Write to the span that stands here."""
         self.recording().record_exception(exception, attributes, timestamp, escaped)
 
+    def __eq__(self, other: object) -> bool:
+        """Be equal to the span that stands here: where no call is open any more, to what was current before."""
+        return self is other or self.recording() is (other.recording() if isinstance(other, LiveSpan) else other)
+
+    __hash__ = Span.__hash__
+
     def forget(self) -> None:
         """Keep the identity alone: contexts hold an ended call for as long as they live."""
         self._is_current = _never
@@ -171,8 +183,15 @@ def here() -> Place:
     span = trace.get_current_span(running)
     if isinstance(span, LiveSpan):
         return innermost(Place(span, span))
-    call = running.get(_INNERMOST)
-    return Place(span, innermost(Place(call, call)).call if isinstance(call, LiveSpan) else None)
+    return Place(span, _deeper(running.get(_INNERMOST), _attached.get()))
+
+
+def _deeper(known: object, attached: LiveSpan | None) -> LiveSpan | None:
+    call = innermost(Place(known, known)).call if isinstance(known, LiveSpan) else None
+    if attached is None or attached is known:
+        return call
+    below = innermost(Place(attached, attached)).call
+    return below if below is not None and (call is None or _is_below(below, call)) else call
 
 
 def resolve(place: Place, named: LiveSpan | None, *, skip_claiming: bool = False) -> Place:

@@ -6,7 +6,7 @@ import contextvars
 from typing import Any
 
 import pytest
-from opentelemetry import trace
+from opentelemetry import context, trace
 
 from spanmeter.call import Calls, Opening
 from spanmeter.current import parent_hints
@@ -136,3 +136,18 @@ def test_nothing_accumulates_behind_many_ended_calls(calls: Calls) -> None:
     last.stop()
 
     assert last.behind.span is trace.INVALID_SPAN
+
+
+def test_a_call_inside_a_context_that_others_made_before_its_parent_began_is_below_its_parent(
+    calls: Calls, spans: Any
+) -> None:
+    with spans.tracer_provider.get_tracer("peer").start_as_current_span("theirs"):
+        theirs = context.get_current()
+        outer = calls.start(Opening("chat", "outer", "llama_index"))
+        token = context.attach(theirs)
+        calls.start(Opening("chat", "inner", "langchain")).stop()
+        context.detach(token)
+        outer.stop()
+
+    assert spans.path_of("inner") == ["inner", "theirs"]
+    assert (outer.wrapper, spans.one("outer").attributes.get("spanmeter.wrapper")) == (True, True)
