@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from spanmeter.receipt import Receipt
+from spanmeter.settling import settling
 
 
 @dataclass(slots=True)
@@ -48,22 +49,82 @@ class Totals:
             self.unpriced_calls += receipt.calls
 
 
-class Bill(Totals):
-    """The sums over every call started inside `spanmeter.measure()`, in all its threads and tasks, so far."""
+class Bill:
+    """The sums over every call started inside `spanmeter.measure()`, in all its threads and tasks, so far.
+
+    The fields are those of `Totals`. Reading one first counts the tokens of ended calls whose provider reported none,
+    some milliseconds a call.
+    """
 
     def __init__(self) -> None:
-        super().__init__()
         # Reentrant: the collector of garbage ends dropped streams anywhere, also in the middle of `add`.
         self._lock = threading.RLock()
+        self._totals = Totals()
         self._by_model: dict[str, Totals] = {}
 
     def add(self, receipt: Receipt) -> None:
         """Count one ended call in; safe from any thread, and while another is being counted."""
         with self._lock:
-            super().add(receipt)
+            self._totals.add(receipt)
             self._by_model.setdefault(receipt.model, Totals()).add(receipt)
 
     def by_model(self) -> Mapping[str, Totals]:
         """The same sums for each model that answered, by its name as the provider reports it."""
+        settling.now()
         with self._lock:
             return dict(self._by_model)
+
+    @property
+    def calls(self) -> int:
+        """Provider requests that were answered."""
+        return self._settled.calls
+
+    @property
+    def failed_calls(self) -> int:
+        """Calls that failed."""
+        return self._settled.failed_calls
+
+    @property
+    def cache_hits(self) -> int:
+        """Calls the application's own cache answered."""
+        return self._settled.cache_hits
+
+    @property
+    def unpriced_calls(self) -> int:
+        """Answered calls whose price is not known."""
+        return self._settled.unpriced_calls
+
+    @property
+    def input_tokens(self) -> int:
+        """Input tokens, cached ones included."""
+        return self._settled.input_tokens
+
+    @property
+    def cached_input_tokens(self) -> int:
+        """Input tokens read from the provider's cache."""
+        return self._settled.cached_input_tokens
+
+    @property
+    def output_tokens(self) -> int:
+        """Output tokens, reasoning included."""
+        return self._settled.output_tokens
+
+    @property
+    def reasoning_tokens(self) -> int:
+        """Output tokens that were thought and not shown."""
+        return self._settled.reasoning_tokens
+
+    @property
+    def priced_usd(self) -> Decimal:
+        """US dollars of the priced calls alone."""
+        return self._settled.priced_usd
+
+    @property
+    def cost_usd(self) -> Decimal | None:
+        """US dollars, None when nothing that was answered has a price."""
+        return self._settled.cost_usd
+
+    @property
+    def _settled(self) -> Totals:
+        settling.now()
+        return self._totals

@@ -24,7 +24,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
-from time import perf_counter
+from functools import partial
+from time import perf_counter, time_ns
 from typing import Final, Protocol
 
 from opentelemetry import trace
@@ -33,10 +34,14 @@ from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer, Trac
 from spanmeter import semconv
 from spanmeter.answer import NO_ANSWER, Answer, answer_attributes, combined, cost_attributes, usage_attributes
 from spanmeter.current import LiveSpan, Place, here, resolve
+from spanmeter.ending import Ending, estimated
+from spanmeter.error import error_type
 from spanmeter.opening import Attributes, AttributeValue, Opening, opening_attributes
 from spanmeter.pricing import Cost, PriceKey, Usage
 from spanmeter.receipt import NO_USAGE, Receipt
 from spanmeter.scope import Scope, current_scope
+from spanmeter.settling import settling
+from spanmeter.tally import tally
 from spanmeter.version import __version__
 
 __all__ = ["NO_ANSWER", "Answer", "Attributes", "Call", "Calls", "Opening", "error_type", "reporting_providers"]
@@ -130,9 +135,7 @@ class Call(LiveSpan):
     def stop(self, answer: Answer = NO_ANSWER) -> None:
         """End an answered call; `answer.usage` None falls back to what was reported on the way."""
         if self._close():
-            answer = answer if answer.usage is not None else combined(answer, self._reports)
-            usual_calls = int(not answer.cache_hit)
-            self._end(answer, calls=usual_calls and self._requests(answer), usual_calls=usual_calls)
+            self._end(Ending(combined(answer, self._reports), "stopped", self._elapsed()))
 
     def fail(self, error: BaseException, answer: Answer = NO_ANSWER) -> None:
         """End a failed call; being closed early or cancelled is no failure."""
@@ -142,16 +145,13 @@ class Call(LiveSpan):
             kind = error_type(error)
             self.span.set_status(Status(StatusCode.ERROR, kind))
             self.span.set_attribute(semconv.ERROR_TYPE, kind)
-            answer = combined(answer, self._reports)
-            self._end(answer, calls=len(self._reports), usual_calls=0, error_type=kind)
+            self._end(Ending(combined(answer, self._reports), "failed", self._elapsed(), kind))
 
     def cancel(self, answer: Answer = NO_ANSWER, *, outcome: str = "cancelled") -> None:
         """End a call nobody waits for any more; it counts only with usage. `outcome` may be `interrupted`."""
         if self._close():
             self.span.set_attribute(semconv.OUTCOME, outcome)
-            answer = combined(answer, self._reports)
-            usual_calls = int(answer.usage is not None)
-            self._end(answer, calls=len(self._reports) or usual_calls, usual_calls=usual_calls)
+            self._end(Ending(combined(answer, self._reports), "cancelled", self._elapsed()))
 
     def rename(self, opening: Opening) -> None:
         """Correct what was known at the start, when a framework shows only later what it started."""
@@ -159,11 +159,20 @@ class Call(LiveSpan):
         self.span.update_name(opening.name)
         self.span.set_attributes(opening_attributes(opening))
 
-    def _requests(self, answer: Answer) -> int:
+    def _requests(self, ending: Ending) -> tuple[int, int]:
+        """Count the requests that were answered, and those a reader takes for granted of a call that ended so."""
+        answer, reported = ending.answer, len(self._reports)
+        if ending.how == "failed":
+            return reported, 0
+        if ending.how == "cancelled":
+            usual = int(answer.usage is not None)
+            return reported or usual, usual
+        if answer.cache_hit:
+            return 0, 0
         if answer.requests is not None:
-            return answer.requests
+            return answer.requests, 1
         silent = self.opening.operation == "embeddings" and self.opening.provider in reporting_providers
-        return len(self._reports) if self._reports or silent else 1
+        return (reported if reported or silent else 1), 1
 
     def _mark_wrappers(self) -> None:
         family = _FAMILIES.get(self.opening.operation)
@@ -178,23 +187,55 @@ class Call(LiveSpan):
             was_open, self.open = self.open, False
         return was_open
 
-    def _end(self, answer: Answer, *, calls: int, usual_calls: int, error_type: str = "") -> None:
-        duration = perf_counter() - self._started
-        counted = self.opening.operation in semconv.CALL_OPERATIONS and not self.wrapper
+    def _elapsed(self) -> float:
+        return perf_counter() - self._started
+
+    @property
+    def _counted(self) -> bool:
+        return self.opening.operation in semconv.CALL_OPERATIONS and not self.wrapper
+
+    def _end(self, ending: Ending) -> None:
+        span, end_ns = self.span, time_ns()
+        if self._can_be_estimated(ending):
+            if settling.later(partial(self._settle, span, ending, end_ns)):
+                self.forget()
+                return
+            tally.add_unestimated()
+        try:
+            self._tell(span, ending)
+        finally:
+            span.end(end_ns)
+            self.forget()
+
+    def _can_be_estimated(self, ending: Ending) -> bool:
+        if ending.answer.usage is not None or self.opening.prompt is None or not self._counted:
+            return False
+        return bool(self._requests(ending)[0] if ending.how == "stopped" else self.heard)
+
+    def _settle(self, span: Span, ending: Ending, end_ns: int) -> None:
+        try:
+            ending = estimated(ending, opening=self.opening, heard=self.heard)
+        finally:
+            try:
+                self._tell(span, ending)
+            finally:
+                span.end(end_ns)
+
+    def _tell(self, span: Span, ending: Ending) -> None:
+        """Write what is known at the end, and count it."""
+        answer, counted = ending.answer, self._counted
         if answer.usage is not None and (answer.cache_hit or not counted):
             answer = replace(answer, usage=None, reported_usd=None, usage_notes=())
-        try:
-            cost = self._cost(answer) if counted else None
-            attributes = self._end_attributes(answer, cost)
-            if counted and calls != usual_calls:
-                attributes[semconv.CALLS] = calls
-            self.span.set_attributes(attributes)
-            if counted:
-                receipt = self._receipt(answer, cost, duration_s=duration, calls=calls, error_type=error_type)
-                self._hand_out(receipt)
-        finally:
-            self.span.end()
-            self.forget()
+        cost = self._cost(answer) if counted else None
+        attributes = self._end_attributes(answer, cost)
+        if not counted:
+            span.set_attributes(attributes)
+            return
+        calls, usual_calls = self._requests(ending)
+        if calls != usual_calls:
+            attributes[semconv.CALLS] = calls
+        span.set_attributes(attributes)
+        self._hand_out(self._receipt(ending, answer, cost, calls=calls))
 
     def _cost(self, answer: Answer) -> Cost | None:
         if self._calls.price is None or (answer.usage is None and answer.reported_usd is None):
@@ -221,21 +262,21 @@ class Call(LiveSpan):
             attributes |= cost_attributes(cost, answer.reported_usd)
         return attributes
 
-    def _receipt(self, answer: Answer, cost: Cost | None, *, duration_s: float, calls: int, error_type: str) -> Receipt:
+    def _receipt(self, ending: Ending, answer: Answer, cost: Cost | None, *, calls: int) -> Receipt:
         return Receipt(
             framework=self.opening.framework,
             operation=self.opening.operation,
             provider=self.opening.provider,
             model=answer.model or self.opening.model,
             request_model=self.opening.model,
-            duration_s=duration_s,
+            duration_s=ending.duration_s,
             calls=calls,
-            failed_calls=int(bool(error_type)),
+            failed_calls=int(bool(ending.error_type)),
             cache_hits=int(answer.cache_hit),
             usage=answer.usage or NO_USAGE,
             cost_usd=cost.usd if cost else None,
             time_to_first_chunk_s=self.first_chunk_s,
-            error_type=error_type,
+            error_type=ending.error_type,
             usage_contradictions=int(bool(answer.usage_notes)),
         )
 
@@ -250,14 +291,8 @@ reporting_providers: Final[set[str]] = set()
 """Providers whose client reports each embeddings request to the call around it: a call without a report made none."""
 
 
-def error_type(error: BaseException) -> str:
-    """Name an error by the provider's class, which langchain-openai wraps in classes that differ by version."""
-    kinds = type(error).__mro__
-    foreign = (kind for kind in kinds if not kind.__module__.startswith(("langchain", "builtins")))
-    return next(foreign, kinds[0]).__qualname__
-
-
-_closing: Final = threading.Lock()
+# Reentrant: the collector of garbage ends dropped streams anywhere, also while another call is being closed.
+_closing: Final = threading.RLock()
 _FAMILIES: Final = dict.fromkeys(semconv.GENERATION_OPERATIONS, "generation") | {
     "embeddings": "embeddings",
     "rerank": "rerank",

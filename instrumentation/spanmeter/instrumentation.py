@@ -18,6 +18,7 @@ from spanmeter import metrics
 from spanmeter.barrier import barrier
 from spanmeter.imports import Waiting
 from spanmeter.process import calls
+from spanmeter.settling import settling
 from spanmeter.spool import SpoolSettings
 from spanmeter.telemetry import Telemetry
 
@@ -25,6 +26,18 @@ ADAPTERS: Final = (
     ("langchain_core", "spanmeter.langchain.registration"),
     ("llama_index.core", "spanmeter.llama_index.registration"),
     ("openai.resources.embeddings", "spanmeter.openai_client"),
+    *(
+        (client, "spanmeter.langchain.raw_usage")
+        for client in (
+            "langchain_openai.chat_models.base",
+            "langchain_anthropic.chat_models",
+            "langchain_google_genai.chat_models",
+            "langchain_google_vertexai.chat_models",
+            "langchain_cohere.chat_models",
+            "langchain_openrouter.chat_models",
+            "langchain_perplexity.chat_models",
+        )
+    ),
 )
 """What is instrumented as soon as the application imports it, and the module whose `install` and `remove` do it.
 
@@ -81,6 +94,7 @@ class Instrumentation:
     def _remove_adapters(self) -> None:
         while self._adapters:
             _remove(self._adapters.pop())
+        settling.now()
 
 
 def _end_with_children(instrumentation: Instrumentation) -> None:

@@ -32,6 +32,7 @@ class Tally:
         self.spooled_spans = 0
         self.dropped_spans = 0
         self.usage_contradictions = 0
+        self.unestimated_calls = 0
 
     def add(self, receipt: Receipt) -> None:
         """Count one ended call."""
@@ -62,6 +63,11 @@ class Tally:
         with self._lock:
             self.dropped_spans += spans
 
+    def add_unestimated(self) -> None:
+        """Count one call without usage that nobody could be asked to estimate, for too many waited."""
+        with self._lock:
+            self.unestimated_calls += 1
+
     @property
     def faults(self) -> int:
         """Faults of ours the application was spared."""
@@ -85,6 +91,7 @@ _COUNTERS: Final = (
     ("spooled_spans", "{span}"),
     ("dropped_spans", "{span}"),
     ("usage_contradictions", "{contradiction}"),
+    ("unestimated_calls", "{call}"),
     ("faults", "{fault}"),
 )
 tally: Final = Tally()

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Any, Final
 
-from opentelemetry import context, trace
+from opentelemetry import trace
 from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metrics
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import (
@@ -18,25 +18,22 @@ from opentelemetry.sdk.metrics.export import (
     PeriodicExportingMetricReader,
 )
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 from spanmeter import semconv
-from spanmeter.call import Call
-from spanmeter.current import here
 from spanmeter.exporter import Exporter
 from spanmeter.fork import in_child
 from spanmeter.loss import QUEUE_FULL, lose
-from spanmeter.opening import Attributes
-from spanmeter.scope import current_scope
+from spanmeter.settling import settling
 from spanmeter.spool import SpoolSettings
+from spanmeter.stamp import Stamp
 from spanmeter.tally import tally
 from spanmeter.version import __version__
 from spanmeter.wire import HURRIED_TIMEOUT_S, Destination, Outcome, Wire
 
 COUNTERS_EVERY_MILLIS: Final = 10_000
 _instance_ids: Final[dict[int, str]] = {}
-_MODEL_OPERATIONS: Final = semconv.GENERATION_OPERATIONS | {"embeddings"}
 
 
 class Telemetry:
@@ -60,7 +57,7 @@ class Telemetry:
         self.tracer_provider, made = _tracer_provider(tracer_provider, service_name)
         described = _instance().merge(self.tracer_provider.resource)
         meter_provider = _meter_provider(described, counters)
-        self._processors: Sequence[SpanProcessor] = (_Stamp(), _Queue(exporter), _Counters(meter_provider))
+        self._processors: Sequence[SpanProcessor] = (Stamp(), _Queue(exporter), _Counters(meter_provider))
         for processor in self._processors:
             self.tracer_provider.add_span_processor(processor)
         self._resources = [described, self.tracer_provider.resource] if made else [described]
@@ -79,28 +76,6 @@ class Telemetry:
         # A newer SDK does this itself. Nobody else holds these resources, and tracers made before have to know.
         for resource in self._resources:
             resource._attributes._dict.update(_instance().attributes)  # noqa: SLF001
-
-
-class _Stamp(SpanProcessor):
-    """Stamps the spans of others.
-
-    They get what `spanmeter.context` says, and `spanmeter.inside_call` where they start inside a model call of ours:
-    they tell of the same call once more.
-    """
-
-    def on_start(self, span: Span, parent_context: context.Context | None = None) -> None:  # noqa: ARG002
-        if span.instrumentation_scope is not None and span.instrumentation_scope.name == semconv.SCOPE:
-            return
-        attributes: Attributes = current_scope().attributes
-        if _inside_model_call():
-            attributes = {**attributes, semconv.INSIDE_CALL: True}
-        if attributes:
-            span.set_attributes(attributes)
-
-
-def _inside_model_call() -> bool:
-    innermost = here().call
-    return isinstance(innermost, Call) and innermost.opening.operation in _MODEL_OPERATIONS
 
 
 class _Queue(BatchSpanProcessor):
@@ -122,7 +97,12 @@ class _Queue(BatchSpanProcessor):
                 lose(1, QUEUE_FULL)
         super().on_end(span)
 
+    def force_flush(self, timeout_millis: int | None = None) -> bool:
+        settling.now()
+        return super().force_flush(timeout_millis)
+
     def shutdown(self) -> None:
+        settling.now()
         self._hurry()
         super().shutdown()  # type: ignore[no-untyped-call]
 

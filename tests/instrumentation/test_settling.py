@@ -1,0 +1,239 @@
+"""A call without usage ends when it ends, and gets its estimated figures a little later, before anybody reads them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from langchain_openai import ChatOpenAI
+
+import spanmeter
+from spanmeter import semconv
+from spanmeter.bill import Bill
+from spanmeter.call import Answer, Calls, Opening
+from spanmeter.estimate import estimate
+from spanmeter.pricing import PriceBook, Usage
+from spanmeter.receipt import Receipt
+from spanmeter.settling import Settling, settling
+from spanmeter.tally import tally
+
+PROMPT = ("You are brief.", "Which contract ends first?")
+SAID = "The second one."
+ESTIMATE = estimate(provider="openai", model="gpt-4o-mini", prompt=PROMPT, answer=SAID)
+
+
+def opening(prompt: Callable[[], tuple[str, ...]] = lambda: PROMPT) -> Opening:
+    return Opening("chat", "chat gpt-4o-mini", "langchain", "openai", "gpt-4o-mini", prompt=prompt)
+
+
+@pytest.fixture
+def receipts() -> list[Receipt]:
+    return []
+
+
+@pytest.fixture
+def calls(spans: Any, receipts: list[Receipt]) -> Calls:
+    price = PriceBook.load().cost
+    return Calls(tracer_provider=spans.tracer_provider, price=price, receivers=(receipts.append,))
+
+
+@pytest.fixture
+def held() -> threading.Event:
+    """Something the thread that settles waits for."""
+    waiting = threading.Event()
+    settling.later(lambda: waiting.wait(5))
+    return waiting
+
+
+def test_usage_that_nobody_reported_is_estimated_and_priced(calls: Calls, spans: Any, receipts: list[Receipt]) -> None:
+    calls.start(opening()).stop(Answer(text=lambda: SAID, model="gpt-4o-mini-2024-07-18"))
+    settling.now()
+
+    told = dict(spans.one("chat gpt-4o-mini").attributes)
+    assert (told[semconv.INPUT_TOKENS], told[semconv.OUTPUT_TOKENS]) == (ESTIMATE.usage.input, ESTIMATE.usage.output)
+    assert (told[semconv.USAGE_GRADE], told[semconv.COST_GRADE]) == ("estimated", "estimated")
+    assert (told[semconv.USAGE_METHOD], told[semconv.USAGE_ERROR_BAND]) == (ESTIMATE.method, ESTIMATE.error_band)
+    assert [(receipt.calls, receipt.usage, receipt.cost_usd) for receipt in receipts] == [
+        (1, ESTIMATE.usage, Decimal(told[semconv.COST_USD]))
+    ]
+
+
+def test_a_settled_span_ends_once_and_when_its_call_did(calls: Calls, spans: Any, held: threading.Event) -> None:
+    parent = calls.start(Opening("chain", "chain c", "langchain"))
+    call = calls.start(opening())
+    call.stop(Answer(text=lambda: SAID))
+    parent.stop()
+    ended = time.time_ns()
+    assert [span.name for span in spans.finished] == ["chain c"]
+    call.fail(ValueError("late"))
+    held.set()
+    settling.now()
+
+    assert [span.name for span in spans.finished] == ["chain c", "chat gpt-4o-mini"]
+    assert spans.one("chat gpt-4o-mini").end_time <= ended
+    assert spans.path_of("chat gpt-4o-mini") == ["chat gpt-4o-mini", "chain c"]
+
+
+@pytest.mark.parametrize(
+    ("end", "counted"),
+    [(lambda call: call.cancel(), (1, 0)), (lambda call: call.fail(ValueError("cut off")), (0, 1))],
+    ids=["cancelled", "failed"],
+)
+def test_what_a_broken_stream_said_is_estimated(
+    end: Callable[[Any], None], counted: tuple[int, int], calls: Calls, receipts: list[Receipt]
+) -> None:
+    call = calls.start(opening())
+    for piece in ("The second ", "one."):
+        call.hear(piece)
+    end(call)
+    settling.now()
+
+    assert [((receipt.calls, receipt.failed_calls), receipt.usage) for receipt in receipts] == [
+        (counted, ESTIMATE.usage)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("given", "end"),
+    [
+        (opening(), lambda call: call.cancel()),
+        (opening(), lambda call: call.fail(ValueError("no"))),
+        (opening(), lambda call: call.stop(Answer(cache_hit=True))),
+        (opening(), lambda call: call.stop(Answer(usage=Usage(input=3)))),
+        (Opening("chat", "chat m", "langchain"), lambda call: call.stop()),
+        (Opening("chat", "chat m", "langchain", wrapper=True, prompt=lambda: PROMPT), lambda call: call.stop()),
+        (Opening("chain", "chain c", "langchain", prompt=lambda: PROMPT), lambda call: call.stop()),
+    ],
+    ids=["cancelled", "failed", "cache hit", "reported", "no prompt", "wrapper", "no call"],
+)
+def test_nothing_else_is_estimated(
+    given: Opening, end: Callable[[Any], None], calls: Calls, spans: Any, held: threading.Event
+) -> None:
+    end(calls.start(given))
+
+    assert [span.attributes.get(semconv.USAGE_GRADE) for span in spans.finished] in ([None], ["reported"])
+    held.set()
+
+
+def test_with_too_many_waiting_a_call_ends_without_an_estimate(
+    calls: Calls, spans: Any, receipts: list[Receipt], held: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settling, "_room", 1)
+    unestimated = tally.unestimated_calls
+    for _ in range(3):
+        calls.start(opening()).stop(Answer(text=lambda: SAID))
+    ended = [span.attributes.get(semconv.USAGE_GRADE) for span in spans.finished]
+    held.set()
+    settling.now()
+
+    assert (set(ended), tally.unestimated_calls - unestimated) == ({None}, len(ended))
+    assert len(receipts) == len(spans.finished) == 3
+
+
+def test_a_span_ends_even_when_nothing_can_be_read(calls: Calls, spans: Any, receipts: list[Receipt]) -> None:
+    def unreadable() -> tuple[str, ...]:
+        raise LookupError("gone")
+
+    call = calls.open(opening(unreadable))
+    with pytest.raises(LookupError):
+        call._settle(call.span, _ending(), time.time_ns())
+
+    assert [span.attributes.get(semconv.USAGE_GRADE) for span in spans.finished] == [None]
+    assert [receipt.calls for receipt in receipts] == [1]
+
+
+def _ending() -> Any:
+    from spanmeter.ending import Ending  # noqa: PLC0415
+
+    return Ending(Answer(text=lambda: SAID), "stopped", 1.0)
+
+
+def test_ends_are_settled_once_each_whoever_comes_first() -> None:
+    ended: list[int] = []
+    eager = Settling()
+    readers = [threading.Thread(target=eager.now) for _ in range(4)]
+    for number in range(200):
+        assert eager.later(lambda number=number: ended.append(number))  # type: ignore[misc]
+    for reader in readers:
+        reader.start()
+    for reader in readers:
+        reader.join()
+    eager.now()
+
+    assert ended == list(range(200))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
+def test_a_forked_process_settles_its_own_calls_only(held: threading.Event) -> None:
+    settled: list[str] = []
+    settling.later(lambda: settled.append("parent's"))
+    child = os.fork()
+    if child == 0:
+        settling.later(lambda: settled.append("child's"))
+        settling.now()
+        os._exit(0 if settled == ["child's"] else 1)
+    _, status = os.waitpid(child, 0)
+    held.set()
+    settling.now()
+
+    assert (os.waitstatus_to_exitcode(status), settled) == (0, ["parent's"])
+
+
+@pytest.fixture
+def model(provider: Any) -> ChatOpenAI:
+    """A model whose streams tell no usage, as behind most gateways."""
+    return ChatOpenAI(model="gpt-4o-mini", api_key="none", base_url=f"{provider.url}/v1", max_retries=0)  # type: ignore[arg-type]
+
+
+def test_reading_a_bill_settles_first(instrumented: Any, model: ChatOpenAI) -> None:
+    with spanmeter.measure() as bill:
+        said = "".join(str(chunk.content) for chunk in model.stream("Which contract ends first?"))
+
+    expected = estimate(
+        provider="openai", model="gpt-4o-mini", prompt=("Which contract ends first?",), answer=said
+    ).usage
+    assert (bill.calls, bill.input_tokens, bill.output_tokens) == (1, expected.input, expected.output)
+    assert isinstance(bill, Bill)
+    assert [span.attributes[semconv.USAGE_GRADE] for span in instrumented.calls()] == ["estimated"]
+
+
+@pytest.mark.parametrize("settles", ["force_flush", "uninstrument"])
+def test_whoever_sends_the_spans_settles_first(
+    settles: str, instrumented: Any, model: ChatOpenAI, held: threading.Event
+) -> None:
+    for _ in model.stream("Which contract ends first?"):
+        pass
+    assert instrumented.calls() == []
+    threading.Timer(0.1, held.set).start()
+    spanmeter.uninstrument() if settles == "uninstrument" else instrumented.tracer_provider.force_flush()
+
+    assert len(instrumented.calls()) == 1
+
+
+SCRIPT = """
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import ConsoleSpanExporter, SimpleSpanProcessor
+from spanmeter.call import Answer, Calls, Opening
+
+trace.set_tracer_provider(TracerProvider())
+exporter = ConsoleSpanExporter(formatter=lambda span: span.attributes["spanmeter.usage.grade"] + " ")
+trace.get_tracer_provider().add_span_processor(SimpleSpanProcessor(exporter))
+for _ in range(20):
+    opening = Opening("chat", "chat m", "langchain", "openai", "gpt-4o", prompt=lambda: ["a" * 3_000])
+    Calls().start(opening).stop(Answer(text=lambda: "yes"))
+"""
+
+
+def test_what_waits_at_exit_is_settled() -> None:
+    ended = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True, timeout=60)
+
+    assert (ended.stdout.split(), ended.stderr) == (["estimated"] * 20, "")
