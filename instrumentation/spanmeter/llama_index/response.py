@@ -1,17 +1,20 @@
-"""What LlamaIndex's LLM events tell about a call: its opening and its answer."""
+"""What LlamaIndex's events tell about a call to a model: its opening and its answer."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Final
 
+from spanmeter.barrier import barrier
 from spanmeter.call import NO_ANSWER, Answer, Opening
+from spanmeter.llama_index.message import message_text
 from spanmeter.llama_index.operation import FRAMEWORK
-from spanmeter.llama_index.provider import provider_of
-from spanmeter.pricing import Usage, read_usage
+from spanmeter.llama_index.provider import server_of
+from spanmeter.llama_index.raw import MODEL, RESPONSE_ID, SERVICE_TIER, UNREPORTED, finish_reasons, reported_in, told_in
 
-_USAGE_KEYS: Final = ("usage", "usage_metadata", "usageMetadata")
-_TOKEN_KEYS: Final = ("prompt_tokens", "completion_tokens")
+_UNREADABLE: Final = Answer(usage_notes=("the answer cannot be read",))
+_SHOWN_BLOCKS: Final = frozenset({"thinking", "tool_call"})
 
 
 def model_opening(operation: str, model_dict: Mapping[str, Any], asked: Any = None) -> Opening:  # noqa: ANN401  the framework's door
@@ -23,14 +26,14 @@ def model_opening(operation: str, model_dict: Mapping[str, Any], asked: Any = No
     told = model_dict.get("model_name") or model_dict.get("model")
     model = str(told or getattr(getattr(asked, "metadata", None), "model_name", None) or "")
     model = "" if model == "unknown" else model
-    provider = provider_of(str(model_dict.get("class_name") or ""))
+    provider, region = server_of(str(model_dict.get("class_name") or ""), asked)
     name = f"{operation} {model}".rstrip()
-    return Opening(operation=operation, name=name, framework=FRAMEWORK, provider=provider, model=model)
+    return Opening(operation=operation, name=name, framework=FRAMEWORK, provider=provider, model=model, region=region)
 
 
 def rerank_opening(model: str, reranker: Any) -> Opening:  # noqa: ANN401  the framework's door
     """The opening of a rerank; which provider does it, only the class tells."""
-    provider = provider_of(type(reranker).__name__)
+    provider, _ = server_of(type(reranker).__name__, reranker)
     return Opening(
         operation="rerank", name=f"rerank {model}".rstrip(), framework=FRAMEWORK, provider=provider, model=model
     )
@@ -39,49 +42,40 @@ def rerank_opening(model: str, reranker: Any) -> Opening:  # noqa: ANN401  the f
 def answer_of(response: Any, *, provider: str, finishing: Any = None) -> Answer:  # noqa: ANN401  the framework's door
     """The answer in a `ChatResponse` or `CompletionResponse`; of a stream, in its last chunk.
 
-    OpenAI sends usage in a chunk after the one with the finish reason, which is then given as `finishing`.
+    Many providers send usage and finish reason in two chunks: what the last one does not tell is looked up in the
+    one before, which is then given as `finishing`. Never raises; an answer that cannot be read has a note saying so.
     """
     if response is None:
         return NO_ANSWER
-    raw = _fields(response.raw)
+    return _read(response, provider, finishing) or _UNREADABLE
+
+
+@barrier
+def _read(response: Any, provider: str, finishing: Any) -> Answer:  # noqa: ANN401  the framework's door
+    reported = reported_in(response, provider) or reported_in(finishing, provider) or UNREPORTED
+    raw, before = getattr(response, "raw", None), getattr(finishing, "raw", None)
     return Answer(
-        usage=_usage(raw, _fields(response.additional_kwargs), provider=provider),
-        model=_text(raw, "model"),
-        response_id=_text(raw, "id"),
-        finish_reasons=_finish_reasons(raw) or _finish_reasons(_fields(getattr(finishing, "raw", None))),
-        service_tier=_text(raw, "service_tier"),
+        usage=reported.usage,
+        model=told_in(raw, MODEL) or told_in(before, MODEL),
+        response_id=told_in(raw, RESPONSE_ID) or told_in(before, RESPONSE_ID),
+        finish_reasons=finish_reasons(raw) or finish_reasons(before),
+        reported_usd=reported.usd,
+        service_tier=told_in(raw, SERVICE_TIER) or reported.service_tier,
+        text=partial(_generated, response),
+        usage_notes=reported.notes,
     )
 
 
-def has_content(response: Any) -> bool:  # noqa: ANN401  the framework's door
-    """Whether a chunk of a stream holds text or a tool call; providers begin with one that only names the role."""
+def _generated(response: Any) -> str:  # noqa: ANN401  the framework's door
     message = getattr(response, "message", None)
-    return bool(response.delta or getattr(message, "additional_kwargs", {}).get("tool_calls"))
+    return message_text(message) if message is not None else str(getattr(response, "text", None) or "")
 
 
-def _fields(value: Any) -> Mapping[str, Any]:  # noqa: ANN401  provider packages answer with dicts, models or plain objects
-    if isinstance(value, Mapping):
-        return value
-    return getattr(value, "__dict__", {})
-
-
-def _usage(raw: Mapping[str, Any], additional: Mapping[str, Any], *, provider: str) -> Usage | None:
-    reported = next((raw[key] for key in _USAGE_KEYS if raw.get(key) is not None), None)
-    if reported is not None:
-        dump = getattr(reported, "model_dump", None)
-        return read_usage(dump(exclude_none=True) if dump else _fields(reported), provider=provider)
-    if any(additional.get(key) for key in _TOKEN_KEYS):
-        return read_usage(additional, provider=provider)
-    return None
-
-
-def _text(raw: Mapping[str, Any], key: str) -> str:
-    value = raw.get(key)
-    return value if isinstance(value, str) else ""
-
-
-def _finish_reasons(raw: Mapping[str, Any]) -> tuple[str, ...]:
-    choices = raw.get("choices")
-    reasons = [_fields(choice).get("finish_reason") for choice in choices] if isinstance(choices, list) else []
-    reasons.append(raw.get("stop_reason"))
-    return tuple(reason for reason in reasons if isinstance(reason, str))
+def has_content(response: Any) -> bool:  # noqa: ANN401  the framework's door
+    """Whether a chunk of a stream holds text, thoughts or a tool call; providers begin with one that names the role."""
+    if response.delta:
+        return True
+    message = getattr(response, "message", None)
+    if getattr(message, "additional_kwargs", {}).get("tool_calls"):
+        return True
+    return any(getattr(block, "block_type", "") in _SHOWN_BLOCKS for block in getattr(message, "blocks", None) or ())

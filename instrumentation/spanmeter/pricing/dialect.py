@@ -111,14 +111,17 @@ def _dialect(*, input_includes_cache: bool = True, output_includes_reasoning: bo
 
 
 # https://platform.openai.com/docs/api-reference/chat/object and /responses/object. Most providers follow it with
-# names of their own: DeepSeek's cache hits, Moonshot's cached_tokens, xAI's gRPC names, Voyage's lone total.
+# names of their own: DeepSeek's cache hits, Moonshot's cached_tokens, xAI's gRPC names, Voyage's lone total,
+# Ollama's evaluations, and Anthropic's caches, which https://docs.litellm.ai/docs/completion/prompt_caching adds.
 OPENAI: Final = _dialect(
-    input="prompt_tokens input_tokens",
-    output="completion_tokens output_tokens",
+    input="prompt_tokens input_tokens prompt_eval_count",
+    output="completion_tokens output_tokens eval_count",
     total="total_tokens",
     cache_read="prompt_tokens_details.cached_tokens input_tokens_details.cached_tokens"
-    " input_token_details.cached_tokens prompt_cache_hit_tokens cached_prompt_text_tokens cached_tokens",
-    cache_write="prompt_tokens_details.cache_write_tokens input_tokens_details.cache_write_tokens",
+    " input_token_details.cached_tokens prompt_cache_hit_tokens cached_prompt_text_tokens cached_tokens"
+    " cache_read_input_tokens",
+    cache_write="prompt_tokens_details.cache_write_tokens input_tokens_details.cache_write_tokens"
+    " cache_creation_input_tokens",
     input_audio="prompt_tokens_details.audio_tokens input_tokens_details.audio_tokens input_token_details.audio_tokens",
     cache_read_audio="input_token_details.cached_tokens_details.audio_tokens"
     " prompt_tokens_details.cached_tokens_details.audio_tokens",
@@ -171,10 +174,10 @@ GEMINI: Final = _dialect(
     output_image="candidatesTokensDetails.modality=IMAGE.tokenCount",
     output_includes_reasoning=False,
 )
-# https://docs.cohere.com/reference/chat: the bill counts billed_units, not tokens.
+# https://docs.cohere.com/reference/chat: the bill counts billed_units, not tokens. LangChain's streams bring them bare.
 COHERE: Final = _dialect(
-    input="billed_units.input_tokens meta.billed_units.input_tokens",
-    output="billed_units.output_tokens meta.billed_units.output_tokens",
+    input="billed_units.input_tokens meta.billed_units.input_tokens input_tokens",
+    output="billed_units.output_tokens meta.billed_units.output_tokens output_tokens",
     rerank_searches="billed_units.search_units meta.billed_units.search_units search_units",
 )
 
@@ -212,9 +215,9 @@ _BY_PROVIDER: Final = {"anthropic": ANTHROPIC, "cohere": COHERE}
 
 def dialect(payload: Mapping[str, Any], *, provider: str, api: str = "") -> Dialect:
     """The dialect a usage object is written in: the keys tell, since gateways answer in other providers' words."""
+    if "prompt_tokens" in payload:
+        return XAI if provider == "x-ai" else OPENAI
     for key, spoken in _BY_KEY.items():
         if key in payload:
             return spoken
-    if "prompt_tokens" in payload:
-        return XAI if provider == "x-ai" else OPENAI
     return ANTHROPIC if "anthropic" in api else _BY_PROVIDER.get(provider, OPENAI)

@@ -6,8 +6,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from llama_index.core.base.llms.types import ThinkingBlock
 from llama_index.core.llms import ChatMessage, ChatResponse, CompletionResponse
 
+from spanmeter import barrier
 from spanmeter.call import NO_ANSWER, Answer
 from spanmeter.llama_index.response import answer_of, has_content, model_opening
 from spanmeter.pricing import Usage
@@ -57,9 +59,33 @@ def test_without_a_raw_answer_the_additional_tokens_count() -> None:
     assert answer_of(response, provider="openai") == Answer(usage=Usage(input=5, output=2))
 
 
-@pytest.mark.parametrize("raw", [None, {}, {"usage": None}, 7, SimpleNamespace(usage=None, choices=None)])
-def test_no_usage_is_unknown_not_zero(raw: Any) -> None:
-    assert answer_of(CompletionResponse(text="x", raw=raw), provider="openai").usage is None
+class Closed:
+    """An answer of a package that refuses to be read, as some do once their connection is closed."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise RuntimeError(name)
+
+
+def test_an_answer_that_cannot_be_read_says_so_and_spares_the_host() -> None:
+    barrier.raise_faults(on=False)
+    answer = answer_of(CompletionResponse(text="x", raw=Closed()), provider="openai")
+    assert answer == Answer(usage_notes=("the answer cannot be read",))
+
+
+def test_the_generated_text_can_be_read_later() -> None:
+    call = {"function": {"name": "find", "arguments": '{"x": 1}'}}
+    message = ChatMessage(role="assistant", content="Hello", additional_kwargs={"tool_calls": [call]})
+    answers = [
+        answer_of(response, provider="") for response in (ChatResponse(message=message), CompletionResponse(text="Bye"))
+    ]
+    assert [answer.text and answer.text() for answer in answers] == ['Hellofind{"x": 1}', "Bye"]
+
+
+def test_usage_may_come_before_the_last_chunk() -> None:
+    usage = {"prompt_tokens": 1, "completion_tokens": 1}
+    finishing = CompletionResponse(text="x", raw={"model": "m", "choices": [{"finish_reason": "stop"}], "usage": usage})
+    answer = answer_of(CompletionResponse(text="x", raw={"choices": []}), provider="openai", finishing=finishing)
+    assert answer == Answer(usage=Usage(input=1, output=1), model="m", finish_reasons=("stop",))
 
 
 def test_no_response_is_no_answer() -> None:
@@ -79,9 +105,10 @@ def test_the_finish_reason_may_come_before_the_usage() -> None:
         (ChatResponse(message=ChatMessage(role="assistant"), delta=""), False),
         (ChatResponse(message=ChatMessage(role="assistant"), delta="Hel"), True),
         (ChatResponse(message=ChatMessage(role="assistant", additional_kwargs={"tool_calls": [1]}), delta=""), True),
+        (ChatResponse(message=ChatMessage(role="assistant", blocks=[ThinkingBlock(content="hm")]), delta=""), True),
         (CompletionResponse(text="", delta=None), False),
     ],
-    ids=["role", "text", "tool call", "nothing"],
+    ids=["role", "text", "tool call", "thoughts", "nothing"],
 )
 def test_a_chunk_with_text_or_a_tool_call_has_content(chunk: Any, *, expected: bool) -> None:
     assert has_content(chunk) is expected

@@ -57,6 +57,20 @@ CASES = [
         Usage(input=88, cache_read=512, cache_write_5m=100, output=26, reasoning=64),
         api="responses",
     ),
+    Case(
+        "litellm-adds-anthropics-names",
+        "",
+        {
+            "prompt_tokens": 91,
+            "completion_tokens": 9,
+            "total_tokens": 100,
+            "prompt_tokens_details": {"cached_tokens": 50},
+            "cache_read_input_tokens": 50,
+            "cache_creation_input_tokens": 11,
+        },
+        Usage(input=30, cache_read=50, cache_write_5m=11, output=9),
+    ),
+    Case("ollama", "ollama", {"prompt_eval_count": 26, "eval_count": 7}, Usage(input=26, output=7)),
     Case("embeddings", "openai", {"prompt_tokens": 9, "total_tokens": 9}, Usage(input=9), api="embeddings"),
     Case("total-only", "voyageai", {"total_tokens": 31}, Usage(input=31)),
     Case(

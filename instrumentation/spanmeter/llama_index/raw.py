@@ -1,0 +1,156 @@
+"""Where provider packages leave what their provider said: the `raw` of a response, in as many shapes as packages.
+
+It is a dict, an object of the provider's package, one of its protocol buffers, or one event of a stream. Paths are
+dotted, the first one that leads to something counts; a step is a key, an attribute or a field alike.
+"""
+
+# ruff: noqa: ANN401  raw answers are anything
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import Enum
+from typing import Any, Final
+
+from spanmeter.pricing import Usage, read_reported_usd, read_service_tier
+from spanmeter.pricing.reading import read
+
+Path = tuple[str, ...]
+
+
+def _paths(listed: str) -> tuple[Path, ...]:
+    return tuple(tuple(path.split(".")) for path in listed.split())
+
+
+# Where the usage stands:
+#   usage                 OpenAI, Anthropic, Bedrock Converse, Perplexity, Ollama's package, most others
+#   usage_metadata        Google's packages, `_raw_response` around it in Vertex AI's
+#   data.usage            an event of Mistral's stream
+#   response.usage        the last event of OpenAI's Responses stream
+#   metadata.usage        the last event of Bedrock's Converse stream
+#   x_groq.usage          the last chunk of Groq's stream
+#   meta                  Cohere, `response` around it in the last event of its stream
+#   message.usage         the first event of Anthropic's stream
+#   amazon-bedrock-...    the last event of Bedrock's InvokeModel stream
+_USAGE: Final = _paths(
+    "usage usage_metadata usageMetadata data.usage response.usage metadata.usage x_groq.usage meta response.meta"
+    " message.usage amazon-bedrock-invocationMetrics _raw_response.usage_metadata"
+)
+_BESIDE: Final = _paths("additional_kwargs.usage message.additional_kwargs.usage")
+_NOTHING: Final = Usage()
+_TERMS: Final = frozenset({"service_tier", "serviceTier", "speed", "batch"})
+_COUNTED: Final = ("prompt_tokens", "completion_tokens", "eval_count", "inputTextTokenCount")
+MODEL: Final = _paths("model data.model response.model message.model model_version _raw_response.model_version")
+RESPONSE_ID: Final = _paths("id data.id response.id message.id response_id response.response_id generation_id")
+SERVICE_TIER: Final = _paths("service_tier data.service_tier response.service_tier")
+_CHOICES: Final = _paths("choices data.choices candidates _raw_response.candidates")
+# OpenAI's Responses say why only when they are incomplete.
+_FINISH: Final = _paths(
+    "finish_reason stop_reason stopReason delta.stop_reason messageStop.stopReason done_reason response.finish_reason"
+    " response.incomplete_details.reason incomplete_details.reason response.status status"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """What a provider said of usage; `usage` None when what it said are no counts, as the notes tell."""
+
+    usage: Usage | None = None
+    usd: Decimal | None = None
+    service_tier: str = ""
+    notes: tuple[str, ...] = ()
+
+
+UNREPORTED: Final = Reported()
+
+
+def reported_in(response: Any, provider: str) -> Reported | None:
+    """The usage in a response; None when it says nothing of it."""
+    noted = None
+    for payload in _usages(response):
+        reported = _reported(payload, provider)
+        if reported is not None and reported.usage is not None:
+            return reported
+        noted = noted or reported
+    return noted
+
+
+def told_in(raw: Any, paths: tuple[Path, ...]) -> str:
+    """The first text at one of the paths; "" when there is none."""
+    for path in paths:
+        found = _at(raw, path)
+        if found is not None and (text := _text(found)):
+            return text
+    return ""
+
+
+def finish_reasons(raw: Any) -> tuple[str, ...]:
+    """Why each of the choices ended."""
+    for path in _CHOICES:
+        choices = _at(raw, path)
+        if isinstance(choices, list | tuple) and choices:
+            return tuple(reason for choice in choices if (reason := _text(_field(choice, "finish_reason"))))
+    reason = told_in(raw, _FINISH)
+    return (reason,) if reason else ()
+
+
+def _usages(response: Any) -> Iterator[Mapping[str, Any]]:
+    raw = _field(response, "raw")
+    for path in _USAGE:
+        if (found := _at(raw, path)) is not None:
+            yield _plain(found)
+    for path in _BESIDE:
+        if (found := _at(response, path)) is not None:
+            yield _plain(found)
+    for source in (raw, _field(response, "additional_kwargs")):
+        if any(_field(source, key) is not None for key in _COUNTED):
+            yield _plain(source)
+
+
+def _reported(payload: Mapping[str, Any], provider: str) -> Reported | None:
+    reading = read(payload, provider=provider)
+    usage: Usage | None = reading.usage
+    if usage == _NOTHING and (reading.notes or not _says_zero(payload)):
+        usage = None
+    usd = read_reported_usd(payload, provider=provider)
+    if usage is None and usd is None and not reading.notes:
+        return None
+    tier = "" if _TERMS.isdisjoint(payload) else read_service_tier(payload)
+    return Reported(usage, usd, tier, reading.notes)
+
+
+def _says_zero(payload: Mapping[str, Any]) -> bool:
+    return any(type(value) in (int, float) and "token" in str(key) for key, value in payload.items())
+
+
+def _plain(value: Any) -> Mapping[str, Any]:
+    if isinstance(value, Mapping):
+        return value
+    for method in ("model_dump", "to_dict"):
+        dump = getattr(type(value), method, None)
+        if dump is not None:
+            dumped = dump(value)
+            return dumped if isinstance(dumped, Mapping) else {}
+    return getattr(value, "__dict__", {})
+
+
+def _at(value: Any, path: Path) -> Any:
+    for step in path:
+        value = _field(value, step)
+        if value is None:
+            break
+    return value
+
+
+def _field(value: Any, name: str) -> Any:
+    if type(value) is dict:
+        return value.get(name)
+    found = getattr(value, name, None)
+    return value.get(name) if found is None and isinstance(value, Mapping) else found
+
+
+def _text(value: Any) -> str:
+    value = value.value if isinstance(value, Enum) else value
+    return value if isinstance(value, str) else ""
