@@ -105,9 +105,16 @@ def graph_opening(known: Opening, *, agent: str) -> Opening:
 
 
 def is_node(options: Options) -> bool:
-    """Tell a node from the runs inside it, which inherit its metadata but not its step tag."""
-    node = _metadata(options).get("langgraph_node")
-    return node is not None and node == options.get("name") and any(_tagged(options, "graph:step:"))
+    """Tell a node, or a task of a functional graph, from the runs inside it.
+
+    They inherit its metadata, but not a node's step tag; a task has none, but the path of what called it.
+    """
+    metadata = _metadata(options)
+    node = metadata.get("langgraph_node")
+    if node is None or node != options.get("name"):
+        return False
+    _, *called_by = metadata.get("langgraph_path") or ("",)
+    return any(_tagged(options, "graph:step:")) or isinstance(next(iter(called_by), None), tuple)
 
 
 def agent_name(options: Options) -> str:
