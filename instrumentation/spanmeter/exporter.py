@@ -107,7 +107,7 @@ class Exporter(SpanExporter):
                 tally.add_spooled(spans)
                 self._drain.wake(away=away)
                 return
-            trouble = "it is switched off"
+            trouble = "it is switched off" if self._spool.home else "no home directory; set SPANMETER_SPOOL_DIR"
         except SpoolFullError:
             lose(spans, SPOOL_FULL)
             return
