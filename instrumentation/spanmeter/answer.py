@@ -9,7 +9,7 @@ from typing import Final
 
 from spanmeter import semconv
 from spanmeter.opening import Attributes, AttributeValue
-from spanmeter.pricing import Cost, Usage
+from spanmeter.pricing import Amount, Cost, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ def usage_attributes(usage: Usage, *, estimated: bool) -> dict[str, AttributeVal
     return attributes
 
 
-def cost_attributes(cost: Cost, reported_usd: Decimal | None) -> dict[str, AttributeValue]:
+def cost_attributes(cost: Amount | Cost, reported_usd: Decimal | None) -> dict[str, AttributeValue]:
     """Spell a cost as span attributes; money is a decimal string."""
     attributes: dict[str, AttributeValue] = {semconv.COST_GRADE: cost.grade}
     if cost.usd is not None:

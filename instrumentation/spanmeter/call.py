@@ -37,7 +37,7 @@ from spanmeter.current import LiveSpan, Place, here, resolve
 from spanmeter.ending import Ending, estimated
 from spanmeter.error import error_type
 from spanmeter.opening import Attributes, AttributeValue, Opening, opening_attributes
-from spanmeter.pricing import Cost, PriceKey, Usage
+from spanmeter.pricing import Amount, Cost, PriceKey, Usage
 from spanmeter.receipt import NO_USAGE, Receipt
 from spanmeter.scope import Scope, current_scope
 from spanmeter.settling import settling
@@ -48,11 +48,11 @@ __all__ = ["NO_ANSWER", "Answer", "Attributes", "Call", "Calls", "Opening", "err
 
 
 class Price(Protocol):
-    """The signature of `PriceBook.cost`."""
+    """The signature of `PriceBook.amount` and `PriceBook.cost`."""
 
     def __call__(
         self, key: PriceKey, usage: Usage, *, at: datetime, reported_usd: Decimal | None = None, estimated: bool = False
-    ) -> Cost:
+    ) -> Amount | Cost:
         """Price what one call used."""
 
 
@@ -237,7 +237,7 @@ class Call(LiveSpan):
         span.set_attributes(attributes)
         self._hand_out(self._receipt(ending, answer, cost, calls=calls))
 
-    def _cost(self, answer: Answer) -> Cost | None:
+    def _cost(self, answer: Answer) -> Amount | Cost | None:
         if self._calls.price is None or (answer.usage is None and answer.reported_usd is None):
             return None
         opening, tier = self.opening, answer.service_tier
@@ -247,7 +247,7 @@ class Call(LiveSpan):
         now = datetime.now(UTC)
         return self._calls.price(key, usage, at=now, reported_usd=answer.reported_usd, estimated=answer.estimated)
 
-    def _end_attributes(self, answer: Answer, cost: Cost | None) -> dict[str, AttributeValue]:
+    def _end_attributes(self, answer: Answer, cost: Amount | Cost | None) -> dict[str, AttributeValue]:
         attributes = {**answer.attributes, **answer_attributes(answer)}
         if self.wrapper:
             attributes[semconv.WRAPPER] = True
@@ -262,7 +262,7 @@ class Call(LiveSpan):
             attributes |= cost_attributes(cost, answer.reported_usd)
         return attributes
 
-    def _receipt(self, ending: Ending, answer: Answer, cost: Cost | None, *, calls: int) -> Receipt:
+    def _receipt(self, ending: Ending, answer: Answer, cost: Amount | Cost | None, *, calls: int) -> Receipt:
         return Receipt(
             framework=self.opening.framework,
             operation=self.opening.operation,

@@ -48,7 +48,7 @@ _track: Final = Histogram(
     buckets=semconv.DURATION_BUCKETS,
     registry=registry,
 )
-_children: Final[dict[tuple[str, ...], Histogram]] = {}
+_children: Final[dict[tuple[Histogram, tuple[str, ...]], Histogram]] = {}
 
 
 def exposition() -> tuple[bytes, str]:
@@ -61,23 +61,23 @@ def observe(receipt: Receipt) -> None:
     if receipt.cache_hits:
         return
     key = (receipt.operation, receipt.provider, receipt.request_model)
-    _child(_duration, *key, receipt.error_type).observe(receipt.duration_s)
+    _child(_duration, (*key, receipt.error_type)).observe(receipt.duration_s)
     if receipt.time_to_first_chunk_s is not None:
-        _child(_first_chunk, *key).observe(receipt.time_to_first_chunk_s)
-    if receipt.usage.input_tokens:
-        _child(_tokens, *key, "input").observe(receipt.usage.input_tokens)
-    if receipt.usage.output_tokens:
-        _child(_tokens, *key, "output").observe(receipt.usage.output_tokens)
+        _child(_first_chunk, key).observe(receipt.time_to_first_chunk_s)
+    if tokens := receipt.usage.input_tokens:
+        _child(_tokens, (*key, "input")).observe(tokens)
+    if tokens := receipt.usage.output_tokens:
+        _child(_tokens, (*key, "output")).observe(tokens)
 
 
 def observe_track(name: str, duration_s: float, *, error_type: str) -> None:
     """Record one run of what `track` measures."""
-    _child(_track, name, error_type).observe(duration_s)
+    _child(_track, (name, error_type)).observe(duration_s)
 
 
-def _child(family: Histogram, *labels: str) -> Histogram:
+def _child(family: Histogram, labels: tuple[str, ...]) -> Histogram:
     """Find a labelled child without prometheus_client's own validation; beyond the bound all share one."""
-    key = (family._name, *labels)  # noqa: SLF001  prometheus_client has no public name
+    key = (family, labels)
     child = _children.get(key)
     if child is None:
         if len(_children) >= MAX_LABEL_SETS:

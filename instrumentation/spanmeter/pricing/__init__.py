@@ -6,7 +6,7 @@ Importing this package is cheap: the price list is read by `PriceBook.load`.
 from __future__ import annotations
 
 from spanmeter.pricing.book import PriceBook
-from spanmeter.pricing.cost import Component, Cost, Grade
+from spanmeter.pricing.cost import Amount, Component, Cost, Grade
 from spanmeter.pricing.key import PriceKey
 from spanmeter.pricing.metadata import read_usage_metadata
 from spanmeter.pricing.reading import read_usage
@@ -14,6 +14,7 @@ from spanmeter.pricing.reported import read_reported_usd, read_service_tier
 from spanmeter.pricing.usage import Usage
 
 __all__ = [
+    "Amount",
     "Component",
     "Cost",
     "Grade",

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal, localcontext
 from typing import TYPE_CHECKING, Final
 
-from spanmeter.pricing.cost import Component, Cost
+from spanmeter.pricing.cost import Amount, Component, Cost
 from spanmeter.pricing.key import PriceKey
 from spanmeter.pricing.money import MONEY, PLACES
 from spanmeter.pricing.rates import Line, Rates, Schedule
@@ -62,6 +62,24 @@ class PriceBook:
             return Cost(None, "unpriced", components, self.version, schedule.reason or _reason(key, components))
         return Cost(total, "estimated" if estimated else "computed", components, self.version)
 
+    def amount(
+        self,
+        key: PriceKey,
+        usage: Usage,
+        *,
+        at: datetime,
+        reported_usd: Decimal | None = None,
+        estimated: bool = False,
+    ) -> Amount:
+        """As `cost`, without the arithmetic: in whole numbers and a quarter of the time, for the application's path."""
+        if reported_usd is None and at.tzinfo is UTC:
+            schedule = self._schedule(key, at.date())
+            picos = _picos(schedule.at(at), usage) if schedule.rates else None
+            if picos is not None:
+                return Amount(Decimal(picos).scaleb(-12, MONEY), "estimated" if estimated else "computed")
+        cost = self.cost(key, usage, at=at, reported_usd=reported_usd, estimated=estimated)
+        return Amount(cost.usd, cost.grade)
+
     def _schedule(self, key: PriceKey, day: date) -> Schedule:
         found = self._schedules.get((key, day))
         if found is None:
@@ -104,6 +122,21 @@ def _bill(rates: Rates | None, usage: Usage) -> tuple[tuple[Component, ...], Dec
         components.append(Component(label, count, line.usd_per_mtok, line.usd_per_unit, usd))
         total = total if total is None else _add(total, usd)
     return tuple(components), total
+
+
+def _picos(rates: Rates, usage: Usage) -> int | None:
+    """A bill's total in 1e-12 US dollars; None when a price is missing or has more decimal places than an amount."""
+    lines = _lines(rates, usage)
+    counts = usage.filled()
+    total = 0
+    if counts and "requests" in lines:
+        counts.append(("requests", 1))
+    for label, count in counts:
+        line = lines.get(label)
+        if line is None or line.picos is None:
+            return None
+        total += line.picos * count
+    return total if counts else None
 
 
 def _lines(rates: Rates | None, usage: Usage) -> Mapping[str, Line]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import reduce
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from spanmeter.pricing.money import MONEY
 
@@ -42,6 +42,13 @@ class Cost:
     components: tuple[Component, ...]
     price_version: str
     reason: str = ""
+
+
+class Amount(NamedTuple):
+    """What a call cost in US dollars and how that is known, as in `Cost`, without the arithmetic."""
+
+    usd: Decimal | None
+    grade: Grade
 
 
 def together(costs: Sequence[Cost]) -> Cost:

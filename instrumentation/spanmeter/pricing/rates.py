@@ -42,11 +42,19 @@ def _rounded(price: Decimal) -> Decimal:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One price of a bill as it is shown (per million tokens or per unit) and as it is multiplied (`usd_each`)."""
+    """One price of a bill as it is shown (per million tokens or per unit) and as it is multiplied (`usd_each`).
+
+    `picos` is `usd_each` in 1e-12 US dollars, the last place of an amount; None when that is no whole number.
+    """
 
     usd_per_mtok: Decimal | None
     usd_per_unit: Decimal | None
     usd_each: Decimal
+    picos: int | None = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        scaled = self.usd_each.scaleb(12, MONEY)
+        object.__setattr__(self, "picos", int(scaled) if scaled == scaled.to_integral_value() else None)
 
 
 # Rates under the price list's own keys: `input_mtok`, `cache_read_mtok`, …, and `…_kcount` per thousand.

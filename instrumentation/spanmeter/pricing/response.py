@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -52,7 +52,7 @@ def price(book: PriceBook, response: Response) -> Bill:
         return Bill(reading.usage, cost, reading.notes)
     key = response.key
     costs = [
-        book.cost(replace(key, model=part.model) if part.model else key, part.usage, at=response.at)
+        book.cost(key._replace(model=part.model) if part.model else key, part.usage, at=response.at)
         for part in reading.parts
     ]
     return Bill(reading.usage, together(costs), reading.notes)

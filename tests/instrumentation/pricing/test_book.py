@@ -6,11 +6,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import ROUND_UP, Context, Decimal, Inexact, localcontext
+from itertools import product
 from random import Random
+from typing import Any
 
 import pytest
 
 from spanmeter.pricing import Component, Cost, PriceBook, PriceKey, Usage
+from spanmeter.pricing.book import _picos
+from spanmeter.pricing.rates import Line, Rates
 from spanmeter.pricing.usage import BUCKETS, UNIT_BUCKETS
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -178,6 +182,26 @@ def test_the_cost_is_exactly_the_sum_of_its_components(book: PriceBook, seed: in
     else:
         assert sum(usd for usd in lines if usd is not None) == cost.usd
         assert all(usd is not None and usd == usd.quantize(Decimal("1e-12")) and usd > 0 for usd in lines)
+
+
+@pytest.mark.parametrize("zone", [UTC, None, timezone(timedelta(hours=8))], ids=str)
+@pytest.mark.parametrize("reported", [None, Decimal("0.0123"), Decimal(-1)], ids=str)
+def test_an_amount_is_the_cost_without_its_arithmetic(
+    book: PriceBook, zone: timezone | None, reported: Decimal | None
+) -> None:
+    keys = [case.key for case in CASES] + [PriceKey("x", "y"), PriceKey("perplexity", "sonar-pro")]
+    usages = [case.usage for case in CASES] + [Usage(), Usage(input=1, rerank_searches=1), Usage(output=7, reasoning=3)]
+    for key, usage in product(keys, usages):
+        known: dict[str, Any] = {"at": NOON.replace(tzinfo=zone), "reported_usd": reported, "estimated": True}
+        cost = book.cost(key, usage, **known)
+        amount = book.amount(key, usage, **known)
+        assert (str(amount.usd), amount.grade) == (str(cost.usd), cost.grade)
+
+
+def test_an_amount_of_many_decimal_places_is_rounded_as_the_cost_is() -> None:
+    line = Line(None, None, Decimal("1.5e-13"))
+    rates = Rates({"input": line})
+    assert (line.picos, _picos(rates, Usage(input=3))) == (None, None)
 
 
 def test_a_naive_time_is_utc_and_another_zone_is_converted(book: PriceBook) -> None:
