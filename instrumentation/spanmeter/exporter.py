@@ -14,6 +14,7 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from spanmeter.barrier import barrier
 from spanmeter.drain import Drain
 from spanmeter.fork import in_child
+from spanmeter.instance import instance_id
 from spanmeter.loss import FAULT, NO_SPOOL, REFUSED, SPOOL_FULL, lose
 from spanmeter.otlp import encode
 from spanmeter.spool import Spool, SpoolFullError, SpoolSettings
@@ -139,7 +140,7 @@ class Exporter(SpanExporter):
 
 def _bodies(spans: Sequence[ReadableSpan]) -> Iterator[tuple[bytes, int]]:
     """Yield OTLP bodies that no receiver is likely to find too large, and how many spans are in each."""
-    body = encode(spans)
+    body = encode(spans, instance_id=instance_id())
     if len(body) <= MAX_BODY_BYTES or len(spans) == 1:
         yield body, len(spans)
     else:

@@ -17,6 +17,8 @@ from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status
 
+from spanmeter import semconv
+
 _KINDS: Final[Mapping[SpanKind, bytes]] = {kind: bytes((0x30, kind.value + 1)) for kind in SpanKind}
 _HAS_IS_REMOTE: Final = 0x100
 _IS_REMOTE: Final = 0x200
@@ -30,8 +32,10 @@ _keys: Final[dict[str, bytes]] = {}
 _texts: Final[dict[tuple[str, str], bytes]] = {}
 
 
-def encode(spans: Iterable[ReadableSpan]) -> bytes:
+def encode(spans: Iterable[ReadableSpan], *, instance_id: str | None = None) -> bytes:
     """Return an `ExportTraceServiceRequest` of these spans, grouped by resource and scope.
+
+    A resource that does not say which process it describes is completed with `instance_id`.
 
     What OTLP has no type for (a number beyond 64 bits, an object) is left out, and text that is no Unicode (a lone
     surrogate) gets question marks: one odd attribute costs no span.
@@ -43,11 +47,16 @@ def encode(spans: Iterable[ReadableSpan]) -> bytes:
         _, encoded = scopes.setdefault(id(scope), (scope, []))
         body = _span(span)
         encoded += (b"\x12", _varint(len(body)), body)
-    return b"".join(_resource_spans(resource, scopes.values()) for resource, scopes in groups.values())
+    identity = {semconv.SERVICE_INSTANCE_ID: instance_id} if instance_id else {}
+    return b"".join(_resource_spans(resource, identity, scopes.values()) for resource, scopes in groups.values())
 
 
-def _resource_spans(resource: Resource, scopes: Iterable[tuple[InstrumentationScope | None, Sequence[bytes]]]) -> bytes:
-    attributes = b"".join(_attributes(b"\x0a", resource.attributes))
+def _resource_spans(
+    resource: Resource,
+    identity: Mapping[str, str],
+    scopes: Iterable[tuple[InstrumentationScope | None, Sequence[bytes]]],
+) -> bytes:
+    attributes = b"".join(_attributes(b"\x0a", {**identity, **resource.attributes}))
     parts = [_message(b"\x0a", attributes), *(_scope_spans(scope, encoded) for scope, encoded in scopes)]
     return _message(b"\x0a", b"".join((*parts, _text(b"\x1a", resource.schema_url))))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import uuid
 from collections import deque
 from collections.abc import Sequence
 from typing import Any, Final
@@ -24,6 +23,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from spanmeter import semconv
 from spanmeter.exporter import Exporter
 from spanmeter.fork import in_child
+from spanmeter.instance import instance_id
 from spanmeter.loss import QUEUE_FULL, lose
 from spanmeter.settling import settling
 from spanmeter.spool import SpoolSettings
@@ -33,7 +33,6 @@ from spanmeter.version import __version__
 from spanmeter.wire import HURRIED_TIMEOUT_S, Destination, Outcome, Wire
 
 COUNTERS_EVERY_MILLIS: Final = 10_000
-_instance_ids: Final[dict[int, str]] = {}
 
 
 class Telemetry:
@@ -167,8 +166,7 @@ def _resource(service_name: str | None) -> Resource:
 
 
 def _instance() -> Resource:
-    """Return what tells this process from all others, also from the one that forked it."""
-    return Resource({semconv.SERVICE_INSTANCE_ID: _instance_ids.setdefault(os.getpid(), str(uuid.uuid4()))})
+    return Resource({semconv.SERVICE_INSTANCE_ID: instance_id()})
 
 
 def _meter_provider(resource: Resource, exporter: MetricExporter) -> MeterProvider:

@@ -150,3 +150,14 @@ def test_what_is_kept_of_attributes_is_bounded(monkeypatch: pytest.MonkeyPatch) 
     assert same(spans)
     assert len(otlp._keys) <= 10
     assert len(otlp._texts) <= 10
+
+
+@pytest.mark.parametrize(("given", "sent"), [({}, "here"), ({"service.instance.id": "pod-7"}, "pod-7")])
+def test_a_resource_that_does_not_say_which_process_it_is_is_completed(given: dict[str, str], sent: str) -> None:
+    resource = Resource({"service.name": "shop"} | given)
+    body = otlp.encode([ReadableSpan("a", resource=resource)], instance_id="here")
+
+    (encoded,) = ExportTraceServiceRequest.FromString(body).resource_spans
+    pairs = {pair.key: pair.value.string_value for pair in encoded.resource.attributes}
+    assert pairs == {"service.name": "shop", "service.instance.id": sent}
+    assert dict(resource.attributes) == {"service.name": "shop"} | given
