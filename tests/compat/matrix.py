@@ -24,7 +24,14 @@ from xml.etree import ElementTree as ET
 ROOT: Final = Path(__file__).parents[2]
 HERE: Final = Path(__file__).parent.relative_to(ROOT)
 ENVIRONMENTS: Final = ROOT / ".venv-compat"
-OTHERS: Final = ("langchain-openai", "llama-index-embeddings-openai", "pytest", "pytest-asyncio")
+OTHERS: Final = (
+    "langchain-community<0.4.2",  # llama-index-llms-langchain imports it and does not require it
+    "langchain-openai",
+    "llama-index-embeddings-openai",
+    "llama-index-llms-langchain",
+    "pytest",
+    "pytest-asyncio",
+)
 GROUPS: Final[Mapping[str, str]] = {
     "test_langchain": "LangChain",
     "test_langgraph": "LangGraph",
@@ -56,7 +63,8 @@ class Pair(NamedTuple):
         """What pip is asked for beside Spanmeter."""
         pinned = zip(("langchain-core", "langgraph", "llama-index-core"), self.frameworks, strict=True)
         llms_openai = f"llama-index-llms-openai{self.llms_openai}"
-        return *(f"{name}=={version}" for name, version in pinned), llms_openai, *OTHERS
+        chains = "langchain<1" if self.langchain.startswith("0.") else "langchain-classic"
+        return *(f"{name}=={version}" for name, version in pinned), llms_openai, chains, *OTHERS
 
 
 PAIRS: Final = (

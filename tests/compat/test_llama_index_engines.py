@@ -1,4 +1,4 @@
-"""LlamaIndex's query engines, chat engines, retrievers, rerankers and pipelines, counted as the provider counts them."""
+"""LlamaIndex's engines, retrievers, rerankers and pipelines, counted as the provider counts them."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class City(BaseModel):
 class Last(BaseNodePostprocessor):
     """A postprocessor of the application's own."""
 
-    def _postprocess_nodes(self, nodes: Any, query_bundle: Any = None) -> Any:
+    def _postprocess_nodes(self, nodes: Any, _: Any = None) -> Any:
         return nodes[-1:]
 
 
@@ -100,8 +100,12 @@ def fusion(app: Any) -> Any:
     return QueryFusionRetriever([app.retriever], llm=app.llm, num_queries=3, use_async=False)
 
 
+def nodes() -> list[TextNode]:
+    return [TextNode(text=text) for text in ("one", "two")]
+
+
 def two_documents(app: Any, **options: Any) -> Any:
-    index = SummaryIndex(nodes=[TextNode(text="one"), TextNode(text="two")])
+    index = SummaryIndex(nodes=nodes())
     return index.as_query_engine(llm=app.streaming_llm, response_mode="refine", **options)
 
 
@@ -144,7 +148,6 @@ DIVIDED = below("query SubQuestionQueryEngine", [CHAT, *QUERIED * 2, ANSWER])
 REFINED = [f"{QUERY} > retrieval SummaryIndexRetriever", *[f"{QUERY} > synthesize Refine > {CHAT}"] * 2]
 CACHED = [f"ingest IngestionPipeline > {EMBEDDING}", "ingest IngestionPipeline"]
 EXTRACTED = [*[f"ingest IngestionPipeline > {CHAT}"] * 2, f"ingest IngestionPipeline > {EMBEDDING}"]
-NODES = ("one", "two")
 
 SYNC: dict[str, tuple[Run, list[str]]] = {
     "router": (lambda app: router(app).query("q"), ROUTED),
@@ -168,7 +171,7 @@ SYNC: dict[str, tuple[Run, list[str]]] = {
     ),
     "ingestion with a cache": (twice_through_a_cache, CACHED),
     "ingestion with a model": (
-        lambda app: extracting(app).run(nodes=[TextNode(text=text) for text in NODES]),
+        lambda app: extracting(app).run(nodes=nodes()),
         EXTRACTED,
     ),
     **{
@@ -191,7 +194,7 @@ ASYNC: dict[str, tuple[Run, list[str]]] = {
     "engine as a tool": (lambda app: tools(app)[0].acall("q"), below("execute_tool a", QUERIED)),
     "ingestion with a cache": (twice_through_a_cache_in_a_task, CACHED),
     "ingestion with a model": (
-        lambda app: extracting(app).arun(nodes=[TextNode(text=text) for text in NODES]),
+        lambda app: extracting(app).arun(nodes=nodes()),
         EXTRACTED,
     ),
     **{

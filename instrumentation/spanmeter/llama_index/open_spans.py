@@ -11,9 +11,9 @@ from spanmeter.barrier import barrier
 from spanmeter.call import NO_ANSWER, Answer, Call
 from spanmeter.current import is_suppressed
 from spanmeter.llama_index.model_call import ModelCalls
-from spanmeter.llama_index.operation import Method, method_of, opening_of
+from spanmeter.llama_index.operation import STEP, Method, method_of, opening_of
 from spanmeter.llama_index.retrieval import retrieval_attributes
-from spanmeter.llama_index.stream import hand_out, is_stream, resumed
+from spanmeter.llama_index.stream import hand_out, is_stream, resumed, step_aside
 from spanmeter.llama_index.unended import Unended
 from spanmeter.opening import Opening
 from spanmeter.process import calls
@@ -23,7 +23,7 @@ from spanmeter.process import calls
 class OpenSpan:
     """One of LlamaIndex's spans. `call` is its own; `enclosing` the nearest span around it that has one.
 
-    `structures` says that an answer is being turned into an object in it.
+    `structures` says that an answer is being turned into an object in it, `failed` is the error of its latest step.
     """
 
     instance: Any
@@ -31,11 +31,15 @@ class OpenSpan:
     enclosing: OpenSpan | None
     structures: bool
     seen_s: float = 0.0
+    failed: BaseException | None = None
 
     @property
     def kept(self) -> OpenSpan | None:
-        """The span whose call stands for this one as a parent."""
-        return self if self.call is not None else self.enclosing
+        """The nearest span whose call can be the parent of what starts in this one now."""
+        span = self if self.call is not None else self.enclosing
+        while span is not None and span.call is not None and not span.call.current:
+            span = span.enclosing
+        return span
 
 
 class OpenSpans:
@@ -61,7 +65,9 @@ class OpenSpans:
         span = OpenSpan(instance, call, above.kept if above else None, structures)
         self._open.start(span_id, span)
         if above is not None:
-            above.seen_s = span.seen_s
+            above.seen_s, above.failed = span.seen_s, None
+        if call is not None and method.runs_beside:
+            step_aside(call)
 
     def call(self, span_id: str | None) -> Call | None:
         """The call that stands for a span as a parent: of the model asked in it, its own, or the nearest around it."""
@@ -77,14 +83,17 @@ class OpenSpans:
         return span.instance if span else None
 
     def exit(self, span_id: str, result: Any) -> None:  # noqa: ANN401  the framework's door
-        """End the calls of a span that returned; one that returned a stream ends with the stream."""
+        """End the calls of a span that returned; one that returned a stream ends with the stream.
+
+        With 0.12 and 0.13 a workflow that failed returns nothing; that its latest step failed tells it.
+        """
         self.models.leave(span_id, result if is_stream(result) else None)
         span = self._open.get(span_id)
         streams = isinstance(result, _RESPONSES) and is_stream(result.response_gen)
         if streams and span is not None and span.call is not None:
             self._hand_out(span_id, span.call, result)
         else:
-            self.end(span_id, result=result)
+            self.end(span_id, span.failed if span is not None and result is None else None, result=result)
 
     def _hand_out(self, span_id: str, call: Call, response: Any) -> None:  # noqa: ANN401  the framework's door
         stream = resumed(response.response_gen, ended=barrier(lambda error: self.end(span_id, error)))
@@ -96,6 +105,9 @@ class OpenSpans:
         if type(error).__name__ == "WorkflowCancelledByUser":
             error = GeneratorExit()
         self.models.fail(span_id, error)
+        span = self._open.get(span_id)
+        if span is not None and span.enclosing is not None and span.call is not None:
+            span.enclosing.failed = error if span.call.opening.operation == STEP else None
         self.end(span_id, error)
 
     def end(self, span_id: str, error: BaseException | None = None, *, result: Any = None) -> None:  # noqa: ANN401  the framework's door

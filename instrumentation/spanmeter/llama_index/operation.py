@@ -43,13 +43,15 @@ class Method:
     """What is known of a method of a class, found out once.
 
     `operation` is None where its spans are not kept. It `structures` when it turns answers into objects: what it
-    runs as a tool is the object's constructor. It `may_be_a_step` where a workflow runs it.
+    runs as a tool is the object's constructor. It `may_be_a_step` where a workflow runs it, and `runs_beside` its
+    caller when it is a workflow's: it returns at once.
     """
 
     name: str
     operation: str | None
     structures: bool
     may_be_a_step: bool
+    runs_beside: bool
 
 
 def method_of(span_id: str, instance: Any) -> Method:  # noqa: ANN401  the framework's door
@@ -80,6 +82,7 @@ def _method(kind: type, qualified: str) -> Method:
         None if is_of_workflow else _operation(ancestors, name),
         structures=name.endswith("structured_predict") or "BasePydanticProgram" in ancestors,
         may_be_a_step=is_of_workflow and not name.startswith("_"),
+        runs_beside=name == "run" and "Workflow" in ancestors,
     )
 
 

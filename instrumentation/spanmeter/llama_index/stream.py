@@ -6,6 +6,7 @@ hands, which may be another thread or a context that never saw the query.
 
 from __future__ import annotations
 
+import asyncio
 import weakref
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterator
 from contextlib import contextmanager
@@ -35,6 +36,19 @@ def hand_out(call: Call, stream: Stream, *, abandoned: Callable[[], None]) -> No
     gone.atexit = False
     reference = weakref.ref(stream)
     call.leave(current_while=lambda: _runs(reference()))
+
+
+def step_aside(call: Call) -> None:
+    """Keep `call` open and current, but not for the task that is running: that one goes on beside it."""
+    caller = _task()
+    call.leave(current_while=lambda: caller is None or _task() is not caller)
+
+
+def _task() -> asyncio.Task[Any] | None:
+    try:
+        return asyncio.current_task()
+    except RuntimeError:
+        return None
 
 
 def resumed(stream: Stream, *, ended: Ended) -> Stream:
