@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import functools
 import importlib
 import multiprocessing
@@ -14,18 +15,18 @@ from typing import Final
 from opentelemetry.sdk.trace import TracerProvider
 from prometheus_client import start_http_server
 
-from spanmeter import metrics
+from spanmeter import embeddings_client, metrics
 from spanmeter.barrier import barrier
 from spanmeter.imports import Waiting
 from spanmeter.process import calls
 from spanmeter.settling import settling
-from spanmeter.spool import SpoolSettings
 from spanmeter.telemetry import Telemetry
 
 ADAPTERS: Final = (
     ("langchain_core", "spanmeter.langchain.registration"),
     ("llama_index.core", "spanmeter.llama_index.registration"),
     ("openai.resources.embeddings", "spanmeter.openai_client"),
+    *((client, "spanmeter.embeddings_client") for client in embeddings_client.MODULES),
     *(
         (client, "spanmeter.langchain.raw_usage")
         for client in (
@@ -59,11 +60,11 @@ class Instrumentation:
         tracer_provider: TracerProvider | None,
         metrics_port: int | None,
     ) -> None:
-        spool = SpoolSettings.from_environment(os.environ)
         self._port = None if metrics_port is None else start_http_server(metrics_port, "127.0.0.1", metrics.registry)
-        self._telemetry = Telemetry(
-            service_name=service_name, endpoint=endpoint, tracer_provider=tracer_provider, spool=spool
-        )
+        with contextlib.ExitStack() as undo:
+            undo.callback(self._close_port)
+            self._telemetry = Telemetry(service_name=service_name, endpoint=endpoint, tracer_provider=tracer_provider)
+            undo.pop_all()
         calls().trace_with(self._telemetry.tracer_provider)
         self._adapters: list[str] = []
         self._waiting = Waiting()
@@ -78,13 +79,16 @@ class Instrumentation:
         self._waiting.close()
         atexit.unregister(self._remove_adapters)
         self._remove_adapters()
+        self._close_port()
+        calls().trace_with(None)
+        self._telemetry.close()
+
+    def _close_port(self) -> None:
         if self._port is not None:
             server, thread = self._port
             server.shutdown()
             server.server_close()
             thread.join()
-        calls().trace_with(None)
-        self._telemetry.close()
 
     @barrier
     def _install(self, adapter: str) -> None:

@@ -1,24 +1,21 @@
 """A tap on the OpenAI client's embeddings, whose reported usage both frameworks throw away."""
 
-# ruff: noqa: ANN401  wrappers pass on what they are given
+# ruff: noqa: ANN401  clients answer with anything
 
 from __future__ import annotations
 
-import functools
-import inspect
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 from spanmeter.answer import Answer
-from spanmeter.barrier import barrier
 from spanmeter.call import Call, reporting_providers
-from spanmeter.current import here
-from spanmeter.pricing import read_usage
+from spanmeter.pricing.reading import read
+from spanmeter.tap import Taps
 
 PROVIDERS: Final = ("openai", "azure.ai.openai")
 _CLASSES: Final = ("Embeddings", "AsyncEmbeddings")
-_wrapped: Final[dict[type, Callable[..., Any]]] = {}
+_taps: Final = Taps()
 
 
 def install() -> None:
@@ -30,64 +27,26 @@ def install() -> None:
     if resources is None:
         return
     for name in _CLASSES:
-        kind = getattr(resources, name)
-        if kind not in _wrapped:
-            _wrapped[kind] = create = kind.create
-            kind.create = _asynchronous(create) if inspect.iscoroutinefunction(create) else _synchronous(create)
+        _taps.put(getattr(resources, name), "create", operation="embeddings", hear=_report)
     reporting_providers.update(PROVIDERS)
 
 
 def remove() -> None:
     """Put the client's own methods back."""
-    while _wrapped:
-        kind, create = _wrapped.popitem()
-        kind.create = create  # type: ignore[attr-defined]
+    _taps.remove()
     reporting_providers.difference_update(PROVIDERS)
 
 
-def _synchronous(create: Callable[..., Any]) -> Callable[..., Any]:
-    @functools.wraps(create)
-    def tapped(*args: Any, **options: Any) -> Any:
-        response = create(*args, **options)
-        _report(response)
-        return response
-
-    return tapped
-
-
-def _asynchronous(create: Callable[..., Any]) -> Callable[..., Any]:
-    @functools.wraps(create)
-    async def tapped(*args: Any, **options: Any) -> Any:
-        response = await create(*args, **options)
-        _report(response)
-        return response
-
-    return tapped
-
-
-@barrier
-def _report(response: Any) -> None:
-    call = _embeddings_call()
-    if call is None:
-        return
+def _report(call: Call, response: Any) -> None:
     # With `with_raw_response` the body is parsed on demand, once, and kept.
     body = response.parse() if hasattr(response, "parse") else response
     usage = getattr(body, "usage", None)
     payload: Mapping[str, Any] = usage.model_dump(exclude_none=True) if usage is not None else {}
+    reading = read(payload, provider=call.opening.provider or "openai", api="embeddings") if payload else None
     call.report(
         Answer(
-            usage=read_usage(payload, provider=call.opening.provider or "openai", api="embeddings")
-            if payload
-            else None,
+            usage=reading.usage if reading else None,
             model=str(getattr(body, "model", None) or ""),
+            usage_notes=reading.notes if reading else (),
         )
     )
-
-
-def _embeddings_call() -> Call | None:
-    call = here().call
-    while call is not None:
-        if isinstance(call, Call) and call.open and call.opening.operation == "embeddings":
-            return call
-        call = call.above
-    return None

@@ -13,7 +13,7 @@ from typing import Any, Final
 from llama_index.core.instrumentation.event_handlers import BaseEventHandler
 from llama_index.core.instrumentation.events import BaseEvent
 
-from spanmeter import openai_client
+from spanmeter import embeddings_client, openai_client
 from spanmeter.barrier import barrier
 from spanmeter.llama_index.message import prompt_of
 from spanmeter.llama_index.open_spans import spans
@@ -60,12 +60,13 @@ def _start_completion(event: Any, span_id: str) -> None:
 def _start_embeddings(event: Any, span_id: str) -> None:
     texts: list[str] = []
     opening = replace(_opening("embeddings", event, span_id), prompt=texts.copy)
-    if opening.provider in openai_client.PROVIDERS:
-        openai_client.install()
+    openai_client.install()
+    embeddings_client.install()
     spans.models.start(span_id, opening, parent=spans.call(span_id), texts=texts)
 
 
 def _start_rerank(event: Any, span_id: str) -> None:
+    embeddings_client.install()
     _start(rerank_opening(event.model_name, spans.instance(span_id)), span_id)
 
 

@@ -1,0 +1,92 @@
+"""Taps on the embeddings and rerank methods of further clients, whose reported usage both frameworks throw away."""
+
+# ruff: noqa: ANN401  clients answer with anything
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable, Mapping
+from types import ModuleType
+from typing import Any, Final, NamedTuple
+
+from spanmeter.answer import Answer
+from spanmeter.call import Call
+from spanmeter.pricing import Usage
+from spanmeter.pricing.reading import read
+from spanmeter.tap import Taps
+
+
+class Client(NamedTuple):
+    """Methods of a client, each `Class.method`, and how to read the usage off what they answer."""
+
+    module: str
+    methods: tuple[str, ...]
+    usage: Callable[[Any], Mapping[str, Any]]
+    operation: str = "embeddings"
+
+
+def _field(name: str) -> Callable[[Any], Mapping[str, Any]]:
+    """The usage is an object of the answer."""
+
+    def read_field(answer: Any) -> Mapping[str, Any]:
+        usage = getattr(answer, name, None)
+        dump = getattr(usage, "model_dump", None)
+        return dump(exclude_none=True) if dump else {}
+
+    return read_field
+
+
+def _count(name: str) -> Callable[[Any], Mapping[str, Any]]:
+    """The usage is one count of the answer."""
+    return lambda answer: {name: getattr(answer, name, None)}
+
+
+_VOYAGE: Final = ("embed", "multimodal_embed", "contextualized_embed")
+_MISTRAL: Final = ("Embeddings.create", "Embeddings.create_async")
+# Cohere's first client sends many texts in several requests of its base class, in threads, and adds their usage up.
+CLIENTS: Final = (
+    Client("cohere.client", ("Client.embed", "AsyncClient.embed"), _field("meta")),
+    Client("cohere.v2.client", ("V2Client.embed", "AsyncV2Client.embed"), _field("meta")),
+    Client("cohere.base_client", ("BaseCohere.rerank", "AsyncBaseCohere.rerank"), _field("meta"), "rerank"),
+    Client("cohere.v2.client", ("V2Client.rerank", "AsyncV2Client.rerank"), _field("meta"), "rerank"),
+    Client("mistralai.embeddings", _MISTRAL, _field("usage")),
+    Client("mistralai.client.embeddings", _MISTRAL, _field("usage")),
+    Client("ollama._client", ("Client.embed", "AsyncClient.embed"), _count("prompt_eval_count")),
+    Client("voyageai.client", tuple(f"Client.{name}" for name in _VOYAGE), _count("total_tokens")),
+    Client("voyageai.client", ("Client.rerank",), _count("total_tokens"), "rerank"),
+    Client("voyageai.client_async", tuple(f"AsyncClient.{name}" for name in _VOYAGE), _count("total_tokens")),
+    Client("voyageai.client_async", ("AsyncClient.rerank",), _count("total_tokens"), "rerank"),
+)
+MODULES: Final = tuple(dict.fromkeys(client.module for client in CLIENTS))
+_taps: Final = Taps()
+
+
+def install() -> None:
+    """Report what each request answered to the embeddings or rerank call around it.
+
+    Idempotent; touches only what the application has imported already.
+    """
+    for client in CLIENTS:
+        if client.module in sys.modules:
+            _tap(client, sys.modules[client.module])
+
+
+def remove() -> None:
+    """Put the clients' own methods back."""
+    _taps.remove()
+
+
+def _tap(client: Client, module: ModuleType) -> None:
+    hear = functools.partial(_report, client.usage)
+    for listed in client.methods:
+        name, _, method = listed.partition(".")
+        kind = getattr(module, name, None)
+        if isinstance(kind, type) and hasattr(kind, method):
+            _taps.put(kind, method, operation=client.operation, hear=hear)
+
+
+def _report(usage: Callable[[Any], Mapping[str, Any]], call: Call, answer: Any) -> None:
+    reading = read(usage(answer), provider=call.opening.provider)
+    known = reading.usage if reading.usage != Usage() else None
+    call.report(Answer(usage=known, model=str(getattr(answer, "model", None) or ""), usage_notes=reading.notes))
