@@ -7,6 +7,7 @@ import contextvars
 import operator
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Any, TypedDict
 
 import pytest
@@ -117,7 +118,7 @@ def test_an_agent_of_langchain(app: Any, counted: Any) -> None:
 
 def map_and_reduce(app: Any) -> Any:
     graph = StateGraph(State)
-    graph.add_node("map", lambda state: ask(app, state)).add_node("reduce", lambda state: ask(app, state))
+    graph.add_node("map", partial(ask, app)).add_node("reduce", partial(ask, app))
     graph.add_conditional_edges(START, lambda _: [Send("map", {"asked": [text]}) for text in "abc"], ["map"])
     graph.add_edge("map", "reduce").add_edge("reduce", END)
     return graph.compile()
@@ -139,7 +140,7 @@ async def test_map_and_reduce_in_tasks(app: Any, counted: Any) -> None:
 def test_a_node_that_says_where_to_go(app: Any, counted: Any) -> None:
     graph = StateGraph(State)
     graph.add_node("first", lambda state: Command(goto="second", update=ask(app, state)))
-    graph.add_node("second", lambda state: ask(app, state)).add_edge(START, "first")
+    graph.add_node("second", partial(ask, app)).add_edge(START, "first")
     with counted(f"{GRAPH} > node first > {CHAT}", f"{GRAPH} > node second > {CHAT}"):
         graph.compile().invoke(ASKED)
 
@@ -149,7 +150,7 @@ def test_a_subgraph_that_hands_over_to_the_graph_around_it(app: Any, counted: An
         return Command(goto="after", update=ask(app, state), graph=Command.PARENT)
 
     graph = StateGraph(State).add_node("inside", graph_of(("work", hand_over)))
-    graph.add_node("after", lambda state: ask(app, state)).add_edge(START, "inside")
+    graph.add_node("after", partial(ask, app)).add_edge(START, "inside")
     with counted(f"{GRAPH} > node inside > {GRAPH} > node work > {CHAT}", f"{GRAPH} > node after > {CHAT}"):
         graph.compile().invoke(ASKED)
 
@@ -186,7 +187,7 @@ async def test_an_interrupt_in_a_task(app: Any, counted: Any) -> None:
 
 
 def test_an_interrupt_beside_another_node(app: Any, counted: Any) -> None:
-    nodes = ("confirm", confirming(app)), ("write", lambda state: ask(app, state))
+    nodes = ("confirm", confirming(app)), ("write", partial(ask, app))
     graph = graph_of(*nodes, checkpointer=MemorySaver())
     with counted(PAUSED, f"{GRAPH} > node write > {CHAT}", RESUMED):
         graph.invoke(ASKED, THREAD)
@@ -210,7 +211,7 @@ def test_an_interrupt_told_to_a_handler_of_ones_own(app: Any, counted: Any) -> N
 
 
 def test_the_names_of_a_graph_its_nodes_and_its_thread(app: Any, counted: Any, exporter: Any) -> None:
-    graph = graph_of(("write", lambda state: ask(app, state)), name="reviewed", checkpointer=MemorySaver())
+    graph = graph_of(("write", partial(ask, app)), name="reviewed", checkpointer=MemorySaver())
     with counted(f"invoke_workflow reviewed > node write > {CHAT}"):
         graph.invoke(ASKED, THREAD)
 
@@ -237,15 +238,12 @@ def test_a_thread_with_a_copied_context(app: Any, counted: Any) -> None:
 
 def test_graphs_in_a_batch(app: Any, counted: Any) -> None:
     with counted(*[f"{GRAPH} > node write > {CHAT}"] * 3):
-        graph_of(("write", lambda state: ask(app, state))).batch([ASKED] * 3)
+        graph_of(("write", partial(ask, app))).batch([ASKED] * 3)
 
 
 async def test_a_graph_whose_stream_is_left_early(app: Any, counted: Any) -> None:
-    async def write(state: State) -> Any:
-        return await ask_too(app, state)
-
     with counted(f"{GRAPH} (cancelled) > node write > {CHAT}"):
-        stream = graph_of(("write", write)).astream(ASKED, stream_mode="updates")
+        stream = graph_of(("write", partial(ask_too, app))).astream(ASKED, stream_mode="updates")
         await anext(stream)
         await stream.aclose()
         await asyncio.sleep(0.05)

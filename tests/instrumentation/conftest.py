@@ -25,6 +25,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 import spanmeter
 from spanmeter import barrier, semconv
+from spanmeter.settling import settling
 
 MODEL_SUFFIX = "-2025-08-07"
 CHAT_USAGE = {
@@ -173,6 +174,7 @@ class Spans:
 
     @property
     def finished(self) -> tuple[ReadableSpan, ...]:
+        settling.now()
         return self.exporter.get_finished_spans()
 
     def named(self, name: str) -> list[ReadableSpan]:
