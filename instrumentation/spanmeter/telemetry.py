@@ -18,7 +18,7 @@ from opentelemetry.sdk.metrics.export import (
 )
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 
 from spanmeter import semconv
 from spanmeter.exporter import Exporter
@@ -48,10 +48,8 @@ class Telemetry:
         service_name: str | None,
         endpoint: str | None,
         tracer_provider: TracerProvider | None = None,
-        spool: SpoolSettings | None = None,
     ) -> None:
-        spool = spool or SpoolSettings.from_environment(os.environ)
-        exporter = Exporter(Destination.of("traces", endpoint), spool)
+        exporter = Exporter(Destination.of("traces", endpoint), SpoolSettings.from_environment(os.environ))
         counters = _CounterExporter(Wire(Destination.of("metrics", endpoint)))
         self.tracer_provider, made = _tracer_provider(tracer_provider, service_name)
         described = _instance().merge(self.tracer_provider.resource)
@@ -78,23 +76,22 @@ class Telemetry:
 
 
 class _Queue(BatchSpanProcessor):
-    """The SDK's queue, which does not hold up an exit when there is no sidecar, and counts what it has no room for."""
+    """The SDK's queue, which does not hold up an exit when there is no sidecar, and whose losses are counted."""
 
     def __init__(self, exporter: Exporter) -> None:
+        outlet = _Outlet(exporter)
         super().__init__(
-            exporter,
+            outlet,
             schedule_delay_millis=None if "OTEL_BSP_SCHEDULE_DELAY" in os.environ else 1_000,
             max_queue_size=None if "OTEL_BSP_MAX_QUEUE_SIZE" in os.environ else 16_384,
         )
+        outlet.queue = _deque_of(self)
         self._hurry = exporter.hurry
-        self._waiting = _deque_of(self)
 
     def on_end(self, span: ReadableSpan) -> None:
+        super().on_end(span)
         if span.context is not None and span.context.trace_flags.sampled:
             tally.add_span()
-            if len(self._waiting) == self._waiting.maxlen:
-                lose(1, QUEUE_FULL)
-        super().on_end(span)
 
     def force_flush(self, timeout_millis: int | None = None) -> bool:
         settling.now()
@@ -104,6 +101,31 @@ class _Queue(BatchSpanProcessor):
         settling.now()
         self._hurry()
         super().shutdown()  # type: ignore[no-untyped-call]
+
+
+class _Outlet(SpanExporter):
+    """Where spans leave the queue: those that went in, are in it no more and never came here, it dropped."""
+
+    def __init__(self, exporter: Exporter) -> None:
+        self.queue: deque[ReadableSpan] = deque()
+        self._exporter = exporter
+        self._begin()
+        in_child(self._begin)
+
+    def _begin(self) -> None:
+        self._gone = tally.spans
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        entered, waiting = tally.spans, len(self.queue)  # in this order, for spans enter meanwhile
+        self._gone += len(spans)
+        dropped = entered - waiting - self._gone
+        if dropped > 0:
+            self._gone += dropped
+            lose(dropped, QUEUE_FULL)
+        return self._exporter.export(spans)
+
+    def shutdown(self) -> None:
+        self._exporter.shutdown()
 
 
 def _deque_of(queue: BatchSpanProcessor) -> deque[ReadableSpan]:
