@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from opentelemetry import context, trace
 from opentelemetry.context import Context
 from opentelemetry.trace import INVALID_SPAN, NonRecordingSpan, Span, SpanContext
+
+from spanmeter.barrier import barrier
 
 _INNERMOST: Final = context.create_key("spanmeter-innermost-call")
 _attached: Final[ContextVar[LiveSpan | None]] = ContextVar("spanmeter-attached", default=None)
@@ -59,12 +61,19 @@ class LiveSpan(Span):
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
         """Make this span current for the length of a block that begins and ends in one context."""
-        token, earlier = context.attach(self._in_context()), _attached.set(self)
+        holding = self._hold()
         try:
             yield
         finally:
-            _attached.reset(earlier)
-            context.detach(token)
+            if holding is not None:
+                _release(*holding)
+
+    @barrier
+    def _hold(self) -> tuple[Token[Context], LiveSpan | None]:
+        earlier = _attached.get()
+        token = context.attach(self._in_context())
+        _attached.set(self)
+        return token, earlier
 
     def leave(self, *, current_while: Callable[[], bool] | None = None) -> None:
         """Step aside while the call stays open, as a stream does once its consumer has control.
@@ -78,6 +87,10 @@ class LiveSpan(Span):
 
     def recording(self) -> Span:
         """Return the span that stands at this place now."""
+        return self._standing() or self.span
+
+    @barrier
+    def _standing(self) -> Span:
         span = self._now()
         return span.span if isinstance(span, LiveSpan) else span
 
@@ -163,6 +176,12 @@ parent_hints: Final[list[ParentHint]] = []
 
 An adapter appends its own when it is installed and removes it again; so adapters never import each other.
 """
+
+
+@barrier
+def _release(token: Token[Context], earlier: LiveSpan | None) -> None:
+    _attached.set(earlier)
+    context.detach(token)
 
 
 def is_suppressed() -> bool:

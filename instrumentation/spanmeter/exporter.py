@@ -70,6 +70,7 @@ class Exporter(SpanExporter):
             lose(len(spans), FAULT)
         return SpanExportResult.SUCCESS
 
+    @barrier
     def shutdown(self) -> None:
         """Send what waits if the sidecar is there, and leave the rest to the next process."""
         self._drain.close(patience_s=GIVE_UP_AFTER_S)

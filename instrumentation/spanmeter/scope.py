@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Final
 
 from spanmeter import semconv
+from spanmeter.barrier import barrier
 from spanmeter.bill import Bill
 
 
@@ -56,7 +57,7 @@ class context:  # noqa: N801  reads as a statement: with spanmeter.context(...)
             semconv.TEAM: team,
         }
         given |= {semconv.TAG_PREFIX + tag: value for tag, value in tags.items()}
-        self._attributes = {key: str(value) for key, value in given.items() if value is not None}
+        self._attributes = _spelled(given) or {}
 
     def __enter__(self) -> None:
         scope = _scope.get()
@@ -74,6 +75,11 @@ class context:  # noqa: N801  reads as a statement: with spanmeter.context(...)
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         _leave(self)
+
+
+@barrier
+def _spelled(given: Mapping[str, str | None]) -> dict[str, str]:
+    return {key: str(value) for key, value in given.items() if value is not None}
 
 
 @contextlib.contextmanager

@@ -8,6 +8,7 @@ from opentelemetry.context import Context
 from opentelemetry.sdk.trace import Span, SpanProcessor
 
 from spanmeter import semconv
+from spanmeter.barrier import barrier
 from spanmeter.call import Call
 from spanmeter.current import here
 from spanmeter.opening import Attributes
@@ -23,6 +24,7 @@ class Stamp(SpanProcessor):
     `spanmeter.inside_call`. Nobody's spans are suppressed.
     """
 
+    @barrier
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:  # noqa: ARG002
         """Stamp a span at its start."""
         if _is_ours(span):

@@ -112,8 +112,7 @@ class _Steps(Generator[Any, Any, Any]):
     def _step(self, step: Callable[..., Any], *given: Any) -> Any:
         with held(self._call):
             item = step(*given)
-        if self._call is not None:
-            self._call.first_chunk()
+        _note(self._call)
         return item
 
 
@@ -145,9 +144,14 @@ async def _lasting_steps(name: str, steps: AsyncGenerator[Any, Any]) -> AsyncIte
 async def _step(step: Awaitable[Any], call: Call | None) -> Any:
     with held(call):
         item = await step
+    _note(call)
+    return item
+
+
+@barrier
+def _note(call: Call | None) -> None:
     if call is not None:
         call.first_chunk()
-    return item
 
 
 _WRAPPERS: Final[tuple[tuple[Callable[[Any], bool], Callable[..., Any]], ...]] = (

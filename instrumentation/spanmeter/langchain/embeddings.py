@@ -81,15 +81,16 @@ def _asynchronous(method: Callable[..., Any]) -> Callable[..., Any]:
 @contextlib.contextmanager
 def _counted(embeddings: Embeddings, args: Sequence[Any], options: Mapping[str, Any]) -> Iterator[None]:
     """Count one use of a model; `embed_query` that calls `embed_documents` of the same model is one use."""
-    if _in_use.get() is embeddings:
+    enclosing = _in_use.get()
+    if enclosing is embeddings:
         yield
         return
-    token = _in_use.set(embeddings)
+    _in_use.set(embeddings)
     try:
         with surrounding(_opening(embeddings, functools.partial(_texts, args, options))):
             yield
     finally:
-        _in_use.reset(token)
+        _in_use.set(enclosing)
 
 
 @barrier

@@ -69,6 +69,7 @@ class SpanmeterSpanHandler(BaseSpanHandler[BaseSpan]):
         """End the call of a method that raised."""
         spans.drop(id_, err or RuntimeError("dropped without an error"))
 
+    @barrier
     def close(self) -> None:
         """End whatever is open when LlamaIndex's dispatcher shuts down."""
         spans.cancel_all()
