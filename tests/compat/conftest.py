@@ -38,7 +38,6 @@ from spanmeter import barrier, semconv
 from spanmeter.langchain.runs import runs
 from spanmeter.llama_index.open_spans import spans as llama_index_spans
 from spanmeter.settling import settling
-from spanmeter.settling import settling
 
 Body = dict[str, Any]
 Account = tuple[int, int, int, Decimal]
@@ -351,11 +350,10 @@ def counted(
 
 
 def _wait_for_threads() -> None:
-    """Let the threads end that a framework has read a stream for its consumer, then settle what has to be estimated."""
+    """Let the threads end that a framework has read a stream for its consumer."""
     deadline = monotonic() + 2
     while (runs._open or llama_index_spans._open or llama_index_spans.models._open) and monotonic() < deadline:
         sleep(0.005)
-    settling.now()
 
 
 def _sum(accounts: list[Account]) -> Account:

@@ -18,6 +18,7 @@ from opentelemetry.trace import INVALID_SPAN
 from spanmeter import barrier, semconv
 from spanmeter.current import here
 from spanmeter.llama_index.open_spans import spans
+from spanmeter.settling import settling
 
 
 class Seen:
@@ -29,6 +30,7 @@ class Seen:
 
     @property
     def all(self) -> list[ReadableSpan]:
+        settling.now()
         return sorted(self._exporter.get_finished_spans(), key=lambda span: span.start_time or 0)
 
     def one(self, prefix: str) -> dict[str, Any]:

@@ -203,9 +203,17 @@ def test_embeddings_from_the_applications_cache_are_no_call(seen: Any, billed: A
     assert billed() == (1, 7, 0)
 
 
-def test_embeddings_of_a_client_that_reports_nothing_are_a_call_without_tokens(seen: Any) -> None:
-    MockEmbedding(embed_dim=2).get_text_embedding("a")
-    assert (seen.outline(), seen.totals()) == (["embeddings"], (1, 0, 0))
+def test_embeddings_of_a_client_that_reports_nothing_are_a_call_with_estimated_tokens(seen: Any) -> None:
+    MockEmbedding(embed_dim=2).get_text_embedding_batch(["a closure", "is a function"])
+    assert (seen.outline(), seen.totals()) == (["embeddings"], (1, 5, 0))
+    assert seen.one("embeddings")[semconv.USAGE_GRADE] == "estimated"
+
+
+def test_a_model_that_reports_nothing_is_estimated(seen: Any) -> None:
+    Echo().complete("a closure is a function")
+    told = seen.one("text_completion")
+    assert told[semconv.USAGE_GRADE] == "estimated"
+    assert told[semconv.INPUT_TOKENS] >= told[semconv.OUTPUT_TOKENS] == 5
 
 
 def test_refused_embeddings_are_an_error(seen: Any, provider: Any, embedder: Any) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 from typing import Any
 
 import pytest
 from llama_index.core.llms import ChatMessage
 from llama_index.llms.openai import OpenAI
+
+from spanmeter import semconv
 
 QUESTION = [ChatMessage(content="What is a closure?")]
 
@@ -31,6 +34,38 @@ def test_a_stream_closed_early_is_cancelled(seen: Any, chat_model: OpenAI) -> No
     next(stream)
     stream.close()
     assert seen.outline() == ["chat gpt-4o-mini (cancelled)"]
+
+
+def test_a_stream_closed_after_it_said_something_carries_an_estimate(seen: Any, chat_model: OpenAI) -> None:
+    stream = chat_model.stream_chat(QUESTION)
+    assert next(stream).delta == "Hello "
+    stream.close()
+    told = seen.one("chat")
+    assert (told[semconv.USAGE_GRADE], told[semconv.OUTPUT_TOKENS]) == ("estimated", 2)
+    assert told[semconv.INPUT_TOKENS] > 4
+
+
+def test_a_stream_closed_amid_a_call_of_a_tool_carries_an_estimate(
+    seen: Any, provider: Any, chat_model: OpenAI
+) -> None:
+    provider.tool = {"name": "City", "arguments": '{"name": "Ghent"}'}
+    stream = chat_model.stream_chat(QUESTION)
+    next(stream)
+    stream.close()
+    told = seen.one("chat")
+    assert (told[semconv.USAGE_GRADE], told[semconv.OUTPUT_TOKENS]) == ("estimated", 8)
+
+
+async def test_a_stream_that_runs_out_of_time_carries_an_estimate(seen: Any, chat_model: OpenAI) -> None:
+    async def read_slowly() -> None:
+        async for chunk in await chat_model.astream_chat(QUESTION):
+            await asyncio.sleep(5 if chunk.delta else 0)
+
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(read_slowly(), 0.2)
+    gc.collect()
+    assert seen.outline() == ["chat gpt-4o-mini (cancelled)"]
+    assert seen.one("chat")[semconv.USAGE_GRADE] == "estimated"
 
 
 async def test_an_asynchronous_stream_closed_early_is_cancelled(seen: Any, chat_model: OpenAI) -> None:
