@@ -9,7 +9,7 @@ from typing import Final
 
 from spanmeter.barrier import barrier
 from spanmeter.folder import Parcel
-from spanmeter.loss import NO_SPOOL, REFUSED, lose
+from spanmeter.loss import Reason, lose
 from spanmeter.spool import Spool
 from spanmeter.tally import tally
 from spanmeter.wire import Outcome, Reply, Wire
@@ -94,7 +94,7 @@ class Drain:
     def _send(self, parcel: Parcel) -> Reply | None:
         packed = parcel.read()
         if packed is None:
-            self._give_up(parcel, NO_SPOOL, "a file of it vanished")
+            self._give_up(parcel, Reason.NO_SPOOL, "a file of it vanished")
             return None
         reply = self._wire.post_packed(packed)
         self._settle(parcel, reply)
@@ -108,16 +108,16 @@ class Drain:
             if parcel.own:
                 tally.add_exported(parcel.spans - reply.rejected)
             if reply.rejected:
-                lose(reply.rejected, REFUSED, detail=reply.reason)
+                lose(reply.rejected, Reason.REFUSED, detail=reply.reason)
         elif reply.outcome is Outcome.REFUSED or self._failures >= MAX_FAILURES:
-            self._give_up(parcel, REFUSED, reply.reason)
+            self._give_up(parcel, Reason.REFUSED, reply.reason)
 
     def _note(self, *, away: bool) -> None:
         if self.away and not away:
             _log.info("the sidecar is back; %d spans that waited on disk go to it", self._spool.spans)
         self.away = away
 
-    def _give_up(self, parcel: Parcel, reason: str, detail: str) -> None:
+    def _give_up(self, parcel: Parcel, reason: Reason, detail: str) -> None:
         self._failures = 0
         self._spool.remove(parcel)
         lose(parcel.spans, reason, detail=detail)

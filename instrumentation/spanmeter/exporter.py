@@ -15,7 +15,7 @@ from spanmeter.barrier import barrier
 from spanmeter.drain import Drain
 from spanmeter.fork import in_child
 from spanmeter.instance import instance_id
-from spanmeter.loss import FAULT, NO_SPOOL, REFUSED, SPOOL_FULL, lose
+from spanmeter.loss import Reason, lose
 from spanmeter.otlp import encode
 from spanmeter.spool import Spool, SpoolFullError, SpoolSettings
 from spanmeter.tally import tally
@@ -67,7 +67,7 @@ class Exporter(SpanExporter):
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Send spans, or keep them, or count them as lost; never raises."""
         if self._bring(spans) is None:
-            lose(len(spans), FAULT)
+            lose(len(spans), Reason.FAULT)
         return SpanExportResult.SUCCESS
 
     @barrier
@@ -111,7 +111,7 @@ class Exporter(SpanExporter):
                 return
             trouble = "it is switched off" if self._spool.home else "no home directory; set SPANMETER_SPOOL_DIR"
         except SpoolFullError:
-            lose(spans, SPOOL_FULL)
+            lose(spans, Reason.SPOOL_FULL)
             return
         except OSError as error:
             trouble = str(error)
@@ -130,7 +130,7 @@ class Exporter(SpanExporter):
                 return
             if self._hurried.is_set():
                 self._wasted_s += monotonic() - started + HURRIED_WAIT_S
-        lose(spans, NO_SPOOL, detail=trouble)
+        lose(spans, Reason.NO_SPOOL, detail=trouble)
 
     def _say(self, reply: Reply) -> None:
         if monotonic() >= self._say_at:
@@ -154,4 +154,4 @@ def _count(reply: Reply, spans: int) -> None:
     lost = spans if reply.outcome is Outcome.REFUSED else reply.rejected
     tally.add_exported(spans - lost)
     if lost:
-        lose(lost, REFUSED, detail=reply.reason)
+        lose(lost, Reason.REFUSED, detail=reply.reason)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import enum
 import logging
+import os
 import threading
 from collections import Counter
 from time import monotonic
@@ -10,22 +12,38 @@ from typing import Final
 
 from spanmeter.tally import tally
 
-QUEUE_FULL: Final = "the queue is full"
-SPOOL_FULL: Final = "the spool is full"
-NO_SPOOL: Final = "there is no spool"
-REFUSED: Final = "the sidecar refused them"
-FAULT: Final = "a fault of spanmeter's own"
+
+class Reason(enum.Enum):
+    """Why spans were given up."""
+
+    QUEUE_FULL = "the queue is full"
+    SPOOL_FULL = "the spool is full"
+    NO_SPOOL = "there is no spool"
+    REFUSED = "the sidecar refused them"
+    FAULT = "a fault of spanmeter's own"
+
+
 SAY_EVERY_S: Final = 60.0
 
-lost: Final[Counter[str]] = Counter()
+lost: Final[Counter[Reason]] = Counter()
 """Spans given up in this process, by reason."""
 
 _log: Final = logging.getLogger("spanmeter")
-_lock: Final = threading.RLock()
-_said: Final[dict[str, float]] = {}
+_said: Final[dict[Reason, float]] = {}
+_lock = threading.RLock()
 
 
-def lose(spans: int, reason: str, *, detail: str = "") -> None:
+def _begin() -> None:
+    global _lock  # noqa: PLW0603  the parent may have held it when it forked
+    _lock = threading.RLock()
+    lost.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin)
+
+
+def lose(spans: int, reason: Reason, *, detail: str = "") -> None:
     """Count spans that nobody will see, and say so unless this reason was given within the last minute."""
     tally.add_dropped(spans)
     with _lock:
@@ -34,4 +52,4 @@ def lose(spans: int, reason: str, *, detail: str = "") -> None:
         if now < _said.get(reason, -SAY_EVERY_S) + SAY_EVERY_S:
             return
         _said[reason] = now
-    _log.warning("%d spans dropped so far because %s%s", total, reason, f": {detail}" if detail else "")
+    _log.warning("%d spans dropped so far because %s%s", total, reason.value, f": {detail}" if detail else "")

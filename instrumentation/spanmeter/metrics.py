@@ -1,19 +1,24 @@
 """Prometheus families of the application's process, for its own `/metrics` or a port of ours.
 
-Only `gen_ai_*` families and `track`'s latencies stand here: money and totals are the sidecar's, so no sum over all
-targets counts twice. Names and buckets follow the OpenTelemetry GenAI metrics 1.41.1. Recorded when a call ends,
-before sampling.
+Only `gen_ai_*` families, `track`'s latencies and what became of the process's own spans stand here: money and totals
+are the sidecar's, so no sum over all targets counts twice. Names and buckets follow the OpenTelemetry GenAI metrics
+1.41.1. Recorded when a call ends, before sampling.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from prometheus_client.metrics_core import CounterMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 from spanmeter import semconv
+from spanmeter.loss import Reason, lost
 from spanmeter.receipt import Receipt
+from spanmeter.tally import tally
 
 registry: Final = CollectorRegistry()
 MAX_LABEL_SETS: Final = 1_000
@@ -48,6 +53,21 @@ _track: Final = Histogram(
     buckets=semconv.DURATION_BUCKETS,
     registry=registry,
 )
+
+
+class _Spans(Collector):
+    """What the counters of this process say at the moment."""
+
+    def collect(self) -> Iterator[Metric]:
+        spooled = "Spans that waited on disk for the sidecar"
+        yield CounterMetricFamily("spanmeter_client_spooled_spans", spooled, value=tally.spooled_spans)
+        dropped = CounterMetricFamily("spanmeter_client_dropped_spans", "Spans given up", labels=("reason",))
+        for reason in Reason:
+            dropped.add_metric((reason.name.lower(),), lost[reason])
+        yield dropped
+
+
+registry.register(_Spans())
 _children: Final[dict[tuple[Histogram, tuple[str, ...]], Histogram]] = {}
 
 

@@ -21,10 +21,11 @@ from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 
 from spanmeter import semconv
+from spanmeter.barrier import barrier
 from spanmeter.exporter import Exporter
 from spanmeter.fork import in_child
 from spanmeter.instance import instance_id
-from spanmeter.loss import QUEUE_FULL, lose
+from spanmeter.loss import Reason, lose
 from spanmeter.settling import settling
 from spanmeter.spool import SpoolSettings
 from spanmeter.stamp import Stamp
@@ -90,8 +91,7 @@ class _Queue(BatchSpanProcessor):
 
     def on_end(self, span: ReadableSpan) -> None:
         super().on_end(span)
-        if span.context is not None and span.context.trace_flags.sampled:
-            tally.add_span()
+        _count(span)
 
     def force_flush(self, timeout_millis: int | None = None) -> bool:
         settling.now()
@@ -121,11 +121,17 @@ class _Outlet(SpanExporter):
         dropped = entered - waiting - self._gone
         if dropped > 0:
             self._gone += dropped
-            lose(dropped, QUEUE_FULL)
+            lose(dropped, Reason.QUEUE_FULL)
         return self._exporter.export(spans)
 
     def shutdown(self) -> None:
         self._exporter.shutdown()
+
+
+@barrier
+def _count(span: ReadableSpan) -> None:
+    if span.context is not None and span.context.trace_flags.sampled:
+        tally.add_span()
 
 
 def _deque_of(queue: BatchSpanProcessor) -> deque[ReadableSpan]:

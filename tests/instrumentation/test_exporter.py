@@ -159,7 +159,7 @@ def test_refused_spans_are_not_kept_but_counted_and_said_once(
     sending.shutdown()
 
     assert counted() == (0, 0, 7)
-    assert loss.lost == {loss.REFUSED: 7}
+    assert loss.lost == {loss.Reason.REFUSED: 7}
     assert files(tmp_path) == []
     said = [record.getMessage() for record in caplog.records if record.name == "spanmeter"]
     assert len(said) == 1
@@ -320,4 +320,4 @@ def test_a_fault_of_ours_is_counted_and_costs_the_host_nothing(sink: Any, tmp_pa
     sending.shutdown()
 
     assert counted() == (0, 0, 2)
-    assert loss.lost == {loss.FAULT: 2}
+    assert loss.lost == {loss.Reason.FAULT: 2}

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import gc
+import importlib
 import json
 import os
 import socket
 import subprocess
 import sys
 import textwrap
+import threading
 import urllib.request
+from multiprocessing import util
 from typing import Any
 
 import pytest
-from langchain_openai import ChatOpenAI
+from langchain_core.embeddings import Embeddings
+from langchain_openai import ChatOpenAI, OpenAIEmbeddings
+from llama_index.core.instrumentation import get_dispatcher  # type: ignore[attr-defined]
+from openai.resources import embeddings
+from opentelemetry import context, trace
 from pydantic import SecretStr
 
 import spanmeter
@@ -138,6 +146,77 @@ def test_the_processs_metrics_have_a_port_when_asked_for(provider: Any, spans: A
     assert "gen_ai_client_operation_duration_seconds_bucket" in body
     with pytest.raises(OSError, match="refused"):
         urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics")
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"), [("SPANMETER_SPOOL_MB", "much"), ("OTEL_EXPORTER_OTLP_TIMEOUT", "soon")]
+)
+def test_a_malformed_variable_stops_the_start_and_leaves_nothing_switched_on(
+    monkeypatch: pytest.MonkeyPatch, spans: Any, variable: str, value: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    before = trace_of(spans)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with pytest.raises(ValueError, match=f"{variable}='{value}': expected"):
+        spanmeter.instrument(tracer_provider=spans.tracer_provider, metrics_port=port)
+
+    assert trace_of(spans) == before
+    socket.create_server(("127.0.0.1", port)).close()
+
+
+def trace_of(spans: Any) -> dict[str, Any]:
+    """What instrumenting may change in a process."""
+    return {
+        "finders": list(sys.meta_path),
+        "processors": spans.tracer_provider._active_span_processor._span_processors,
+        "threads": {thread.name for thread in threading.enumerate() if thread.name.startswith(("Otel", "spanmeter"))},
+        "environment": dict(os.environ),
+        "handlers": [hook[0] for hook in langchain_hooks()],
+        "event handlers": list(get_dispatcher().event_handlers),
+        "span handlers": list(get_dispatcher().span_handlers),
+        "methods": {f"{owner.__name__}.{name}": vars(owner).get(name) for owner, name in WRAPPED},
+        "children": len(util._afterfork_registry),  # type: ignore[attr-defined]
+        "span": trace.get_current_span(),
+    }
+
+
+def langchain_hooks() -> list[Any]:
+    return list(importlib.import_module("langchain_core.tracers.context")._configure_hooks)
+
+
+WRAPPED = [
+    (owner, name)
+    for owner in (Embeddings, OpenAIEmbeddings, embeddings.Embeddings, embeddings.AsyncEmbeddings, ChatOpenAI)
+    for name in ("embed_documents", "embed_query", "create", "_generate", "_agenerate", "__init__", "__init_subclass__")
+]
+
+
+def test_uninstrumenting_leaves_no_trace(provider: Any, spans: Any) -> None:
+    get_dispatcher()
+    before = trace_of(spans)
+    spanmeter.instrument(endpoint=provider.url, tracer_provider=spans.tracer_provider)
+    assert trace_of(spans) != before
+    ask(provider)
+    OpenAIEmbeddings(
+        base_url=f"{provider.url}/v1", api_key=SecretStr("none"), check_embedding_ctx_length=False
+    ).embed_query("a")
+    spanmeter.uninstrument()
+    gc.collect()
+    after = trace_of(spans)
+    finished = len(spans.finished)
+    ask(provider)
+
+    assert {name: (before[name], after[name]) for name in before if after[name] != before[name]} == {}
+    assert len(spans.finished) == finished
+
+
+def test_suppressed_instrumentation_is_silence(provider: Any, instrumented: Any) -> None:
+    token = context.attach(context.set_value(context._SUPPRESS_INSTRUMENTATION_KEY, True))
+    ask(provider)
+    context.detach(token)
+
+    assert instrumented.finished == ()
 
 
 def test_a_port_that_is_taken_leaves_nothing_switched_on(provider: Any, spans: Any) -> None:

@@ -16,14 +16,14 @@ def test_each_reason_is_said_at_most_once_a_minute(
     loss._said.clear()
     loss.lost.clear()
     before = tally.dropped_spans
-    loss.lose(1, loss.QUEUE_FULL)
-    loss.lose(2, loss.QUEUE_FULL)
-    loss.lose(4, loss.REFUSED, detail="400 Bad Request")
+    loss.lose(1, loss.Reason.QUEUE_FULL)
+    loss.lose(2, loss.Reason.QUEUE_FULL)
+    loss.lose(4, loss.Reason.REFUSED, detail="400 Bad Request")
     clock[0] = 65.0
-    loss.lose(8, loss.QUEUE_FULL)
+    loss.lose(8, loss.Reason.QUEUE_FULL)
 
     assert tally.dropped_spans - before == 15
-    assert loss.lost == {loss.QUEUE_FULL: 11, loss.REFUSED: 4}
+    assert loss.lost == {loss.Reason.QUEUE_FULL: 11, loss.Reason.REFUSED: 4}
     assert caplog.messages == [
         "1 spans dropped so far because the queue is full",
         "4 spans dropped so far because the sidecar refused them: 400 Bad Request",

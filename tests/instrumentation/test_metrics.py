@@ -7,9 +7,10 @@ from collections.abc import Iterator
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from spanmeter import metrics
+from spanmeter import loss, metrics
 from spanmeter.pricing import Usage
 from spanmeter.receipt import Receipt
+from spanmeter.tally import tally
 
 CALL = {
     "gen_ai_operation_name": "chat",
@@ -43,6 +44,17 @@ def test_one_call_is_observed_in_every_family() -> None:
     assert sample("gen_ai_client_token_usage_sum", **CALL, gen_ai_token_type="output") == 4
     assert sample("gen_ai_client_operation_duration_seconds_sum", **CALL, error_type="") == 0.5
     assert sample("gen_ai_client_operation_time_to_first_chunk_seconds_sum", **CALL) == 0.25
+
+
+def test_what_became_of_the_processs_spans_is_told() -> None:
+    spooled = tally.spooled_spans
+    tally.add_spooled(3)
+    before = sample("spanmeter_client_dropped_spans_total", reason="spool_full") or 0
+    loss.lose(2, loss.Reason.SPOOL_FULL)
+
+    assert sample("spanmeter_client_spooled_spans_total") == spooled + 3
+    assert sample("spanmeter_client_dropped_spans_total", reason="spool_full") == before + 2
+    assert sample("spanmeter_client_dropped_spans_total", reason="fault") is not None
 
 
 def test_a_failed_call_has_a_duration_and_its_error() -> None:

@@ -158,7 +158,7 @@ def test_what_the_queue_has_no_room_for_is_counted(
     telemetry.close()
     caplog.clear()  # the SDK says so too
 
-    dropped = loss.lost[loss.QUEUE_FULL]
+    dropped = loss.lost[loss.Reason.QUEUE_FULL]
     assert 25 <= dropped <= 35
     assert len(sink.spans) == 40 - dropped
     assert (tally.spans - before[0], tally.exported_spans - before[1]) == (40, 40 - dropped)
