@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
 from decimal import Decimal
+from operator import attrgetter
 from typing import Final
 
 from spanmeter import semconv
@@ -12,7 +13,7 @@ from spanmeter.opening import Attributes, AttributeValue
 from spanmeter.pricing import Amount, Cost, Usage
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)  # not frozen: making one would take three times as long
 class Answer:
     """What the end of a call tells.
 
@@ -40,22 +41,26 @@ class Answer:
 NO_ANSWER: Final = Answer()
 _STANDARD_KEYS: Final = {"cache_read": semconv.CACHE_READ_TOKENS, "reasoning": semconv.REASONING_TOKENS}
 _OWN_BUCKETS: Final = tuple(
-    (bucket.name, semconv.USAGE_PREFIX + bucket.name)
-    for bucket in fields(Usage)
-    if bucket.name not in {"input", "output", *_STANDARD_KEYS}
+    bucket.name for bucket in fields(Usage) if bucket.name not in {"input", "output", *_STANDARD_KEYS}
 )
+_OWN_KEYS: Final = tuple(semconv.USAGE_PREFIX + bucket for bucket in _OWN_BUCKETS)
+_own_counts: Final = attrgetter(*_OWN_BUCKETS)
 
 
 def answer_attributes(answer: Answer) -> dict[str, AttributeValue]:
     """Spell what the provider told as span attributes."""
-    known: dict[str, AttributeValue] = {
-        semconv.RESPONSE_MODEL: answer.model,
-        semconv.RESPONSE_ID: answer.response_id,
-        semconv.FINISH_REASONS: answer.finish_reasons,
-        semconv.OPENAI_SERVICE_TIER: answer.service_tier,
-        semconv.USAGE_NOTES: answer.usage_notes,
-    }
-    return {key: value for key, value in known.items() if value}
+    attributes: dict[str, AttributeValue] = {**answer.attributes}
+    if answer.model:
+        attributes[semconv.RESPONSE_MODEL] = answer.model
+    if answer.response_id:
+        attributes[semconv.RESPONSE_ID] = answer.response_id
+    if answer.finish_reasons:
+        attributes[semconv.FINISH_REASONS] = answer.finish_reasons
+    if answer.service_tier:
+        attributes[semconv.OPENAI_SERVICE_TIER] = answer.service_tier
+    if answer.usage_notes:
+        attributes[semconv.USAGE_NOTES] = answer.usage_notes
+    return attributes
 
 
 def usage_attributes(usage: Usage, *, estimated: bool) -> dict[str, AttributeValue]:
@@ -71,9 +76,8 @@ def usage_attributes(usage: Usage, *, estimated: bool) -> dict[str, AttributeVal
         attributes[semconv.REASONING_TOKENS] = usage.reasoning
     if written := usage.cache_write_5m + usage.cache_write_1h:
         attributes[semconv.CACHE_CREATION_TOKENS] = written
-    for bucket, key in _OWN_BUCKETS:
-        if count := getattr(usage, bucket):
-            attributes[key] = count
+    if any(counts := _own_counts(usage)):
+        attributes |= {key: count for key, count in zip(_OWN_KEYS, counts, strict=True) if count}
     return attributes
 
 

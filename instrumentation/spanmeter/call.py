@@ -104,7 +104,7 @@ class Call(LiveSpan):
         self.heard: list[str] | None = None
         self._reports: list[Answer] = []
         super().__init__(
-            _start_span(opening, calls.tracer, scope, place.span),
+            _start_span(opening, calls.tracer, scope, None if place is behind else place.span),
             behind=behind,
             above=place.call,
             claims_children=opening.claims_children,
@@ -229,7 +229,8 @@ class Call(LiveSpan):
         cost = self._cost(answer) if counted else None
         attributes = self._end_attributes(answer, cost)
         if not counted:
-            span.set_attributes(attributes)
+            if attributes:
+                span.set_attributes(attributes)
             return
         calls, usual_calls = self._requests(ending)
         if calls != usual_calls:
@@ -248,7 +249,7 @@ class Call(LiveSpan):
         return self._calls.price(key, usage, at=now, reported_usd=answer.reported_usd, estimated=answer.estimated)
 
     def _end_attributes(self, answer: Answer, cost: Amount | Cost | None) -> dict[str, AttributeValue]:
-        attributes = {**answer.attributes, **answer_attributes(answer)}
+        attributes = answer_attributes(answer)
         if self.wrapper:
             attributes[semconv.WRAPPER] = True
         elif answer.cache_hit:
@@ -299,11 +300,12 @@ _FAMILIES: Final = dict.fromkeys(semconv.GENERATION_OPERATIONS, "generation") | 
 }
 
 
-def _start_span(opening: Opening, tracer: Tracer, scope: Scope, parent: Span) -> Span:
+def _start_span(opening: Opening, tracer: Tracer, scope: Scope, parent: Span | None) -> Span:
+    """Start a span below `parent`, None meaning what is current, which spares a copy of the context."""
     parent = parent.span if isinstance(parent, LiveSpan) else parent
     return tracer.start_span(
         opening.name,
-        context=trace.set_span_in_context(parent),
+        context=None if parent is None else trace.set_span_in_context(parent),
         kind=SpanKind.CLIENT if opening.operation in semconv.CALL_OPERATIONS else SpanKind.INTERNAL,
         attributes={**opening_attributes(opening), **scope.attributes},
     )

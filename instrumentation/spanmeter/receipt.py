@@ -11,7 +11,7 @@ from spanmeter.pricing import Usage
 NO_USAGE: Final = Usage()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)  # not frozen: making one would take three times as long
 class Receipt:
     """One ended LLM, embedding or rerank call, counted before sampling and before any queue.
 

@@ -7,7 +7,7 @@ from operator import add, attrgetter
 from typing import Final
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)  # not frozen: making one would take three times as long
 class Usage:
     """Token counts and billed units of one call; no token is in two buckets and none is negative.
 
@@ -39,12 +39,20 @@ class Usage:
     @property
     def input_tokens(self) -> int:
         """All input tokens, cached ones included."""
-        return sum(_counts(self)[: len(INPUT_BUCKETS)])
+        return (
+            self.input
+            + self.cache_read
+            + self.cache_write_5m
+            + self.cache_write_1h
+            + self.input_audio
+            + self.cache_read_audio
+            + self.input_image
+        )
 
     @property
     def output_tokens(self) -> int:
         """All output tokens, reasoning included."""
-        return sum(_counts(self)[len(INPUT_BUCKETS) : -len(UNIT_BUCKETS)])
+        return self.output + self.reasoning + self.output_audio + self.output_image
 
     @property
     def cached_input_tokens(self) -> int:
