@@ -43,10 +43,16 @@ def barrier(hook: Callable[P, R]) -> Callable[P, R | None]:
         except Exception as fault:
             if _raising:
                 raise
-            _spare_the_host(hook.__qualname__, fault)
+            _spare_the_host(_name(hook), fault)
             return None
 
     return guarded
+
+
+def _name(hook: Callable[..., object]) -> str:
+    """Name a hook; a `partial` is known by its function."""
+    named = getattr(hook, "func", hook)
+    return str(getattr(named, "__qualname__", None) or type(named).__qualname__)
 
 
 def _spare_the_host(hook: str, fault: Exception) -> None:

@@ -62,10 +62,15 @@ def _timed(name: str) -> Iterator[None]:
     try:
         yield
     except BaseException as error:
-        kind = error_type(error)
+        kind = _type_of(error) or "error"
         raise
     finally:
         barrier(metrics.observe_track)(name, perf_counter() - started, error_type=kind)
+
+
+@barrier
+def _type_of(error: BaseException) -> str:
+    return error_type(error)
 
 
 def _opening(name: str) -> Opening:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import logging
+import operator
+from typing import Any
 
 import pytest
 
@@ -31,6 +34,21 @@ def test_a_fault_is_counted_each_time_and_logged_once(caplog: pytest.LogCaptureF
     (record,) = caplog.records
     assert record.exc_info is not None
     assert record.exc_info[0] is ZeroDivisionError
+
+
+@pytest.mark.parametrize(
+    ("made", "name"),
+    [
+        pytest.param(functools.partial(operator.truediv, 1, 0), "truediv", id="partial"),
+        pytest.param(operator.itemgetter(0), "itemgetter", id="object"),
+    ],
+)
+def test_a_hook_that_is_no_function_is_spared_too(made: Any, name: str) -> None:
+    barrier.raise_faults(on=False)
+    before = barrier.faults[name]
+
+    assert barrier.barrier(made)(*[None] * (name == "itemgetter")) is None
+    assert barrier.faults[name] - before == 1
 
 
 def test_a_fault_surfaces_under_test() -> None:
