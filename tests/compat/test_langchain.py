@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from importlib.metadata import version
 from typing import Any
 
 import pytest
@@ -24,7 +23,6 @@ CHAT = "chat gpt-4o"
 COMPLETION = "text_completion gpt-3.5-turbo-instruct"
 CHAIN = "chain RunnableSequence > chat gpt-4o"
 EMBEDDING = "embeddings text-embedding-3-small"
-OLD = int(version("langchain-core").partition(".")[0]) < 1
 Run = Callable[[Any], Any]
 
 
@@ -128,6 +126,7 @@ ASYNC: dict[str, tuple[Run, list[str]]] = {
     "structured output": (lambda app: app.chat.with_structured_output(City).ainvoke("q"), [CHAIN]),
     "cache": (twice_from_the_cache_too, [CHAT, f"{CHAT} (cache hit)"]),
     "completion": (lambda app: app.completion.ainvoke("q"), [COMPLETION]),
+    "several choices": (lambda app: app.langchain_model(n=2).agenerate([PROMPTS[0]]), [CHAT]),
 }
 
 
@@ -179,10 +178,29 @@ def test_a_request_the_client_repeats(app: Any, counted: Any) -> None:
         app.langchain_model(max_retries=2).invoke("q")
 
 
+async def test_a_request_the_asynchronous_client_repeats(app: Any, counted: Any) -> None:
+    app.provider.fail = [429]
+    with counted(CHAT):
+        await app.langchain_model(max_retries=2).ainvoke("q")
+
+
+async def test_a_run_that_is_retried_in_a_task(app: Any, counted: Any) -> None:
+    app.provider.fail = [500]
+    with counted(f"chain ChatOpenAI > {CHAT} (InternalServerError)", f"chain ChatOpenAI > {CHAT}"):
+        await app.chat.with_retry(stop_after_attempt=2, wait_exponential_jitter=False).ainvoke("q")
+
+
 def test_a_run_that_is_retried(app: Any, counted: Any) -> None:
     app.provider.fail = [500]
     with counted(f"chain ChatOpenAI > {CHAT} (InternalServerError)", f"chain ChatOpenAI > {CHAT}"):
         app.chat.with_retry(stop_after_attempt=2, wait_exponential_jitter=False).invoke("q")
+
+
+def test_a_model_that_stands_in_for_another_one(app: Any, counted: Any) -> None:
+    app.provider.fail = [500]
+    fallbacks = "chain RunnableWithFallbacks"
+    with counted(f"{fallbacks} > {CHAT} (InternalServerError)", f"{fallbacks} > chat gpt-4o-mini"):
+        app.chat.with_fallbacks([app.other]).invoke("q")
 
 
 async def test_a_model_that_stands_in(app: Any, counted: Any) -> None:
@@ -233,7 +251,6 @@ def test_completions_of_one_request(app: Any, counted: Any) -> None:
         app.completion.generate(["a", "b"])
 
 
-@pytest.mark.xfail(OLD, reason="langchain-core 0.3 does not tell the id of a tool call that fails", strict=True)
 def test_the_id_of_a_tool_call_that_fails(app: Any, counted: Any, exporter: Any) -> None:
     app.provider.fail = [400]
     failed = counted("execute_tool search (BadRequestError) > chat gpt-4o (BadRequestError)")

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from spanmeter import semconv
 from spanmeter.endpoint import NOWHERE, Endpoint, endpoint_at
-from spanmeter.langchain import prompt
+from spanmeter.langchain import prompt, stack
 from spanmeter.opening import AttributeValue, Opening
 from spanmeter.pricing.reported import read_region
 
@@ -65,7 +65,7 @@ def tool_opening(serialized: Options | None, options: Options) -> Opening:
     """Read a tool's start."""
     metadata, name = _metadata(options), _name(serialized, options)
     attributes = _session(metadata) | {semconv.TOOL_NAME: name}
-    if call_id := options.get("tool_call_id"):
+    if call_id := options["tool_call_id"] if "tool_call_id" in options else stack.tool_call_id():
         attributes[semconv.TOOL_CALL_ID] = str(call_id)
     return Opening("execute_tool", _joined("execute_tool", name), _framework(metadata), attributes=attributes)
 
@@ -145,11 +145,14 @@ def _name(serialized: Options | None, options: Options) -> str:
 
 
 def _session(metadata: Options) -> dict[str, AttributeValue]:
-    """Read what is inherited by everything below: the conversation, as the `config` names it, and the graph's node."""
+    """Read what everything below inherits: the conversation and user that the `config` names, and the graph's node."""
     said: dict[str, AttributeValue] = {}
     thread = next((metadata[key] for key in _CONVERSATIONS if key in metadata), None)
     if thread is not None:
         said[semconv.CONVERSATION_ID] = str(thread)
+    user = metadata.get("user_id")
+    if user is not None:
+        said[semconv.USER_ID] = str(user)
     node = metadata.get("langgraph_node")
     if node is not None:
         said[semconv.NODE] = str(node)

@@ -9,6 +9,7 @@ from typing import Any, Final
 from uuid import UUID
 
 _FRAMES_TO_MODEL: Final = 12
+_FRAMES_TO_TOOL: Final = 12
 _INSIDE: Final = frozenset(
     {"_generate", "_agenerate", "_generate_with_cache", "_agenerate_with_cache", "_call", "_acall", "ainvoke"}
 )
@@ -27,6 +28,20 @@ def is_generating() -> bool:
     return False
 
 
+def asking() -> UUID | None:
+    """Return the model whose client is reading an answer, be it of a stream; None in a thread of the client's own."""
+    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001
+    for _ in range(_FRAMES_TO_MODEL):
+        if frame is None:
+            return None
+        if "run_manager" in frame.f_code.co_varnames:
+            run_id = getattr(frame.f_locals.get("run_manager"), "run_id", None)
+            if isinstance(run_id, UUID):
+                return run_id
+        frame = frame.f_back
+    return None
+
+
 def running() -> Iterator[UUID]:
     """Yield the models and retrievers whose code is on the stack, the innermost first."""
     frame: FrameType | None = sys._getframe(1)  # noqa: SLF001
@@ -36,6 +51,18 @@ def running() -> Iterator[UUID]:
             if isinstance(run_id, UUID):
                 yield run_id
         frame = frame.f_back
+
+
+def tool_call_id() -> str:
+    """Return the id of the tool call whose start is being told, which langchain-core tells only from 1.0 on."""
+    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001
+    for _ in range(_FRAMES_TO_TOOL):
+        if frame is None:
+            break
+        if frame.f_code.co_name in {"run", "arun"} and "tool_call_id" in frame.f_locals:
+            return str(frame.f_locals["tool_call_id"] or "")
+        frame = frame.f_back
+    return ""
 
 
 def answers_before(error: BaseException) -> Sequence[Any]:

@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
+from uuid import UUID, uuid4
 
 import pytest
 from langchain_core.documents import Document
@@ -18,7 +20,9 @@ from langchain_openai import ChatOpenAI
 from pydantic import SecretStr
 
 from spanmeter import semconv
-from spanmeter.langchain.runs import runs
+from spanmeter.call import Call
+from spanmeter.langchain.runs import MAX_SILENCE_S, Runs, runs
+from spanmeter.opening import Opening
 
 CANCELLED: dict[str, Callable[[ChatOpenAI], Coroutine[Any, Any, Any]]] = {
     "ainvoke": lambda model: model.ainvoke("a"),
@@ -102,3 +106,92 @@ async def test_prompts_awaited_together_are_all_answered(model: ChatOpenAI, prov
     await model.agenerate([[HumanMessage("a")], [HumanMessage("b")]])
 
     assert len(instrumented.calls()) == provider.calls == 2
+
+
+def start(open_runs: Runs, *, parent: UUID | None = None, operation: str = "chain") -> UUID:
+    run_id = uuid4()
+    open_runs.start(Opening(operation, operation, "langchain"), run_id=run_id, parent_run_id=parent)
+    return run_id
+
+
+def outcomes(spans: Any) -> list[tuple[str, str | None]]:
+    return [(span.name, span.attributes.get(semconv.OUTCOME)) for span in spans.finished]
+
+
+@pytest.fixture
+def clock() -> list[float]:
+    return [0.0]
+
+
+@pytest.fixture
+def open_runs(clock: list[float], instrumented: Any) -> Iterator[Runs]:
+    kept = Runs(clock=lambda: clock[0], max_open=5)
+    yield kept
+    kept.cancel_all()
+
+
+def test_what_nothing_is_seen_of_for_an_hour_ends_as_cancelled(
+    open_runs: Runs, clock: list[float], instrumented: Any
+) -> None:
+    start(open_runs, operation="chat")
+    clock[0] = MAX_SILENCE_S / 2
+    recent = start(open_runs)
+    clock[0] = MAX_SILENCE_S + 1
+    latest = start(open_runs)
+
+    assert outcomes(instrumented) == [("chat", "cancelled")]
+    assert list(open_runs._open) == [recent, latest]
+
+
+def test_what_has_open_children_waits_for_them(open_runs: Runs, clock: list[float], instrumented: Any) -> None:
+    root = start(open_runs)
+    for _ in range(4):
+        clock[0] += MAX_SILENCE_S * 0.9
+        child = start(open_runs, parent=root, operation="chat")
+        assert outcomes(instrumented) == []
+        open_runs.cancel(child)
+        instrumented.exporter.clear()
+
+    clock[0] += MAX_SILENCE_S * 0.9
+    start(open_runs)
+    assert root in open_runs._open
+    clock[0] += MAX_SILENCE_S * 0.9
+    start(open_runs)
+    assert root not in open_runs._open
+
+
+def test_beyond_the_bound_the_oldest_without_children_ends_as_cancelled(open_runs: Runs, instrumented: Any) -> None:
+    root = start(open_runs)
+    for _ in range(20):
+        start(open_runs, parent=root, operation="chat")
+
+    assert (len(open_runs._open), root in open_runs._open) == (5, True)
+    assert outcomes(instrumented) == [("chat", "cancelled")] * 16
+
+
+def objects() -> int:
+    gc.collect()
+    return sum(isinstance(thing, Call) for thing in gc.get_objects())
+
+
+def test_many_runs_leave_nothing_behind(instrumented: Any) -> None:
+    step = RunnableLambda(str, name="step")
+    open_runs = len(runs._open)
+    step.batch(list(range(50)))
+    before = objects()
+    for _ in range(20):
+        step.batch(list(range(50)))
+
+    assert (len(runs._open), runs._awaited, runs._batches) == (open_runs, {}, {})
+    assert objects() <= before + 1
+
+
+async def test_many_runs_awaited_in_one_task_leave_nothing_behind(instrumented: Any) -> None:
+    step = RunnableLambda(str, name="step")
+    await step.ainvoke(1)
+    before = objects()
+    for number in range(500):
+        await step.ainvoke(number)
+
+    assert (runs._open, runs._awaited, runs._batches) == ({}, {}, {})
+    assert objects() <= before + 1
