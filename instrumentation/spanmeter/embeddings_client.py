@@ -12,7 +12,6 @@ from typing import Any, Final, NamedTuple
 
 from spanmeter.answer import Answer
 from spanmeter.call import Call
-from spanmeter.pricing import Usage
 from spanmeter.pricing.reading import read
 from spanmeter.tap import Taps
 
@@ -88,5 +87,4 @@ def _tap(client: Client, module: ModuleType) -> None:
 
 def _report(usage: Callable[[Any], Mapping[str, Any]], call: Call, answer: Any) -> None:
     reading = read(usage(answer), provider=call.opening.provider)
-    known = reading.usage if reading.usage != Usage() else None
-    call.report(Answer(usage=known, model=str(getattr(answer, "model", None) or ""), usage_notes=reading.notes))
+    call.report(Answer(usage=reading.known, model=str(getattr(answer, "model", None) or ""), usage_notes=reading.notes))

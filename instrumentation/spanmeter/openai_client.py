@@ -45,7 +45,7 @@ def _report(call: Call, response: Any) -> None:
     reading = read(payload, provider=call.opening.provider or "openai", api="embeddings") if payload else None
     call.report(
         Answer(
-            usage=reading.usage if reading else None,
+            usage=reading.known if reading else None,
             model=str(getattr(body, "model", None) or ""),
             usage_notes=reading.notes if reading else (),
         )

@@ -39,7 +39,6 @@ _USAGE: Final = _paths(
     " message.usage amazon-bedrock-invocationMetrics _raw_response.usage_metadata"
 )
 _BESIDE: Final = _paths("additional_kwargs.usage message.additional_kwargs.usage")
-_NOTHING: Final = Usage()
 _TERMS: Final = frozenset({"service_tier", "serviceTier", "speed", "batch"})
 _COUNTED: Final = ("prompt_tokens", "completion_tokens", "eval_count", "inputTextTokenCount")
 MODEL: Final = _paths("model data.model response.model message.model model_version _raw_response.model_version")
@@ -111,18 +110,12 @@ def _usages(response: Any) -> Iterator[Mapping[str, Any]]:
 
 def _reported(payload: Mapping[str, Any], provider: str) -> Reported | None:
     reading = read(payload, provider=provider)
-    usage: Usage | None = reading.usage
-    if usage == _NOTHING and (reading.notes or not _says_zero(payload)):
-        usage = None
+    usage = reading.known
     usd = read_reported_usd(payload, provider=provider)
     if usage is None and usd is None and not reading.notes:
         return None
     tier = "" if _TERMS.isdisjoint(payload) else read_service_tier(payload)
     return Reported(usage, usd, tier, reading.notes)
-
-
-def _says_zero(payload: Mapping[str, Any]) -> bool:
-    return any(type(value) in (int, float) and "token" in str(key) for key, value in payload.items())
 
 
 def _plain(value: Any) -> Mapping[str, Any]:

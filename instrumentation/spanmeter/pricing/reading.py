@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
-from typing import Any
+from typing import Any, Final
 
 from spanmeter.pricing.dialect import ANTHROPIC, dialect
 from spanmeter.pricing.names import provider_id
@@ -23,10 +23,20 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """The parts of a call, each priced on its own, and a sentence for each thing that did not add up."""
+    """The parts of a call, each priced on its own, and a sentence for each thing that did not add up.
+
+    `silent` says that the object holds no count of tokens at all; a zero that a provider sends is a count.
+    """
 
     parts: tuple[Part, ...]
     notes: tuple[str, ...] = ()
+    silent: bool = False
+
+    @property
+    def known(self) -> Usage | None:
+        """The usage, None where nothing was told that can be counted."""
+        usage = self.usage
+        return None if usage == _NOTHING and (self.silent or self.notes) else usage
 
     @property
     def usage(self) -> Usage:
@@ -34,6 +44,9 @@ class Reading:
         if len(self.parts) == 1:
             return self.parts[0].usage
         return reduce(add, (part.usage for part in self.parts))
+
+
+_NOTHING: Final = Usage()
 
 
 def read_usage(payload: Mapping[str, Any], *, provider: str, api: str = "") -> Usage:
@@ -49,11 +62,13 @@ def read(payload: Mapping[str, Any], *, provider: str, api: str = "") -> Reading
     """
     spoken = dialect(payload, provider=provider_id(provider), api=api)
     notes: list[str] = []
-    whole = spoken.counts(payload, notes).disjoint(notes)
+    counts = spoken.counts(payload, notes)
+    whole = counts.disjoint(notes)
     parts = _iterations(payload, notes) if spoken is ANTHROPIC else ()
     itemised = sum(part.usage.input_tokens + part.usage.output_tokens for part in parts)
     if not parts or itemised < whole.input_tokens + whole.output_tokens:
-        return Reading((Part(whole),), tuple(notes))
+        silent = counts.input is None and counts.output is None and counts.total is None
+        return Reading((Part(whole),), tuple(notes), silent)
     searches = (Part(Usage(web_searches=whole.web_searches)),) if whole.web_searches else ()
     return Reading(parts + searches, tuple(notes))
 

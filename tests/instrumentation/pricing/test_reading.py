@@ -393,3 +393,21 @@ def test_no_payload_raises_or_gives_a_negative_bucket(seed: int) -> None:
     random = Random(seed)
     usage = read_usage(_random_payload(random), provider=random.choice(["openai", "anthropic", "x_ai", "?"]))
     assert all(isinstance(count, int) and count >= 0 for count in (getattr(usage, bucket) for bucket in BUCKETS))
+
+
+@pytest.mark.parametrize(
+    ("payload", "known"),
+    [
+        ({}, None),
+        ({"credits": 3}, None),
+        ({"prompt_tokens": None}, None),
+        ({"prompt_tokens": -1}, None),
+        ({"billed_units": {}, "api_version": {"version": "1"}}, None),
+        ({"prompt_tokens": 0, "completion_tokens": 0}, Usage()),
+        ({"total_tokens": 0}, Usage()),
+        ({"billed_units": {"input_tokens": 0.0}}, Usage()),
+        ({"prompt_tokens": -1, "completion_tokens": 2}, Usage(output=2)),
+    ],
+)
+def test_a_zero_is_a_count_and_nothing_is_none(payload: dict[str, Any], known: Usage | None) -> None:
+    assert read(payload, provider="").known == known
