@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
@@ -15,7 +14,7 @@ from llama_index.core.instrumentation.events import BaseEvent
 
 from spanmeter import embeddings_client, openai_client
 from spanmeter.barrier import barrier
-from spanmeter.llama_index.message import prompt_of
+from spanmeter.llama_index.message import Reader, prompt_of
 from spanmeter.llama_index.open_spans import spans
 from spanmeter.llama_index.response import model_opening, rerank_opening
 from spanmeter.opening import Opening
@@ -42,40 +41,39 @@ class SpanmeterEventHandler(BaseEventHandler):
     def handle(self, event: BaseEvent, **_: Any) -> None:
         """Take up an event that tells of a model; others are none of ours."""
         take_up = _EVENTS.get(type(event).__name__)
-        if take_up is None or event.span_id is None or event.id_ == getattr(_latest, "id", None):
-            return
-        _latest.id = event.id_
-        take_up(event, event.span_id)
+        if take_up is not None and event.span_id is not None:
+            take_up(event, event.span_id)
 
 
 def _start_chat(event: Any, span_id: str) -> None:
-    prompt = partial(prompt_of, event.messages, event.additional_kwargs)
-    _start(replace(_opening("chat", event, span_id), prompt=prompt), span_id)
+    _start(
+        event, span_id, _opening("chat", event, span_id, partial(prompt_of, event.messages, event.additional_kwargs))
+    )
 
 
 def _start_completion(event: Any, span_id: str) -> None:
-    _start(replace(_opening("text_completion", event, span_id), prompt=partial(_alone, event.prompt)), span_id)
+    _start(event, span_id, _opening("text_completion", event, span_id, partial(_alone, event.prompt)))
 
 
 def _start_embeddings(event: Any, span_id: str) -> None:
     texts: list[str] = []
-    opening = replace(_opening("embeddings", event, span_id), prompt=texts.copy)
     openai_client.install()
     embeddings_client.install()
-    spans.models.start(span_id, opening, parent=spans.call(span_id), texts=texts)
+    _start(event, span_id, _opening("embeddings", event, span_id, texts.copy), texts=texts)
 
 
 def _start_rerank(event: Any, span_id: str) -> None:
     embeddings_client.install()
-    _start(rerank_opening(event.model_name, spans.instance(span_id)), span_id)
+    _start(event, span_id, rerank_opening(event.model_name, spans.instance(span_id)))
 
 
-def _start(opening: Opening, span_id: str) -> None:
-    spans.models.start(span_id, opening, parent=spans.call(span_id))
+def _start(event: Any, span_id: str, opening: Opening, *, texts: list[str] | None = None) -> None:
+    if not _is_repeated(event):
+        spans.models.start(span_id, opening, parent=spans.call(span_id), texts=texts)
 
 
-def _opening(operation: str, event: Any, span_id: str) -> Opening:
-    return model_opening(operation, event.model_dict, spans.instance(span_id))
+def _opening(operation: str, event: Any, span_id: str, prompt: Reader) -> Opening:
+    return model_opening(operation, event.model_dict, spans.instance(span_id), prompt=prompt)
 
 
 def _alone(prompt: str) -> list[str]:
@@ -83,7 +81,7 @@ def _alone(prompt: str) -> list[str]:
 
 
 def _chunk(event: Any, span_id: str) -> None:
-    spans.models.chunk(span_id, event.response)
+    spans.models.chunk(span_id, event.response, event_id=event.id_)
 
 
 def _end(event: Any, span_id: str) -> None:
@@ -92,11 +90,13 @@ def _end(event: Any, span_id: str) -> None:
 
 def _embedded(event: Any, span_id: str) -> None:
     cache = getattr(spans.instance(span_id), "embeddings_cache", None)
-    spans.models.answered(span_id, may_be_cached=cache is not None, texts=event.chunks)
+    if not _is_repeated(event):
+        spans.models.answered(span_id, may_be_cached=cache is not None, texts=event.chunks)
 
 
-def _reranked(_: Any, span_id: str) -> None:
-    spans.models.answered(span_id, may_be_cached=False)
+def _reranked(event: Any, span_id: str) -> None:
+    if not _is_repeated(event):
+        spans.models.answered(span_id, may_be_cached=False)
 
 
 def _fail(event: Any, span_id: str) -> None:
@@ -107,7 +107,13 @@ def _cancel(_: Any, span_id: str) -> None:
     spans.drop(span_id, GeneratorExit())
 
 
-# Handlers are called one after the other with one event, in one thread.
+def _is_repeated(event: Any) -> bool:
+    # Handlers are called one after the other with one event, in one thread.
+    repeated: bool = event.id_ == getattr(_latest, "id", None)
+    _latest.id = event.id_
+    return repeated
+
+
 _latest: Final = threading.local()
 _EVENTS: Final[Mapping[str, Callable[[Any, str], None]]] = {
     "LLMChatStartEvent": _start_chat,

@@ -20,7 +20,8 @@ from spanmeter.process import calls
 class ModelCall:
     """The open call to a model inside one of LlamaIndex's spans.
 
-    `unanswered` counts its starts without an end, `texts` are what its requests had embedded.
+    `unanswered` counts its starts without an end, `texts` are what its requests had embedded, `told_by` is the event
+    that told of its latest chunk.
     """
 
     call: Call
@@ -30,6 +31,7 @@ class ModelCall:
     latest: Any = None
     texts: list[str] = field(default_factory=list)
     seen_s: float = 0.0
+    told_by: str = ""
 
     def stop(self, *, may_be_cached: bool) -> None:
         """End the call by what the client below reported of its requests.
@@ -76,12 +78,12 @@ class ModelCalls:
             call = calls().start(opening, parent=parent)
             self._open.start(span_id, ModelCall(call, texts=[] if texts is None else texts))
 
-    def chunk(self, span_id: str, response: Any) -> None:  # noqa: ANN401  the framework's door
-        """Note a chunk of a stream."""
+    def chunk(self, span_id: str, response: Any, *, event_id: str) -> None:  # noqa: ANN401  the framework's door
+        """Note a chunk of a stream; a second handler tells of it by the same event."""
         model = self._open.get(span_id)
-        if model is None:
+        if model is None or model.told_by == event_id:
             return
-        model.finishing, model.latest = model.latest, response
+        model.told_by, model.finishing, model.latest = event_id, model.latest, response
         call, piece = model.call, response.delta
         if piece:
             call.hear(piece)

@@ -63,12 +63,17 @@ def method_of(span_id: str, instance: Any) -> Method:  # noqa: ANN401  the frame
 def opening_of(method: Method, instance: Any, *, enclosing_operation: str = "") -> Opening | None:  # noqa: ANN401  the framework's door
     """What to open for a LlamaIndex span; None when it is not kept."""
     if method.may_be_a_step:
-        return _step(method.name) if enclosing_operation == "invoke_workflow" else None
+        return _named(STEP, method.name) if enclosing_operation == "invoke_workflow" else None
     if method.operation is None:
         return None
-    subject, attributes = _subject(method.operation, instance)
-    name = f"{method.operation} {subject}"
-    return Opening(operation=method.operation, name=name, framework=FRAMEWORK, attributes=attributes)
+    return _named(method.operation, _subject(method.operation, instance))
+
+
+@lru_cache(maxsize=1024)
+def _named(operation: str, subject: str) -> Opening:
+    key = _SUBJECT_KEYS.get(operation)
+    attributes = {key: subject} if key else {}
+    return Opening(operation=operation, name=f"{operation} {subject}", framework=FRAMEWORK, attributes=attributes)
 
 
 @lru_cache(maxsize=1024)
@@ -86,10 +91,6 @@ def _method(kind: type, qualified: str) -> Method:
     )
 
 
-def _step(method: str) -> Opening:
-    return Opening(operation=STEP, name=f"{STEP} {method}", framework=FRAMEWORK)
-
-
 def _operation(ancestors: frozenset[str], method: str) -> str | None:
     for base, (methods, operation) in KEPT.items():
         if base in ancestors:
@@ -97,14 +98,17 @@ def _operation(ancestors: frozenset[str], method: str) -> str | None:
     return None
 
 
-def _subject(operation: str, instance: Any) -> tuple[str, dict[str, str]]:  # noqa: ANN401  the framework's door
-    class_name = type(instance).__name__
+def _subject(operation: str, instance: Any) -> str:  # noqa: ANN401  the framework's door
+    name = None
     if operation == "execute_tool":
-        tool = instance.metadata.name or class_name
-        return tool, {semconv.TOOL_NAME: tool}
-    if operation == "invoke_agent":
-        agent = getattr(instance, "name", None) or class_name
-        return agent, {semconv.AGENT_NAME: agent}
-    if operation == "invoke_workflow":
-        return class_name, {semconv.WORKFLOW_NAME: class_name}
-    return class_name, {}
+        name = instance.metadata.name
+    elif operation == "invoke_agent":
+        name = getattr(instance, "name", None)
+    return str(name or type(instance).__name__)
+
+
+_SUBJECT_KEYS: Final = {
+    "execute_tool": semconv.TOOL_NAME,
+    "invoke_agent": semconv.AGENT_NAME,
+    "invoke_workflow": semconv.WORKFLOW_NAME,
+}

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from spanmeter.barrier import barrier
 from spanmeter.call import NO_ANSWER, Answer, Opening
-from spanmeter.llama_index.message import message_text
+from spanmeter.llama_index.message import Reader, message_text
 from spanmeter.llama_index.operation import FRAMEWORK
 from spanmeter.llama_index.provider import server_of
 from spanmeter.llama_index.raw import MODEL, RESPONSE_ID, SERVICE_TIER, UNREPORTED, finish_reasons, reported_in, told_in
@@ -17,7 +17,13 @@ _UNREADABLE: Final = Answer(usage_notes=("the answer cannot be read",))
 _SHOWN_BLOCKS: Final = frozenset({"thinking", "tool_call"})
 
 
-def model_opening(operation: str, model_dict: Mapping[str, Any], asked: Any = None) -> Opening:  # noqa: ANN401  the framework's door
+def model_opening(
+    operation: str,
+    model_dict: Mapping[str, Any],
+    asked: Any = None,  # noqa: ANN401  the framework's door
+    *,
+    prompt: Reader | None = None,
+) -> Opening:
     """The opening of a model call. Up to 0.12 the model stands under `model`, later under `model_name`.
 
     Up to 0.12 it stands nowhere for models that have no such field; then `asked`, the model itself, tells.
@@ -28,7 +34,15 @@ def model_opening(operation: str, model_dict: Mapping[str, Any], asked: Any = No
     model = "" if model == "unknown" else model
     provider, region = server_of(str(model_dict.get("class_name") or ""), asked)
     name = f"{operation} {model}".rstrip()
-    return Opening(operation=operation, name=name, framework=FRAMEWORK, provider=provider, model=model, region=region)
+    return Opening(
+        operation=operation,
+        name=name,
+        framework=FRAMEWORK,
+        provider=provider,
+        model=model,
+        region=region,
+        prompt=prompt,
+    )
 
 
 def rerank_opening(model: str, reranker: Any) -> Opening:  # noqa: ANN401  the framework's door
