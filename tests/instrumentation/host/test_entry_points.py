@@ -1,0 +1,154 @@
+"""Whatever others call of ours wears the barrier: a hook without one is found here, by what it is and not by a list."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Iterator
+from importlib.abc import MetaPathFinder
+from pathlib import Path
+from types import CodeType, FunctionType, ModuleType
+from typing import Any
+
+import spanmeter
+from spanmeter.barrier import barrier
+
+GUARDED: CodeType = barrier(lambda: None).__code__
+OUR_OWN = ("spanmeter", "builtins", "typing", "abc", "enum")
+
+UNGUARDED = {
+    "LiveSpan.add_event": "passes on to the SDK's span, which a guarded method finds",
+    "LiveSpan.add_link": "passes on to the SDK's span, which a guarded method finds",
+    "LiveSpan.end": "does nothing",
+    "LiveSpan.get_span_context": "passes on to the SDK's span, which a guarded method finds",
+    "LiveSpan.is_recording": "passes on to the SDK's span, which a guarded method finds",
+    "LiveSpan.record_exception": "passes on to the SDK's span, which a guarded method finds",
+    "LiveSpan.set_attribute": "passes on to the SDK's span, which a guarded method finds",
+    "LiveSpan.set_attributes": "passes on to the SDK's span, which a guarded method finds",
+    "LiveSpan.set_status": "passes on to the SDK's span, which a guarded method finds",
+    "LiveSpan.update_name": "passes on to the SDK's span, which a guarded method finds",
+    "Exporter.export": "brings the spans by a guarded method, and counts those of a fault as lost",
+    "SpanmeterCallbackHandler.raise_error": "reads a variable",
+    "SpanmeterEventHandler.__init__": "fails at start where the price list cannot be read",
+    "SpanmeterEventHandler.class_name": "returns a constant",
+    "SpanmeterSpanHandler.__init__": "fails at start where the price list cannot be read",
+    "SpanmeterSpanHandler.class_name": "returns a constant",
+    "SpanmeterSpanHandler.model_post_init": "pydantic's own",
+    "_Steps.send": "runs the application's own generator",
+    "_Steps.throw": "runs the application's own generator",
+    "_Queue.__init__": "fails at start",
+    "_Queue.force_flush": "the SDK's, after calls are settled one by one, each guarded",
+    "_Queue.on_end": "the SDK's, with a guarded count",
+    "_Queue.shutdown": "the SDK's, after calls are settled one by one, each guarded",
+    "_Outlet.export": "called by the SDK's worker, which logs what is raised",
+    "_Outlet.shutdown": "passes on to a guarded method",
+    "_Spans.__subclasshook__": "the abstract base class's own",
+    "_Spans.collect": "called by whoever serves the metrics, to whom a fault is an error of that request alone",
+    "_Counters.shutdown": "passes on to the SDK's meter provider",
+    "_Counters.force_flush": "passes on to the SDK's meter provider",
+    "_CounterExporter.__init__": "fails at start",
+    "_CounterExporter.export": "the SDK's reader logs what it raises",
+    "_CounterExporter.force_flush": "returns a constant",
+    "_CounterExporter.shutdown": "closes a connection; the SDK's reader logs what it raises",
+}
+"""What others call and needs no barrier, and why."""
+
+HANDED_OVER = {
+    "atexit.register": {"self._remove_adapters", "self.now"},
+    "registry.register": {"_Spans()"},
+    "os.register_at_fork": {"_begin", "begin_again", "faults.clear", "self._begin"},
+    "task.add_done_callback": {"self._cancel_awaited"},
+    "threading.Thread": {"self._run", "self._work"},
+    "util.Finalize": {"uninstrument"},
+    "util.register_after_fork": {"end"},
+    "weakref.finalize": {"abandoned"},
+}
+"""What is handed to others to be called later: each guarded by itself, or all it does is."""
+
+
+TAKERS = {name.rpartition(".")[2] for name in HANDED_OVER} | {"Timer", "signal", "call_soon", "call_later"}
+
+
+def modules() -> Iterator[ModuleType]:
+    for found in pkgutil.walk_packages(spanmeter.__path__, "spanmeter."):
+        yield importlib.import_module(found.name)
+
+
+def functions_of(kind: type) -> Iterator[tuple[str, FunctionType]]:
+    for name, member in vars(kind).items():
+        function = member.fget if isinstance(member, property) else getattr(member, "__func__", member)
+        if isinstance(function, FunctionType):
+            yield name, function
+
+
+def is_called_by_others(kind: type, name: str) -> bool:
+    """Whether a method takes the place of one of a class that is not ours, or is a finder's."""
+    foreign = [base for base in kind.__mro__ if not base.__module__.startswith(OUR_OWN)]
+    return any(name in vars(base) for base in foreign) or (MetaPathFinder in foreign and name == "find_spec")
+
+
+def entry_points() -> dict[str, FunctionType]:
+    return {
+        f"{kind.__name__}.{name}": function
+        for module in modules()
+        for kind in vars(module).values()
+        if inspect.isclass(kind) and kind.__module__ == module.__name__
+        for name, function in functions_of(kind)
+        if is_called_by_others(kind, name)
+    }
+
+
+def test_every_method_others_call_wears_the_barrier_or_says_why_not() -> None:
+    unguarded = {name for name, function in entry_points().items() if function.__code__ is not GUARDED}
+
+    assert unguarded == set(UNGUARDED)
+
+
+def test_the_hooks_of_both_frameworks_are_among_them() -> None:
+    guarded = {name for name, function in entry_points().items() if function.__code__ is GUARDED}
+
+    assert {
+        "SpanmeterCallbackHandler.on_llm_end",
+        "SpanmeterEventHandler.handle",
+        "SpanmeterSpanHandler.new_span",
+        "Stamp.on_start",
+        "Waiting.find_spec",
+    } < guarded
+
+
+def test_every_callback_handed_to_others_is_known() -> None:
+    handed: dict[str, set[str]] = {}
+    for module in modules():
+        for call in _calls(Path(str(module.__file__))):
+            name = ast.unparse(call.func)
+            if name.rpartition(".")[2] in TAKERS:
+                handed.setdefault(name, set()).add(_callback(call))
+
+    assert handed == HANDED_OVER
+
+
+def test_a_hook_without_a_barrier_is_found() -> None:
+    class Unguarded(spanmeter_handler()):  # type: ignore[misc]
+        def on_llm_end(self, *_: Any, **__: Any) -> None:
+            """Wears no barrier."""
+
+    assert is_called_by_others(Unguarded, "on_llm_end")
+    assert dict(functions_of(Unguarded))["on_llm_end"].__code__ is not GUARDED
+
+
+def spanmeter_handler() -> type:
+    return importlib.import_module("langchain_core.callbacks").BaseCallbackHandler  # type: ignore[no-any-return]
+
+
+def _calls(file: Path) -> Iterator[ast.Call]:
+    return (node for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Call))
+
+
+def _callback(call: ast.Call) -> str:
+    named = {given.arg: given.value for given in call.keywords}
+    for name in ("target", "after_in_child"):
+        if name in named:
+            return ast.unparse(named[name])
+    return ast.unparse(call.args[1] if len(call.args) > 1 else call.args[0])
