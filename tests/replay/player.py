@@ -1,0 +1,69 @@
+"""A provider on loopback that answers every request with the recording it was given last."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from tests.replay.recording import Recording
+
+
+class Player:
+    """Answers at `url` with `recording`, and counts its answers."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.answered = 0
+        self.recording: Recording | None = None
+
+    def load(self, recording: Recording) -> None:
+        """Answer with this from now on, and count anew."""
+        self.recording, self.answered = recording, 0
+
+
+@contextlib.contextmanager
+def playing() -> Iterator[Player]:
+    """Run a player on a free port."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)
+    server.daemon_threads = True
+    player = Player(f"http://127.0.0.1:{server.server_address[1]}")
+    server.RequestHandlerClass = _handler(player)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+    thread.start()
+    try:
+        yield player
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def _handler(player: Player) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the standard library's name
+            pass
+
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers.get("content-length") or 0))
+            recording = player.recording
+            if recording is None or self.path.startswith(("/v1/traces", "/v1/metrics")):
+                return self.answer(b"", {"content-type": "application/x-protobuf"})
+            player.answered += 1
+            told = {name: value for name, value in recording.headers.items() if name.startswith("x-amzn-bedrock")}
+            return self.answer(recording.body, {**told, "content-type": recording.content_type})
+
+        def answer(self, body: bytes, headers: dict[str, str]) -> None:
+            self.send_response(200)
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.send_header("content-length", str(len(body)))
+            self.send_header("connection", "close")  # or clients would keep sockets beyond the test
+            with contextlib.suppress(ConnectionError):  # a client may stop reading
+                self.end_headers()
+                self.wfile.write(body)
+
+    return Handler
