@@ -29,14 +29,14 @@ from time import perf_counter, time_ns
 from typing import Final, Protocol
 
 from opentelemetry import trace
-from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer, TracerProvider
+from opentelemetry.trace import Span, Status, StatusCode, Tracer, TracerProvider
 
 from spanmeter import semconv
 from spanmeter.answer import NO_ANSWER, Answer, answer_attributes, combined, cost_attributes, usage_attributes
 from spanmeter.current import LiveSpan, Place, here, resolve
 from spanmeter.ending import Ending, estimated
 from spanmeter.error import error_type
-from spanmeter.opening import Attributes, AttributeValue, Opening, opening_attributes
+from spanmeter.opening import Attributes, AttributeValue, Opening, opening_attributes, start_span
 from spanmeter.pricing import Amount, Cost, PriceKey, Usage
 from spanmeter.receipt import NO_USAGE, Receipt
 from spanmeter.scope import Scope, current_scope
@@ -104,7 +104,7 @@ class Call(LiveSpan):
         self.heard: list[str] | None = None
         self._reports: list[Answer] = []
         super().__init__(
-            _start_span(opening, calls.tracer, scope, None if place is behind else place.span),
+            start_span(opening, tracer=calls.tracer, parent=place.span, stamps=scope.attributes),
             behind=behind,
             above=place.call,
             claims_children=opening.claims_children,
@@ -298,14 +298,3 @@ _FAMILIES: Final = dict.fromkeys(semconv.GENERATION_OPERATIONS, "generation") | 
     "embeddings": "embeddings",
     "rerank": "rerank",
 }
-
-
-def _start_span(opening: Opening, tracer: Tracer, scope: Scope, parent: Span | None) -> Span:
-    """Start a span below `parent`, None meaning what is current, which spares a copy of the context."""
-    parent = parent.span if isinstance(parent, LiveSpan) else parent
-    return tracer.start_span(
-        opening.name,
-        context=None if parent is None else trace.set_span_in_context(parent),
-        kind=SpanKind.CLIENT if opening.operation in semconv.CALL_OPERATIONS else SpanKind.INTERNAL,
-        attributes={**opening_attributes(opening), **scope.attributes},
-    )

@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from opentelemetry import trace
+from opentelemetry.context import Context
+from opentelemetry.trace import Span, SpanKind, Tracer
+
 from spanmeter import semconv
+from spanmeter.current import LiveSpan
 
 AttributeValue = str | bool | int | float | Sequence[str]
 Attributes = Mapping[str, AttributeValue]
@@ -48,3 +53,22 @@ def opening_attributes(opening: Opening) -> dict[str, AttributeValue]:
         attributes[semconv.REQUEST_MODEL] = opening.model
     attributes |= opening.attributes
     return attributes
+
+
+def start_span(opening: Opening, *, tracer: Tracer, parent: Span, stamps: Mapping[str, str]) -> Span:
+    """Start the span of an opening below `parent`, with further attributes in `stamps`."""
+    attributes = opening_attributes(opening)
+    return tracer.start_span(
+        opening.name,
+        context=_context_below(parent),
+        kind=SpanKind.CLIENT if opening.operation in semconv.CALL_OPERATIONS else SpanKind.INTERNAL,
+        attributes={**attributes, **stamps} if stamps else attributes,
+    )
+
+
+def _context_below(parent: Span) -> Context | None:
+    """Return None, which costs no copy, where what is current stands for `parent`; the SDK asks it three times."""
+    own = parent.span if isinstance(parent, LiveSpan) else parent
+    stands = not isinstance(parent, LiveSpan) or parent.current
+    is_here = stands and trace.get_current_span() is parent
+    return None if is_here else trace.set_span_in_context(own)
