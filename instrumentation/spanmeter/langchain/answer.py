@@ -13,35 +13,42 @@ from langchain_core.outputs import LLMResult
 from spanmeter import semconv
 from spanmeter.answer import Answer
 from spanmeter.langchain.cached import is_cached, maker_of
+from spanmeter.langchain.generated import reader
 from spanmeter.opening import AttributeValue
-from spanmeter.pricing import Usage, read_usage, read_usage_metadata
+from spanmeter.pricing import Usage
+from spanmeter.pricing.metadata import read_metadata
+from spanmeter.pricing.reading import Reading, read
 from spanmeter.pricing.reported import read_reported_usd
+from spanmeter.receipt import NO_USAGE
 
+_Said = Mapping[str, Any]
+_NOTHING: Final[_Said] = {}
 _SCORES: Final = ("relevance_score", "score", "_score")
 
 
-def model_answer(result: LLMResult, *, run_id: UUID, provider: str) -> Answer:
-    """Read a model's result.
+def model_answer(result: LLMResult, *, run_id: UUID, provider: str, told: Mapping[str, Any] = _NOTHING) -> Answer:
+    """Read a model's result; `told` is the usage as the provider wrote it, where that is known. Never raises.
 
     Usage stands on each of several generations of one request, so the first alone is read.
     """
     prompts = result.generations
     generations = prompts[0] if prompts else []
-    first = generations[0] if generations else None
-    message = getattr(first, "message", None)
-    said: Mapping[str, Any] = getattr(message, "response_metadata", None) or {}
-    output: Mapping[str, Any] = result.llm_output or {}
-    metered: Mapping[str, Any] = getattr(message, "usage_metadata", None) or {}
-    raw: Mapping[str, Any] = said.get("token_usage") or output.get("token_usage") or {}
-    message_id = getattr(message, "id", None) or ""
+    message = getattr(generations[0], "message", None) if generations else None
+    said = _mapping(getattr(message, "response_metadata", None))
+    output = _mapping(result.llm_output)
+    raw = told or _mapping(said.get("token_usage") or said.get("token_count") or output.get("token_usage"))
+    reading = _reading(_mapping(getattr(message, "usage_metadata", None)), said, raw, told, provider)
+    message_id = _word(getattr(message, "id", None))
     return Answer(
-        usage=_usage(metered, said, raw, provider),
-        model=str(said.get("model_name") or said.get("model") or output.get("model_name") or ""),
-        response_id=str(said.get("id") or output.get("id") or ("" if maker_of(message_id) else message_id)),
+        usage=reading.usage if reading else None,
+        model=_once(_word(said.get("model_name") or said.get("model") or output.get("model_name"))),
+        response_id=_word(said.get("id") or output.get("id")) or ("" if maker_of(message_id) else message_id),
         finish_reasons=tuple(_finish_reasons(generations)),
-        reported_usd=read_reported_usd(raw) if raw else None,
+        reported_usd=read_reported_usd(raw if "cost" not in said else {**said, **raw}, provider=provider),
         cache_hit=is_cached(message, run_id=run_id),
-        service_tier=str(said.get("service_tier") or ""),
+        service_tier=_once(_word(said.get("service_tier"))),
+        text=reader(generations),
+        usage_notes=reading.notes if reading else (),
     )
 
 
@@ -60,19 +67,47 @@ def tool_answered(output: Any) -> dict[str, AttributeValue]:  # noqa: ANN401  a 
     return {semconv.TOOL_CALL_ID: call_id} if call_id else {}
 
 
-def _usage(metered: Mapping[str, Any], said: Mapping[str, Any], raw: Mapping[str, Any], provider: str) -> Usage | None:
-    if "input_tokens" in metered:
-        return read_usage_metadata(metered, said)
-    return read_usage(raw, provider=provider) if raw else None
+def _reading(metered: _Said, said: _Said, raw: _Said, told: _Said, provider: str) -> Reading | None:
+    """What the provider wrote says most, then what LangChain made of it, then what it left in the metadata.
+
+    Clients that LangChain's makers do not write (Mistral's) drop the cache, but keep the provider's own words beside.
+    """
+    if told and (reading := read(told, provider=provider)).usage != NO_USAGE:
+        return reading
+    if "input_tokens" not in metered:
+        return read(raw, provider=provider) if raw else None
+    reading = read_metadata(metered, said)
+    if raw and not metered.get("input_token_details") and not metered.get("output_token_details"):
+        detailed = read(raw, provider=provider)
+        if _wholes(detailed.usage) == _wholes(reading.usage):
+            return detailed
+    return reading
+
+
+def _wholes(usage: Usage) -> tuple[int, int]:
+    return usage.input_tokens, usage.output_tokens
+
+
+def _mapping(value: object) -> _Said:
+    return value if isinstance(value, Mapping) else _NOTHING
+
+
+def _word(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _once(word: str) -> str:
+    """Undo what the merging of a stream's chunks does to a word that several of them bring: stopstop."""
+    return word[: (word + word).find(word, 1)] if word else word
 
 
 def _finish_reasons(generations: Iterable[Any]) -> Iterable[str]:
     for generation in generations:
-        said = getattr(getattr(generation, "message", None), "response_metadata", None) or {}
-        noted = generation.generation_info or {}
+        said = _mapping(getattr(getattr(generation, "message", None), "response_metadata", None))
+        noted = _mapping(getattr(generation, "generation_info", None))
         reason = said.get("finish_reason") or said.get("stop_reason") or noted.get("finish_reason")
-        if reason:
-            yield str(reason)
+        if isinstance(reason, str) and reason:
+            yield _once(reason)
 
 
 def _score(metadata: Mapping[str, Any]) -> float | None:

@@ -30,6 +30,7 @@ from spanmeter.langchain.opening import (
     tool_opening,
 )
 from spanmeter.langchain.pieces import event_piece, piece_of
+from spanmeter.langchain.raw_usage import take
 from spanmeter.langchain.runs import Run, runs
 from spanmeter.langchain.stack import answers_before
 from spanmeter.opening import Opening
@@ -56,14 +57,16 @@ class SpanmeterCallbackHandler(BaseCallbackHandler):
     @barrier
     def on_chat_model_start(self, serialized: dict[str, Any], messages: Any, *, run_id: UUID, **options: Any) -> None:
         """Open a chat call."""
-        opening = model_opening("chat", serialized, options, asked=messages)
-        _start(opening, run_id, options, batch=batch_of(serialized, options, completion=False))
+        batch = batch_of(serialized, options, completion=False)
+        opening = model_opening("chat", serialized, options, asked=messages, together=batch is not None)
+        _start(opening, run_id, options, batch=batch)
 
     @barrier
     def on_llm_start(self, serialized: dict[str, Any], prompts: list[str], *, run_id: UUID, **options: Any) -> None:
         """Open a text completion call."""
-        opening = model_opening("text_completion", serialized, options, asked=prompts)
-        _start(opening, run_id, options, batch=batch_of(serialized, options, completion=True))
+        batch = batch_of(serialized, options, completion=True)
+        opening = model_opening("text_completion", serialized, options, asked=prompts, together=batch is not None)
+        _start(opening, run_id, options, batch=batch)
 
     @barrier
     def on_llm_new_token(
@@ -96,7 +99,9 @@ class SpanmeterCallbackHandler(BaseCallbackHandler):
         call = runs.end(run_id)
         if run is None or call is None:
             return
-        answer = model_answer(response, run_id=run_id, provider=call.opening.provider)
+        # Prompts of one `generate` are all open at once: what is told then may be another's.
+        told = take(call) if run.batch is None else {}
+        answer = model_answer(response, run_id=run_id, provider=call.opening.provider, told=told)
         if run.batch is not None:
             answer = run.batch.share(answer, run_id=run_id, output=response.llm_output or {})
         call.stop(answer)
