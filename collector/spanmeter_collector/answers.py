@@ -95,6 +95,48 @@ class LatencyAnswer(Answer):
     truncated: bool
 
 
+class DuplicateAnswer(Answer):
+    """A span that was not counted, for `counted_span_id` tells of the same call; that is empty where it is not known.
+
+    `usd` is what it would have been charged, null where that is unknown.
+    """
+
+    trace_id: str
+    span_id: str
+    counted_span_id: str
+    reason: str
+    time: str
+    service: str
+    scope: str
+    name: str
+    operation: str
+    provider: str
+    model: str
+    input_tokens: int
+    output_tokens: int
+    usd: str | None
+
+
+class DuplicateFigures(Answer):
+    """How many spans were not counted, and what they would have added to the bill."""
+
+    calls: int
+    input_tokens: int
+    output_tokens: int
+    usd: str
+
+
+class DuplicatesAnswer(Answer):
+    """The latest spans that were not counted, and the sums over all of them by reason."""
+
+    rows: list[DuplicateAnswer]
+    by_reason: dict[str, DuplicateFigures]
+    total: DuplicateFigures
+    since: str
+    until: str
+    truncated: bool
+
+
 class TraceSummary(Answer):
     """One trace: its root's name, how long all of it took, and what its calls cost."""
 

@@ -12,10 +12,11 @@ from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 
 from spanmeter import version
-from spanmeter_collector import cost, latency, traces
+from spanmeter_collector import cost, duplicates, latency, traces
 from spanmeter_collector.answers import (
     Answer,
     CostAnswer,
+    DuplicatesAnswer,
     Health,
     LatencyAnswer,
     Readiness,
@@ -82,6 +83,16 @@ def _add_questions(api: FastAPI, store: Store, now: Callable[[], datetime]) -> N
         return _json(latency.answer_latency(store, read(request, latency.OPTIONS)))
 
     @api.get(
+        "/api/v1/duplicates",
+        response_model=DuplicatesAnswer,
+        responses=_REFUSALS,
+        openapi_extra=_parameters(duplicates.OPTIONS),
+    )
+    def get_duplicates(request: Request) -> Response:
+        """Which spans were not counted, because another one tells of the same call, and why."""
+        return _json(duplicates.answer_duplicates(store, read(request, duplicates.OPTIONS)))
+
+    @api.get(
         "/api/v1/traces", response_model=TracesAnswer, responses=_REFUSALS, openapi_extra=_parameters(traces.OPTIONS)
     )
     def get_traces(request: Request) -> Response:
@@ -144,7 +155,8 @@ def _json(answer: Answer, *, status_code: int = 200, headers: Mapping[str, str] 
 def _parameters(options: Options) -> dict[str, Any]:
     texts = {name: f"{_DESCRIPTIONS[name]} Default: {default or 'none'}." for name, default in options.defaults.items()}
     texts |= dict.fromkeys(options.dimensions.names, "Only these; give it again for any of several.")
-    texts[f"{TAG}{{key}}"] = "Only calls with this tag; put the tag's key in place of {key}."
+    if options.dimensions.tags:
+        texts[f"{TAG}{{key}}"] = "Only calls with this tag; put the tag's key in place of {key}."
     return {
         "parameters": [
             {"name": name, "in": "query", "description": text, "schema": {"type": "string"}}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from types import MappingProxyType
@@ -21,6 +21,17 @@ _PLACES: Final = Decimal("1e-12")
 _UNIT_PLACES: Final = Decimal("1e-18")
 _MILLIONTH: Final = Decimal("1e-6")
 _NO_TAGS: Final[Mapping[str, str]] = MappingProxyType({})
+_AMOUNTS: Final = (
+    "calls",
+    "failed_calls",
+    "cache_hits",
+    "unpriced_calls",
+    "input_tokens",
+    "cached_input_tokens",
+    "output_tokens",
+    "reasoning_tokens",
+    "quantity",
+)
 _SINGULAR: Final = {"web_searches": "search", "rerank_searches": "search"}
 
 
@@ -66,11 +77,19 @@ class Charge(NamedTuple):
 def charges(row: Row, reading: Reading, book: PriceBook, *, recorded_at: int) -> list[Charge]:
     """What a span adds to the ledger: for a call one entry with its counts, and one for each price component.
 
-    Spans that are no calls and wrappers add nothing. A failed call is billed only for usage it reports, a
-    cancelled one counts only with usage, a cache hit costs nothing. An answered call without usage is unpriced.
+    Spans that are no calls, wrappers and spans inside a counted call add nothing. A failed call is billed only for
+    usage it reports, a cancelled one counts only with usage, a cache hit costs nothing. An answered call without
+    usage is unpriced.
     The amounts add up to the cost exactly.
     """
-    if row.wrapper or row.operation not in semconv.CALL_OPERATIONS:
+    if row.wrapper or reading.inside_call:
+        return []
+    return unmarked_charges(row, reading, book, recorded_at=recorded_at)
+
+
+def unmarked_charges(row: Row, reading: Reading, book: PriceBook, *, recorded_at: int) -> list[Charge]:
+    """What a span would add to the ledger if its own sender did not say that its call is counted elsewhere."""
+    if row.operation not in semconv.CALL_OPERATIONS:
         return []
     call = _blank(row, reading, recorded_at)
     if reading.cache_hit:
@@ -81,6 +100,27 @@ def charges(row: Row, reading: Reading, book: PriceBook, *, recorded_at: int) ->
     if silent and (failed or not answered or row.status == "cancelled"):
         return [call._replace(failed_calls=1)] if failed else []
     return _priced(call._replace(failed_calls=failed, calls=answered), row, reading, book)
+
+
+def reversal(charge: Charge, *, recorded_at: int) -> Charge:
+    """The entry that takes another one back: the same with all its numbers negative."""
+    amounts = {name: -getattr(charge, name) for name in _AMOUNTS}
+    usd = None if charge.usd is None else -charge.usd
+    return charge._replace(entry="reversal", recorded_at=recorded_at, usd=usd, **amounts)
+
+
+def standing(entries: Iterable[Charge]) -> list[Charge]:
+    """The entries that no reversal has taken back."""
+    left: list[Charge] = []
+    reversals: list[Charge] = []
+    for entry in entries:
+        (reversals if entry.entry == "reversal" else left).append(entry)
+    for taken_back in reversals:
+        meant = reversal(taken_back, recorded_at=0)._replace(entry="charge")
+        match = next((entry for entry in left if entry._replace(recorded_at=0) == meant), None)
+        if match is not None:
+            left.remove(match)
+    return left
 
 
 def _blank(row: Row, reading: Reading, recorded_at: int) -> Charge:

@@ -50,6 +50,12 @@ def matching(selection: Selection, dimensions: Dimensions) -> Clauses:
     )
 
 
+def filtered(selection: Selection, dimensions: Dimensions) -> Clauses:
+    """Fragment `filters`: a row meets every filter."""
+    conditions, values = _filters(selection, dimensions)
+    return Clauses({"filters": " AND ".join(conditions) or "true"}, _period(selection) | values)
+
+
 def _period(selection: Selection) -> dict[str, object]:
     return {"since": selection.period.since_us, "until": selection.period.until_us}
 

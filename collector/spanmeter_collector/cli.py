@@ -39,6 +39,7 @@ COMMANDS: Final = {
     "latency": Command("show how long steps took, by operation or any other dimension", "latency_command"),
     "traces": Command("list the latest, dearest or slowest traces", "traces_command"),
     "trace": Command("show one trace step by step, with the cost of each", "trace_command"),
+    "duplicates": Command("list what was not counted twice, and why", "duplicates_command"),
     "price": Command("work out what a provider's response costs, with the arithmetic", "price_command"),
 }
 

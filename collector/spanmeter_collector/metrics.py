@@ -128,6 +128,7 @@ class StoreCollector(Collector):
             yield _ledger_counter(counter, ledger)
         yield _calls(ledger)
         yield _cache_requests(ledger)
+        yield _duplicate_calls(self._store.query("metrics_duplicates", {}))
         for histogram in SPAN_HISTOGRAMS:
             yield self._histogram(histogram)
 
@@ -177,6 +178,15 @@ def _cache_requests(ledger: Sequence[Row]) -> CounterMetricFamily:
     )
     for service, hits in sums.items():
         family.add_metric((service, "llm", "hit"), hits)
+    return family
+
+
+def _duplicate_calls(rows: Iterable[Row]) -> CounterMetricFamily:
+    family = CounterMetricFamily(
+        "spanmeter_duplicate_calls", "Spans of calls that another span is counted for.", labels=("service", "reason")
+    )
+    for row in rows:
+        family.add_metric((row["service"], row["reason"]), row["found"])
     return family
 
 

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from queue import Empty, Queue
 from typing import Final
@@ -50,6 +50,7 @@ class _Entry:
     record: Record
     request: Request
     spans: int
+    repeated: bool = False
     done: Future[Position] = field(default_factory=Future)
 
     @property
@@ -129,7 +130,7 @@ class Pipeline:
             _logger.warning("the log holds a record before %s that is no request; it is left out", position)
             self._status.refused_requests.labels(reason="damaged_log").inc()
             return
-        entry = _Entry(record, request, span_count(request))
+        entry = _Entry(record, request, span_count(request), repeated=True)
         entry.done.set_result(position)
         self._account(entry, 1)
         self._logged.put(entry)
@@ -191,11 +192,19 @@ class Pipeline:
         for batch in self._batches():
             if self._out_of_time.is_set():
                 return
-            wait = 1.0
-            while not self._store_batch(batch):
-                if self._closing.wait(wait):
-                    return
-                wait = min(2 * wait, _LONGEST_WAIT_S)
+            if not self._store_batch(batch) and not self._stored_later(
+                [replace(entry, repeated=True) for entry in batch]
+            ):
+                return
+
+    def _stored_later(self, batch: list[_Entry]) -> bool:
+        """Try again until the store takes the batch; False when there is no time for that any more."""
+        wait = 1.0
+        while not self._closing.wait(wait):
+            if self._store_batch(batch):
+                return True
+            wait = min(2 * wait, _LONGEST_WAIT_S)
+        return False
 
     def _batches(self) -> Iterator[list[_Entry]]:
         """What came in within a second, or as many spans as make a good batch."""
@@ -231,7 +240,7 @@ class Pipeline:
 
     def _write(self, batch: list[_Entry]) -> int:
         first, last = batch[0].position, batch[-1].position
-        received = [Received(entry.request, entry.record.received_at) for entry in batch]
+        received = [Received(entry.request, entry.record.received_at, repeated=entry.repeated) for entry in batch]
         with self._status.store_write_seconds.time():
             posted = post(received, store=self._store, book=self._book, recorded_at=time.time_ns() // 1_000_000)
             self._store.write(posted, token=f"{first.segment}-{first.offset}-{last.segment}-{last.offset}")

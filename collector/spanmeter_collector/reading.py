@@ -43,6 +43,7 @@ class Reading(NamedTuple):
     team: str
     service_tier: str
     wrapper: bool
+    inside_call: bool
     cache_hit: bool
     calls: int | None
     usage: Usage | None
@@ -172,6 +173,7 @@ def read(known: Mapping[str, Value], *, scope: str) -> Reading:
         **words,
         operation=operation,
         wrapper=_truth(known.get(semconv.WRAPPER)),
+        inside_call=_truth(known.get(semconv.INSIDE_CALL)),
         cache_hit=_truth(known.get(semconv.CACHE_HIT)),
         calls=_count(known.get(semconv.CALLS)),
         usage=_usage(dict(_counts(known, layout))),

@@ -25,12 +25,15 @@ _SHARED = ("service", "framework", "operation", "provider", "model", "user", "se
 
 @dataclass(frozen=True, slots=True)
 class Dimensions:
-    """The closed set of dimensions of one table: what to group by, and how a value of it reads as text."""
+    """The closed set of dimensions of one table: what to group by, and how a value of it reads as text.
+
+    `tags` is the column that holds tags, empty where the table has none.
+    """
 
     keys: Mapping[str, str]
     texts: Mapping[str, str]
-    tags: str
-    tag_prefix: str
+    tags: str = ""
+    tag_prefix: str = ""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -45,17 +48,22 @@ class Dimensions:
         """The SQL expression to compare with a filter's text."""
         return self.texts.get(name) or self.key(name, parameter)
 
+    def listed(self, options: Iterable[str] = ()) -> str:
+        """The sentence part that lists the options and every dimension."""
+        named = ", ".join((*options, *self.names))
+        return f"{named} and {TAG}<key>" if self.tags else named
+
     def holds(self, name: str) -> bool:
-        """Whether `name` is a dimension of this table: one of `names` or tag.<key>."""
-        return name in self.keys or (name.startswith(TAG) and name != TAG)
+        """Whether `name` is a dimension of this table: one of `names`, or tag.<key> where it has tags."""
+        return name in self.keys or (bool(self.tags) and name.startswith(TAG) and name != TAG)
 
 
-def _dimensions(table: str, *, time: str, columns: Iterable[str], tags: str, tag_prefix: str) -> Dimensions:
+def _dimensions(table: str, *, time: str, columns: Iterable[str], tags: str = "", tag_prefix: str = "") -> Dimensions:
     minute, hour, day = (f"{cut}({table}.{time})" for cut in ("toStartOfMinute", "toStartOfHour", "toDate"))
     return Dimensions(
         keys={"minute": minute, "hour": hour, "day": day} | {name: f"{table}.{name}" for name in columns},
         texts={"minute": _clock(minute), "hour": _clock(hour), "day": f"toString({day})"},
-        tags=f"{table}.{tags}",
+        tags=tags and f"{table}.{tags}",
         tag_prefix=tag_prefix,
     )
 
@@ -72,6 +80,11 @@ SPANS: Final = _dimensions(
 )
 
 
+DUPLICATES: Final = _dimensions(
+    "duplicates", time="time", columns=("service", "scope", "operation", "provider", "model", "reason")
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     """What one question understands besides its filters, each with its default as text."""
@@ -82,7 +95,7 @@ class Options:
     @property
     def allowed(self) -> str:
         """The sentence part that lists every parameter."""
-        return f"{', '.join((*self.defaults, *self.dimensions.names))} and {TAG}<key>"
+        return self.dimensions.listed(self.defaults)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +162,7 @@ def _read_group_by(text: str, dimensions: Dimensions) -> tuple[str, ...]:
     names = tuple(dict.fromkeys(name.strip() for name in text.split(","))) if text else ()
     for name in names:
         if not dimensions.holds(name):
-            raise QuestionError(f"unknown dimension {name!r}; allowed: {', '.join(dimensions.names)} and {TAG}<key>")
+            raise QuestionError(f"unknown dimension {name!r}; allowed: {dimensions.listed()}")
     if len(names) > MAX_DIMENSIONS:
         raise QuestionError(f"group_by names {len(names)} dimensions; allowed: up to {MAX_DIMENSIONS}")
     return names

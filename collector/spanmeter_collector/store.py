@@ -15,17 +15,20 @@ from urllib.parse import parse_qs, urlsplit
 
 import clickhouse_connect
 
+from spanmeter import semconv
 from spanmeter_collector.charge import Charge
 from spanmeter_collector.counter import Counter
+from spanmeter_collector.duplicate import Duplicate
+from spanmeter_collector.otlp import LAST_NANOSECOND
 from spanmeter_collector.row import Row
 
 _READERS: Final = 4
 _SLACK_NS: Final = 60_000_000_000
 _SETTINGS: Final = {"max_threads": 2, "max_insert_threads": 1}
 _WRITE_SETTINGS: Final = {"max_partitions_per_insert_block": 0, "deduplicate_blocks_in_dependent_materialized_views": 1}
-_TABLES: Final = {"spans": Row, "charges": Charge, "counters": Counter}
+_TABLES: Final = {"spans": Row, "charges": Charge, "counters": Counter, "duplicates": Duplicate}
 
-Record = Row | Charge | Counter
+Record = Row | Charge | Counter | Duplicate
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,7 @@ class Batch:
     rows: Sequence[Row] = ()
     charges: Sequence[Charge] = ()
     counters: Sequence[Counter] = ()
+    duplicates: Sequence[Duplicate] = ()
 
 
 SpanKey = tuple[bytes, bytes]
@@ -89,18 +93,16 @@ class Store:
             self._insert("spans", batch.rows, token)
             self._insert("charges", batch.charges, token)
             self._insert("counters", batch.counters, token)
+            self._insert("duplicates", batch.duplicates, token)
 
-    def known(self, table: str, keys: Iterable[SpanKey], *, since_ns: int, until_ns: int) -> frozenset[SpanKey]:
-        """Which of the keys, whose spans started in the period, table `spans` or `charges` holds already."""
-        found = self.query(
-            f"known_{table}",
-            {
-                "since": since_ns - _SLACK_NS,
-                "until": until_ns + _SLACK_NS,
-                "trace_ids": sorted({trace_id.hex() for trace_id, _ in keys}),
-            },
-        )
-        return frozenset((row["trace_id"], row["span_id"]) for row in found)
+    def known(self, table: str, keys: Iterable[SpanKey], *, since_ns: int, until_ns: int) -> dict[SpanKey, str]:
+        """Which of the traces' spans, started in the period, table `spans` or `charges` holds already.
+
+        A span that tells of a call is known as "ours" or "others", after whose instrumentation wrote it.
+        """
+        parameters = of_traces(keys, since_ns=since_ns - _SLACK_NS, until_ns=until_ns + _SLACK_NS)
+        found = self.query(f"known_{table}", parameters | {"operations": sorted(semconv.CALL_OPERATIONS)})
+        return {(row["trace_id"], row["span_id"]): row["role"] for row in found}
 
     def close(self) -> None:
         """Give the store back, after the queries under way have ended."""
@@ -143,6 +145,12 @@ class _Columns:
     def of(cls, client: Any, table: str, record: type[Record]) -> _Columns:  # noqa: ANN401
         names = record._fields
         return cls(names, client.create_insert_context(table, column_names=names).column_types)
+
+
+def of_traces(keys: Iterable[SpanKey], *, since_ns: int, until_ns: int) -> dict[str, object]:
+    """The parameters of a question about the traces of these spans, as far as they started in a period."""
+    traces = sorted({trace_id.hex() for trace_id, _ in keys})
+    return {"since": max(since_ns, 0), "until": min(until_ns, LAST_NANOSECOND), "trace_ids": traces}
 
 
 def _connector(url: str) -> Callable[[], Any]:

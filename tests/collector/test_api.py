@@ -195,6 +195,7 @@ async def test_the_description_names_every_parameter_of_a_question(client: httpx
     assert names == ["since", "until", "group_by", "limit", *CHARGES.names, "tag.{key}"]
     assert {
         "/api/v1/cost",
+        "/api/v1/duplicates",
         "/api/v1/latency",
         "/api/v1/traces",
         "/api/v1/traces/{trace_id}",

@@ -154,6 +154,7 @@ def test_an_empty_store_exposes_every_family_without_samples(store: Store) -> No
         "spanmeter_unpriced_tokens",
         "spanmeter_calls",
         "spanmeter_cache_requests",
+        "spanmeter_duplicate_calls",
         "gen_ai_client_token_usage",
         "gen_ai_client_operation_duration_seconds",
         "gen_ai_client_operation_time_to_first_chunk_seconds",

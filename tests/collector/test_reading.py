@@ -24,6 +24,7 @@ NOTHING: dict[str, Any] = {
     "team": "",
     "service_tier": "",
     "wrapper": False,
+    "inside_call": False,
     "cache_hit": False,
     "calls": None,
     "usage": None,

@@ -92,3 +92,28 @@ CREATE TABLE IF NOT EXISTS counters (
 PARTITION BY toDate(time)
 ORDER BY (service, instance, name, time)
 SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1;
+
+
+-- What was not counted, because another span tells of the same call. Append-only: what later spans refute is withdrawn.
+CREATE TABLE IF NOT EXISTS duplicates (
+    time                  DateTime64(9, 'UTC') CODEC(DoubleDelta, ZSTD(1)),   -- start of the span
+    recorded_at           DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+    entry                 LowCardinality(String),                      -- found, withdrawn
+    reason                LowCardinality(String),
+    trace_id              FixedString(16),
+    span_id               FixedString(8),
+    counted_span_id       FixedString(8),                              -- zeros: not known
+    service               LowCardinality(String),
+    scope                 LowCardinality(String),
+    name                  LowCardinality(String),
+    operation             LowCardinality(String),
+    provider              LowCardinality(String),
+    model                 LowCardinality(String),
+    input_tokens          UInt64 CODEC(T64, ZSTD(1)),
+    output_tokens         UInt64 CODEC(T64, ZSTD(1)),
+    usd                   Nullable(Decimal(38, 12)),                   -- what would have been charged; NULL: not known
+    INDEX trace_index trace_id TYPE bloom_filter(0.01) GRANULARITY 1
+) ENGINE = MergeTree
+PARTITION BY toYYYYMM(time)
+ORDER BY (time, trace_id, span_id)
+SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1;

@@ -1,0 +1,72 @@
+"""A duplicate: a span that tells of a call which is counted elsewhere, kept with the reason."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Final, NamedTuple
+
+from spanmeter_collector.charge import Charge
+from spanmeter_collector.same_call import Found
+from spanmeter_collector.sighting import Sighting
+
+SAME_SPAN: Final = "same_span"
+NOBODY: Final = bytes(8)
+
+
+class Duplicate(NamedTuple):
+    """One row of table `duplicates`; every field is a column of that name.
+
+    `entry` is `found`, or `withdrawn` once spans that came later say otherwise. `usd` is what the span would have
+    been charged, None when that is unknown. `counted_span_id` is zeros where the counted span is not known.
+    """
+
+    time: int
+    recorded_at: int
+    entry: str
+    reason: str
+    trace_id: bytes
+    span_id: bytes
+    counted_span_id: bytes
+    service: str
+    scope: str
+    name: str
+    operation: str
+    provider: str
+    model: str
+    input_tokens: int
+    output_tokens: int
+    usd: Decimal | None
+
+    @property
+    def found(self) -> Found:
+        """The reason and the counted span."""
+        return Found(self.reason, self.counted_span_id)
+
+
+def duplicate(seen: Sighting, found: Found, uncharged: Sequence[Charge], *, recorded_at: int) -> Duplicate:
+    """The record of a span that is not counted; `uncharged` are the entries it would have made."""
+    usd = [entry.usd for entry in uncharged]
+    return Duplicate(
+        time=seen.start,
+        recorded_at=recorded_at,
+        entry="found",
+        reason=found.reason,
+        trace_id=seen.trace_id,
+        span_id=seen.span_id,
+        counted_span_id=found.counted,
+        service=seen.service,
+        scope=seen.scope,
+        name=seen.name,
+        operation=seen.operation,
+        provider=seen.provider,
+        model=seen.model,
+        input_tokens=seen.input_tokens,
+        output_tokens=seen.output_tokens,
+        usd=None if None in usd or not usd else sum(filter(None, usd), Decimal(0)),
+    )
+
+
+def withdrawn(earlier: Duplicate, *, recorded_at: int) -> Duplicate:
+    """The record that takes an earlier one back."""
+    return earlier._replace(entry="withdrawn", recorded_at=recorded_at)

@@ -1,0 +1,179 @@
+"""Which spans of one trace tell of a call that another span tells of too.
+
+The rules, the first that holds wins: a call inside another of its kind is the one call there was; one response id is
+one call; two instrumentations that report one interval, inside or beside each other, with equal model and usage
+report one call. What our own instrumentation wrote is always kept, for it has counted once already; else the
+innermost, else what says more. Which one is kept depends on the spans alone, never on the order they came in.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final, NamedTuple
+
+from spanmeter_collector.sighting import Sighting
+
+INSIDE_CALL: Final = "inside_call"
+HAS_MODEL_DESCENDANT: Final = "has_model_descendant"
+SAME_RESPONSE_ID: Final = "same_response_id"
+SAME_INTERVAL: Final = "same_interval"
+SLACK_NS: Final = 20_000_000
+"""How far the intervals of two instrumentations of one call may stick out of each other."""
+_DEEPEST: Final = 64
+_MOST_COMPARED: Final = 4096
+
+
+class Found(NamedTuple):
+    """Why a span is not counted, and which one is counted in its place."""
+
+    reason: str
+    counted: bytes
+
+
+Finds = dict[bytes, Found]
+
+
+def same_calls(sightings: Iterable[Sighting]) -> Finds:
+    """The spans of one trace, by their ids, that tell of a call which is counted by another span."""
+    inorder = sorted(sightings, key=lambda seen: (seen.start, seen.span_id))
+    parents = {seen.span_id: seen.parent_span_id for seen in inorder}
+    calls = {seen.span_id: seen for seen in inorder if seen.is_call}
+    finds = _nested(calls, parents)
+    for rule in (_of_one_response, _at_one_time):
+        finds |= rule([call for span_id, call in calls.items() if span_id not in finds])
+    return {span_id: Found(found.reason, _last(found.counted, finds)) for span_id, found in finds.items()}
+
+
+def _last(counted: bytes, finds: Finds) -> bytes:
+    while counted in finds:
+        counted = finds[counted].counted
+    return counted
+
+
+def _nested(calls: Mapping[bytes, Sighting], parents: Mapping[bytes, bytes]) -> Finds:
+    pairs = [(above, call) for call in calls.values() for above in _above(call, calls, parents)]
+    inside = {
+        below.span_id: Found(INSIDE_CALL, above.span_id)
+        for above, below in pairs
+        if above.is_ours and not below.is_ours
+    }
+    wrappers = {
+        above.span_id: Found(HAS_MODEL_DESCENDANT, below.span_id)
+        for above, below in reversed(pairs)
+        if not above.is_ours and below.span_id not in inside and _is_the_call(below, above)
+    }
+    unused = {
+        below.span_id: Found(INSIDE_CALL, above.span_id)
+        for above, below in pairs
+        if not below.is_ours and not below.is_used and above.is_used and above.span_id not in wrappers
+    }
+    return unused | wrappers | inside
+
+
+def _above(call: Sighting, calls: Mapping[bytes, Sighting], parents: Mapping[bytes, bytes]) -> Iterator[Sighting]:
+    above: bytes | None = call.parent_span_id
+    for _ in range(_DEEPEST):
+        if above is None:
+            return
+        seen = calls.get(above)
+        if seen is not None and above != call.span_id and seen.family in (call.family, "rerank"):
+            yield seen
+        above = parents.get(above)
+
+
+def _is_the_call(below: Sighting, above: Sighting) -> bool:
+    return below.is_ours or below.is_used or not above.is_used
+
+
+def _of_one_response(calls: Sequence[Sighting]) -> Finds:
+    groups: defaultdict[tuple[str, str], list[Sighting]] = defaultdict(list)
+    for call in calls:
+        if call.response_id:
+            groups[call.service, call.response_id].append(call)
+    finds: Finds = {}
+    for group in groups.values():
+        if len(group) > 1 and not _is_no_identity(group):
+            finds |= _all_but_one(group, SAME_RESPONSE_ID)
+    return finds
+
+
+def _is_no_identity(group: Sequence[Sighting]) -> bool:
+    """Servers for tests give every answer one id; then one instrumentation reports it with different usage."""
+    used: defaultdict[str, set[tuple[int, int]]] = defaultdict(set)
+    for call in group:
+        if call.is_used and not call.is_ours:
+            used[call.scope].add((call.input_tokens, call.output_tokens))
+    return any(len(counts) > 1 for counts in used.values())
+
+
+def _at_one_time(calls: Sequence[Sighting]) -> Finds:
+    """Two instrumentations can report as much as they like: of one scope no two spans are ever one call."""
+    if len({call.scope for call in calls}) < 2 or len(calls) > _MOST_COMPARED:
+        return {}
+    groups = {call.span_id: [call] for call in calls}
+    for _, one, other in sorted(_pairs(calls)):
+        group, joining = groups[one], groups[other]
+        if not {call.scope for call in group} & {call.scope for call in joining}:
+            group += joining
+            groups.update(dict.fromkeys((call.span_id for call in joining), group))
+    finds: Finds = {}
+    for group in groups.values():
+        if len(group) > 1:
+            finds |= _all_but_one(group, SAME_INTERVAL)
+    return finds
+
+
+Distance = tuple[bool, int]
+
+
+def _pairs(calls: Sequence[Sighting]) -> Iterator[tuple[Distance, bytes, bytes]]:
+    for index, one in enumerate(calls):
+        for other in calls[index + 1 :]:
+            if other.start > one.end:
+                break
+            if (distance := _distance(one, other)) is not None:
+                yield distance, one.span_id, other.span_id
+
+
+def _distance(one: Sighting, other: Sighting) -> Distance | None:
+    """How unlike two sightings are that may be of one call; None when they are of two."""
+    if one.scope == other.scope or one.family != other.family or not _is_one_model(one, other):
+        return None
+    told = one.is_used and other.is_used
+    if (told and not _is_one_usage(one, other)) or not (_is_around(one, other) or _is_around(other, one)):
+        return None
+    return not told, abs(one.start - other.start) + abs(one.end - other.end)
+
+
+def _is_around(outer: Sighting, inner: Sighting) -> bool:
+    return outer.start - SLACK_NS <= inner.start and inner.end <= outer.end + SLACK_NS
+
+
+def _is_one_model(one: Sighting, other: Sighting) -> bool:
+    names, others = {one.model, one.request_model} - {""}, {other.model, other.request_model} - {""}
+    return not names or not others or not names.isdisjoint(others)
+
+
+def _is_one_usage(one: Sighting, other: Sighting) -> bool:
+    """Equal tokens; some instrumentations leave the cached ones out of the input."""
+    return one.output_tokens == other.output_tokens and not _inputs(one).isdisjoint(_inputs(other))
+
+
+def _inputs(call: Sighting) -> set[int]:
+    return {call.input_tokens, call.input_tokens - call.cached_input_tokens}
+
+
+def _all_but_one(group: Sequence[Sighting], reason: str) -> Finds:
+    ours = [call for call in group if call.is_ours]
+    if ours:
+        kept = {call.span_id: min(ours, key=lambda own: (abs(own.start - call.start), own.span_id)) for call in group}
+        return {call.span_id: Found(reason, kept[call.span_id].span_id) for call in group if not call.is_ours}
+    first = min(group, key=lambda call: (call.start, call.span_id))
+    best = min((call for call in group if call.start <= first.end), key=_preference)
+    return {call.span_id: Found(reason, best.span_id) for call in group if call is not best}
+
+
+def _preference(call: Sighting) -> tuple[bool, int, int, bytes]:
+    """What says its usage, then the innermost, which of those around each other is the shortest, then the details."""
+    return not call.is_used, call.end - call.start, -call.details, call.span_id
