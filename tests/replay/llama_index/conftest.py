@@ -42,11 +42,14 @@ class Application:
 
     def ask(self, client: Client, way: str, recording: Recording) -> Exception | None:
         """Have a client read a recording to its end, and return with what it gave up."""
-        model = self.model(client)
+        model, argument = self.model(client), client.argument(way, recording)
         self.player.load(recording)
         self.exporter.clear()
         try:
-            self.runner.run(_read(model, way, client.argument(way, recording)))
+            if way.startswith("a"):
+                self.runner.run(_read_later(model, way, argument))
+            else:
+                _read(model, way, argument)
         except Exception as refused:  # noqa: BLE001  each package has its own
             return refused
         return None
@@ -61,15 +64,17 @@ def _counts(said: Said) -> bool:
     return said.get(semconv.OPERATION_NAME) in semconv.CALL_OPERATIONS and not said.get(semconv.WRAPPER)
 
 
-async def _read(model: Any, way: str, argument: Any) -> None:
+def _read(model: Any, way: str, argument: Any) -> None:
     answer = getattr(model, way)(argument)
-    if way.startswith("a"):
-        answer = await answer
-    if hasattr(answer, "__aiter__"):
-        async for _ in answer:
-            pass
-    elif "stream" in way:
+    if "stream" in way:
         for _ in answer:
+            pass
+
+
+async def _read_later(model: Any, way: str, argument: Any) -> None:
+    answer = await getattr(model, way)(argument)
+    if "stream" in way:
+        async for _ in answer:
             pass
 
 
