@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from llama_index.core import SummaryIndex, get_response_synthesizer
+from llama_index.core import SQLDatabase, SummaryIndex, get_response_synthesizer
 from llama_index.core.extractors import SummaryExtractor
 from llama_index.core.indices.query.query_transform import HyDEQueryTransform
 from llama_index.core.ingestion import IngestionCache, IngestionPipeline
@@ -16,6 +16,7 @@ from llama_index.core.postprocessor import LLMRerank
 from llama_index.core.postprocessor.types import BaseNodePostprocessor
 from llama_index.core.query_engine import (
     CitationQueryEngine,
+    NLSQLTableQueryEngine,
     RouterQueryEngine,
     SubQuestionQueryEngine,
     TransformQueryEngine,
@@ -26,6 +27,7 @@ from llama_index.core.schema import TextNode
 from llama_index.core.selectors import LLMSingleSelector
 from llama_index.core.tools import QueryEngineTool
 from pydantic import BaseModel
+from sqlalchemy import StaticPool, create_engine, text
 
 CHAT = "chat gpt-4o-mini"
 COMPLETION = "text_completion gpt-4o-mini"
@@ -94,6 +96,15 @@ def sub_questions(app: Any) -> Any:
 def reranking(app: Any) -> Any:
     app.provider.says = ["Doc: 1, Relevance: 7"]
     return app.index.as_query_engine(llm=app.llm, node_postprocessors=[LLMRerank(llm=app.llm), Last()])
+
+
+def tables(app: Any) -> Any:
+    app.provider.says = ["SELECT name FROM city"]
+    engine = create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE city (name TEXT)"))
+    database = SQLDatabase(engine, include_tables=["city"])
+    return NLSQLTableQueryEngine(database, tables=["city"], llm=app.llm, embed_model=app.embedder)
 
 
 def fusion(app: Any) -> Any:
@@ -165,6 +176,7 @@ SYNC: dict[str, tuple[Run, list[str]]] = {
         below("query CitationQueryEngine", [RETRIEVAL, ANSWER]),
     ),
     "engine as a tool": (lambda app: tools(app)[0].call("q"), below("execute_tool a", QUERIED)),
+    "tables": (lambda app: tables(app).query("q"), below("query NLSQLTableQueryEngine", [CHAT, ANSWER])),
     "structured answer": (
         lambda app: app.index.as_query_engine(llm=app.llm.as_structured_llm(City)).query("q"),
         [f"{QUERY} > {RETRIEVAL}", f"{QUERY} > synthesize CompactAndRefine > {CHAT} (wrapper) > {CHAT}"],

@@ -11,8 +11,8 @@ import pytest
 from llama_index.core.embeddings.mock_embed_model import MockEmbedding
 from llama_index.core.instrumentation import get_dispatcher  # type: ignore[attr-defined]
 from llama_index.core.instrumentation.events.rerank import ReRankEndEvent, ReRankStartEvent
-from llama_index.core.llms import ChatMessage, CompletionResponse, CustomLLM, LLMMetadata
-from llama_index.core.llms.callbacks import llm_completion_callback
+from llama_index.core.llms import ChatMessage, ChatResponse, CompletionResponse, CustomLLM, LLMMetadata
+from llama_index.core.llms.callbacks import llm_chat_callback, llm_completion_callback
 from llama_index.core.postprocessor.types import BaseNodePostprocessor
 from llama_index.core.prompts import PromptTemplate
 from llama_index.core.storage.kvstore import SimpleKVStore
@@ -46,6 +46,23 @@ class Echo(CustomLLM):
     @llm_completion_callback()
     def stream_complete(self, prompt: str, **_: Any) -> Any:
         return (CompletionResponse(text=prompt, delta=word) for word in prompt.split())
+
+
+class Chatting(Echo):
+    """A model that completes by chatting and tells of the usage both times, as Anthropic's does."""
+
+    @llm_chat_callback()
+    def chat(self, messages: Any, **_: Any) -> ChatResponse:
+        usage = {"input_tokens": 30, "output_tokens": 20, "cache_read_input_tokens": 50}
+        return ChatResponse(message=messages[0], raw={"model": "claude-sonnet-4-5", "usage": usage})
+
+    @llm_completion_callback()
+    def complete(self, prompt: str, **_: Any) -> CompletionResponse:
+        return CompletionResponse(text=prompt, raw=self.chat([ChatMessage(content=prompt)]).raw)
+
+    @classmethod
+    def class_name(cls) -> str:
+        return "Anthropic_LLM"
 
 
 async def _all(stream: Any) -> list[Any]:
@@ -146,6 +163,12 @@ def test_a_stream_of_a_structured_model_only_wraps_the_one_that_is_asked(
 def test_a_model_that_chats_by_completing_is_one_call(seen: Any) -> None:
     Echo().chat(QUESTION)
     assert seen.outline() == ["chat echo (wrapper)", "  text_completion echo"]
+
+
+def test_usage_that_is_told_twice_of_one_call_counts_once(seen: Any) -> None:
+    Chatting().complete("x")
+    assert seen.outline() == ["text_completion echo (wrapper)", "  chat echo"]
+    assert seen.totals() == (1, 80, 20)
 
 
 def test_a_refused_request_is_an_error_of_the_providers_class(seen: Any, provider: Any, chat_model: OpenAI) -> None:
