@@ -59,6 +59,7 @@ class context:  # noqa: N801  reads as a statement: with spanmeter.context(...)
         given |= {semconv.TAG_PREFIX + tag: value for tag, value in tags.items()}
         self._attributes = _spelled(given) or {}
 
+    @barrier
     def __enter__(self) -> None:
         scope = _scope.get()
         _scope.set(replace(scope, attributes={**scope.attributes, **self._attributes}, block=self, outer=scope))
@@ -93,6 +94,7 @@ def measure() -> Iterator[Bill]:
         _leave(bill)
 
 
+@barrier
 def _leave(block: object) -> None:
     # A generator-based web dependency may leave in another context than it entered: nothing to restore there.
     scope = _scope.get()
