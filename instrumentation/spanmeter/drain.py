@@ -47,9 +47,18 @@ class Drain:
         """Have what waits sent, if there is any, for as long as it takes; `away` if the sidecar just proved to be."""
         with self._lock:
             self.away = self.away or away
-            if self._thread is None and not self._stop.is_set() and self._spool.oldest() is not None:
-                self._thread = threading.Thread(target=self._run, name="spanmeter-spool", daemon=True)
-                self._thread.start()
+            if self._stop.is_set() or self._spool.oldest() is None:
+                return
+            if self._thread is None or not self._thread.is_alive():
+                self._start()
+
+    def _start(self) -> None:
+        thread = threading.Thread(target=self._run, name="spanmeter-spool", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:  # too late for threads, or too many: what waits is on disk
+            return
+        self._thread = thread
 
     def close(self, *, patience_s: float) -> None:
         """Stop the thread, and send what can be sent in this time; nobody waits for a sidecar that is not there."""
