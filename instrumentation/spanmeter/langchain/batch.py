@@ -42,12 +42,11 @@ class Batch:
 
 def batch_of(serialized: Mapping[str, Any] | None, options: Mapping[str, Any], *, completion: bool) -> Batch | None:
     """Read from a model's start which batch it belongs to; None when it is asked alone."""
-    size = options.get("batch_size") or 1
-    if size < 2:
+    size = options.get("batch_size")
+    if not isinstance(size, int) or size < 2:
         return None
     parameters = options.get("invocation_params") or {}
-    kind = parameters.get("_type")
-    if not completion or kind not in _TOGETHER:
+    if not completion or parameters.get("_type") not in _TOGETHER:
         return Batch(parameters, size, completion=completion)
     given = (serialized or {}).get("kwargs") or {}
     return Batch(parameters, size, int(given.get("batch_size") or _PROMPTS_OF_A_REQUEST), completion)

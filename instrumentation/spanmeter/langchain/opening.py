@@ -39,14 +39,19 @@ _ADDRESSES: Final = (
 Options = Mapping[str, Any]
 
 
-def model_opening(operation: str, serialized: Options | None, options: Options, *, asked: Sequence[Any]) -> Opening:
-    """Read a chat or completion model's start; `options` are the callback's keyword arguments, `asked` its prompts."""
+def model_opening(
+    operation: str, serialized: Options | None, options: Options, *, asked: Sequence[Any], together: bool = False
+) -> Opening:
+    """Read a chat or completion model's start; `options` are the callback's keyword arguments, `asked` its prompts.
+
+    `together` says that prompts of one `generate` are all current at once.
+    """
     metadata = _metadata(options)
-    parameters: Options = options.get("invocation_params") or {}
+    parameters = _mapping(options.get("invocation_params"))
     # The `generate` of a completion model tells no `ls_provider`, but the integration's kind: openai, anthropic-llm.
     kind = str(parameters.get("_type") or "").removesuffix("-chat").removesuffix("-llm")
     provider = str(metadata.get("ls_provider") or kind)
-    endpoint = _endpoint((serialized or {}).get("kwargs") or {}, provider)
+    endpoint = _endpoint(_mapping((serialized or {}).get("kwargs")), provider)
     model = metadata.get("ls_model_name") or parameters.get("model") or parameters.get("model_name") or ""
     return Opening(
         operation=operation,
@@ -56,7 +61,7 @@ def model_opening(operation: str, serialized: Options | None, options: Options, 
         model=str(model),
         region=read_region(parameters) or endpoint.region,
         attributes=_session(metadata) | endpoint.attributes,
-        claims_children=(options.get("batch_size") or 1) > 1,
+        claims_children=together,
         prompt=prompt.reader(asked, parameters),
     )
 
@@ -113,8 +118,9 @@ def is_node(options: Options) -> bool:
     node = metadata.get("langgraph_node")
     if node is None or node != options.get("name"):
         return False
-    _, *called_by = metadata.get("langgraph_path") or ("",)
-    return any(_tagged(options, "graph:step:")) or isinstance(next(iter(called_by), None), tuple)
+    path = metadata.get("langgraph_path")
+    called_by = path[1:2] if isinstance(path, tuple) else ()
+    return any(_tagged(options, "graph:step:")) or any(isinstance(caller, tuple) for caller in called_by)
 
 
 def agent_name(options: Options) -> str:
@@ -128,11 +134,15 @@ def is_hidden(options: Options) -> bool:
 
 
 def _tagged(options: Options, prefix: str) -> Sequence[str]:
-    return [tag for tag in options.get("tags") or () if tag.startswith(prefix)]
+    return [tag for tag in options.get("tags") or () if isinstance(tag, str) and tag.startswith(prefix)]
 
 
 def _metadata(options: Options) -> Options:
-    return options.get("metadata") or {}
+    return _mapping(options.get("metadata"))
+
+
+def _mapping(value: object) -> Options:
+    return value if isinstance(value, Mapping) else {}
 
 
 def _framework(metadata: Options) -> str:
