@@ -89,7 +89,7 @@ def _wholes(usage: Usage) -> tuple[int, int]:
 
 
 def _mapping(value: object) -> _Said:
-    return value if isinstance(value, Mapping) else _NOTHING
+    return value if type(value) is dict or isinstance(value, Mapping) else _NOTHING
 
 
 def _word(value: object) -> str:

@@ -8,7 +8,7 @@ dotted, the first one that leads to something counts; a step is a key, an attrib
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum
@@ -63,6 +63,7 @@ class Reported:
 
 
 UNREPORTED: Final = Reported()
+_UNKNOWN: Final = object()
 
 
 def reported_in(response: Any, provider: str) -> Reported | None:
@@ -78,17 +79,12 @@ def reported_in(response: Any, provider: str) -> Reported | None:
 
 def told_in(raw: Any, paths: tuple[Path, ...]) -> str:
     """The first text at one of the paths; "" when there is none."""
-    for path in paths:
-        found = _at(raw, path)
-        if found is not None and (text := _text(found)):
-            return text
-    return ""
+    return next((text for found in _found(raw, paths) if (text := _text(found))), "")
 
 
 def finish_reasons(raw: Any) -> tuple[str, ...]:
     """Why each of the choices ended."""
-    for path in _CHOICES:
-        choices = _at(raw, path)
+    for choices in _found(raw, _CHOICES):
         if isinstance(choices, list | tuple) and choices:
             return tuple(reason for choice in choices if (reason := _text(_field(choice, "finish_reason"))))
     reason = told_in(raw, _FINISH)
@@ -97,12 +93,10 @@ def finish_reasons(raw: Any) -> tuple[str, ...]:
 
 def _usages(response: Any) -> Iterator[Mapping[str, Any]]:
     raw = _field(response, "raw")
-    for path in _USAGE:
-        if (found := _at(raw, path)) is not None:
-            yield _plain(found)
-    for path in _BESIDE:
-        if (found := _at(response, path)) is not None:
-            yield _plain(found)
+    for found in _found(raw, _USAGE):
+        yield _plain(found)
+    for found in _found(response, _BESIDE):
+        yield _plain(found)
     for source in (raw, _field(response, "additional_kwargs")):
         if any(_field(source, key) is not None for key in _COUNTED):
             yield _plain(source)
@@ -127,6 +121,23 @@ def _plain(value: Any) -> Mapping[str, Any]:
             dumped = dump(value)
             return dumped if isinstance(dumped, Mapping) else {}
     return getattr(value, "__dict__", {})
+
+
+def _found(value: Any, paths: tuple[Path, ...]) -> Iterator[Any]:
+    names = _names(value)
+    for path in paths:
+        if (names is None or path[0] in names) and (found := _at(value, path)) is not None:
+            yield found
+
+
+def _names(value: Any) -> Container[str] | None:
+    """What a dict or a pydantic object has, None of others; asking pydantic for what it lacks takes a microsecond."""
+    if type(value) is dict:
+        return value
+    extra: Any = getattr(value, "__pydantic_extra__", _UNKNOWN)
+    if extra is _UNKNOWN:
+        return None
+    return {*vars(value), *extra} if extra else vars(value)
 
 
 def _at(value: Any, path: Path) -> Any:

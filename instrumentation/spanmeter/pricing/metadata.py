@@ -57,7 +57,7 @@ def read_metadata(usage_metadata: Mapping[str, Any], response_metadata: Mapping[
 
 
 def _collect(told: object, names: Mapping[str, str], found: dict[str, int], notes: list[str]) -> None:
-    if not isinstance(told, Mapping):
+    if type(told) is not dict and not isinstance(told, Mapping):  # asking the abstract class takes four times as long
         return
     for key, value in told.items():
         name = names.get(key)
