@@ -48,6 +48,21 @@ LLAMA_INDEX: Final = (
     "llama-index-llms-perplexity",
     "llama-index-llms-together",
 )
+LANGCHAIN: Final = (
+    "langchain-anthropic",
+    "langchain-aws",
+    "langchain-cohere",
+    "langchain-deepseek",
+    "langchain-google-genai",
+    "langchain-groq",
+    "langchain-mistralai",
+    "langchain-ollama",
+    "langchain-openai",
+    "langchain-openrouter",
+    "langchain-perplexity",
+    "langchain-together",
+    "langchain-xai",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +74,7 @@ class Environment:
 
 
 ENVIRONMENTS: Final[Mapping[str, Environment]] = {
+    "langchain-1.7": Environment("langchain", ("langchain-core==1.7.2", *LANGCHAIN)),
     "llama-index-0.14": Environment("llama_index", ("llama-index-core==0.14.25", *LLAMA_INDEX)),
     "llama-index-0.12": Environment(
         "llama_index", ("llama-index-core==0.12.52.post1", "llama-index-llms-bedrock", *LLAMA_INDEX)
