@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from decimal import Decimal
 from operator import attrgetter
 from typing import Final
@@ -98,12 +98,11 @@ def combined(answer: Answer, reports: Sequence[Answer]) -> Answer:
     usages = [report.usage for report in reports if report.usage is not None]
     total = Usage(**{bucket.name: sum(getattr(usage, bucket.name) for usage in usages) for bucket in fields(Usage)})
     last = reports[-1]
-    return Answer(
+    return replace(
+        answer,
         usage=total if usages else None,
         model=answer.model or last.model,
         response_id=answer.response_id or (last.response_id if len(reports) == 1 else ""),
         service_tier=answer.service_tier or last.service_tier,
-        attributes=answer.attributes,
-        text=answer.text,
         usage_notes=(*answer.usage_notes, *(note for report in reports for note in report.usage_notes)),
     )

@@ -15,7 +15,7 @@ from typing import Final
 from opentelemetry.sdk.trace import TracerProvider
 from prometheus_client import start_http_server
 
-from spanmeter import embeddings_client, metrics
+from spanmeter import anthropic_client, embeddings_client, metrics
 from spanmeter.barrier import barrier
 from spanmeter.imports import Waiting
 from spanmeter.process import calls
@@ -26,6 +26,7 @@ ADAPTERS: Final = (
     ("langchain_core", "spanmeter.langchain.registration"),
     ("llama_index.core", "spanmeter.llama_index.registration"),
     ("openai.resources.embeddings", "spanmeter.openai_client"),
+    (anthropic_client.MODULE, "spanmeter.anthropic_client"),
     *((client, "spanmeter.embeddings_client") for client in embeddings_client.MODULES),
     *(
         (client, "spanmeter.langchain.raw_usage")

@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from types import CoroutineType
 from typing import Any
 
 from spanmeter.barrier import barrier
@@ -28,8 +29,7 @@ class Taps:
             return
         self._methods[kind, name] = method = getattr(kind, name)
         told = barrier(functools.partial(_tell, operation, hear))
-        tapped = _asynchronous if inspect.iscoroutinefunction(method) else _synchronous
-        setattr(kind, name, tapped(method, told))
+        setattr(kind, name, _tapped(method, told))
 
     def remove(self) -> None:
         """Put the clients' own methods back."""
@@ -47,21 +47,24 @@ def _tell(operation: str, hear: Hear, answer: Any) -> None:
         call = call.above
 
 
-def _synchronous(method: Callable[..., Any], told: Callable[[Any], None]) -> Callable[..., Any]:
+def _tapped(method: Callable[..., Any], told: Callable[[Any], None]) -> Callable[..., Any]:
     @functools.wraps(method)
     def tapped(*args: Any, **options: Any) -> Any:
         answer = method(*args, **options)
+        # Only the answer tells: a decorator may hide that what it wraps is asynchronous.
+        if isinstance(answer, CoroutineType):
+            return _later(answer, told)
         told(answer)
         return answer
 
-    return tapped
-
-
-def _asynchronous(method: Callable[..., Any], told: Callable[[Any], None]) -> Callable[..., Any]:
     @functools.wraps(method)
-    async def tapped(*args: Any, **options: Any) -> Any:
-        answer = await method(*args, **options)
-        told(answer)
-        return answer
+    async def tapped_later(*args: Any, **options: Any) -> Any:
+        return await _later(method(*args, **options), told)
 
-    return tapped
+    return tapped_later if inspect.iscoroutinefunction(method) else tapped
+
+
+async def _later(asking: Coroutine[Any, Any, Any], told: Callable[[Any], None]) -> Any:
+    answer = await asking
+    told(answer)
+    return answer

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import json
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -107,4 +108,5 @@ def test_the_clients_methods_come_back() -> None:
     embeddings_client.remove()
 
     assert tapped != own
+    assert [inspect.iscoroutinefunction(method) for method in tapped] == [False, True]
     assert (ollama.Client.embed, ollama.AsyncClient.embed) == own

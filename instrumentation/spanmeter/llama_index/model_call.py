@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from spanmeter.barrier import barrier
@@ -98,6 +98,8 @@ class ModelCalls:
         answer = NO_ANSWER
         try:
             answer = answer_of(response, provider=model.call.opening.provider, finishing=model.finishing)
+            if model.call.reported:
+                answer = replace(answer, usage=None)  # the client below heard more of its stream
         finally:
             model.call.stop(answer)
 

@@ -69,7 +69,7 @@ def _anthropic(read: list[Body]) -> Told | None:
     if len(steps) > 1 or any(step.get("type") not in (None, "message") for step in steps):
         cached = sum(step.get("cache_read_input_tokens") or 0 for step in steps)
         fresh = sum(step["input_tokens"] + (step.get("cache_creation_input_tokens") or 0) for step in steps)
-        return Told(fresh + cached, sum(step["output_tokens"] for step in steps), cached, thought)
+        return Told(fresh + cached, sum(step["output_tokens"] for step in steps), cached)  # thoughts are not itemised
     return Told(fresh + cached, usage["output_tokens"], cached, thought)
 
 
