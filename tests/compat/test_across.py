@@ -11,9 +11,11 @@ import pytest
 from langchain_core.documents import Document
 from langchain_core.retrievers import BaseRetriever
 from langchain_core.runnables import RunnableLambda
+from langchain_core.tools import StructuredTool
 from langgraph.graph import END, START, MessagesState, StateGraph
 from llama_index.core.llms import CompletionResponse, CustomLLM, LLMMetadata
 from llama_index.core.llms.callbacks import llm_completion_callback
+from llama_index.core.tools import FunctionTool
 from llama_index.core.workflow import StartEvent, StopEvent, Workflow, step
 
 RETRIEVAL = "retrieval VectorIndexRetriever > embeddings text-embedding-3-small"
@@ -120,6 +122,48 @@ async def in_a_workflow(app: Any) -> None:
     await runnable(ask).ainvoke("q")
 
 
+async def streamed_in_a_task(app: Any) -> None:
+    async def ask(question: str) -> Any:
+        response = await app.engine(streaming=True).aquery(question)
+        async for text in response.async_response_gen():
+            yield text
+
+    async for _ in RunnableLambda(ask, name="ask").astream("q"):
+        pass
+
+
+def in_the_next_step(app: Any) -> Any:
+    """A retriever of one framework, whose nodes the other's model is asked about, streaming."""
+    return list((runnable(app.retriever.retrieve) | RunnableLambda(str) | app.chat).stream("q"))
+
+
+async def streaming_in_a_workflow(app: Any) -> None:
+    class Streaming(Answering):
+        @step
+        async def answer(self, _: StartEvent) -> StopEvent:
+            await self.app.retriever.aretrieve("q")
+            return StopEvent(result=[str(chunk.content) async for chunk in self.app.chat.astream("q")])
+
+    await Streaming(app).run()
+
+
+async def chain_in_a_workflow(app: Any) -> None:
+    class Chaining(Answering):
+        @step
+        async def answer(self, _: StartEvent) -> StopEvent:
+            return StopEvent(result=await runnable(self.app.engine().aquery).ainvoke("q"))
+
+    await Chaining(app).run()
+
+
+def as_a_tool(app: Any) -> None:
+    FunctionTool.from_defaults(lambda q: str(app.chat.invoke(q).content), name="ask", description="d").call("q")
+
+
+def as_the_others_tool(app: Any) -> None:
+    StructuredTool.from_function(lambda q: str(app.engine().query(q)), name="ask", description="d").invoke({"q": "q"})
+
+
 RETRIEVED = [
     f"chain RunnableSequence > retrieval OverLlamaIndex > {RETRIEVAL}",
     "chain RunnableSequence > chat gpt-4o",
@@ -134,10 +178,25 @@ SYNC: dict[str, tuple[Run, list[str]]] = {
     "retriever around a retriever": (lambda app: retrieving(app).invoke("q"), RETRIEVED),
     "model around a model": (lambda app: OverLangChain(inner=app.chat).complete("q"), [NESTED]),
     "stream around a stream": (lambda app: list(OverLangChain(inner=app.chat).stream_complete("q")), [NESTED]),
+    "retriever before a streamed model": (
+        in_the_next_step,
+        [f"chain RunnableSequence > chain ask > {RETRIEVAL}", "chain RunnableSequence > chat gpt-4o"],
+    ),
+    "model in a tool": (as_a_tool, ["execute_tool ask > chat gpt-4o"]),
+    "query in a tool": (as_the_others_tool, below("execute_tool ask", QUERIED)),
     "threads with a copied context": (in_threads, [f"chain ask > {RETRIEVAL}"] * 2),
 }
 ASYNC: dict[str, tuple[Run, list[str]]] = {
     "query in a runnable": (lambda app: runnable(app.engine().aquery).ainvoke("q"), below("chain ask", QUERIED)),
+    "streaming query in a runnable": (streamed_in_a_task, below("chain ask", QUERIED)),
+    "streamed model in a workflow": (
+        streaming_in_a_workflow,
+        below("invoke_workflow Streaming > step answer", [RETRIEVAL, "chat gpt-4o"]),
+    ),
+    "chain in a workflow": (
+        chain_in_a_workflow,
+        below("invoke_workflow Chaining > step answer > chain ask", QUERIED),
+    ),
     "query in a graph": (lambda app: graph(app).ainvoke(MESSAGES), GRAPHED),
     "retriever around a retriever": (lambda app: retrieving(app).ainvoke("q"), RETRIEVED),
     "retrievals at once": (at_once, [f"chain ask > {RETRIEVAL}"] * 2),
@@ -155,3 +214,29 @@ def test_what_a_thread_runs(run: Run, paths: list[str], app: Any, counted: Any) 
 async def test_what_a_task_runs(run: Run, paths: list[str], app: Any, counted: Any) -> None:
     with counted(*paths):
         await run(app)
+
+
+def test_spans_of_the_application_in_between(app: Any, tracer_provider: Any, counted: Any) -> None:
+    tracer = tracer_provider.get_tracer("application")
+
+    def ask(question: str) -> str:
+        with tracer.start_as_current_span("between"):
+            return str(app.engine(streaming=True).query(question))
+
+    with counted(*below("chain ask > between", QUERIED)):
+        runnable(ask).invoke("q")
+
+
+async def test_spans_of_the_application_in_a_workflow(app: Any, tracer_provider: Any, counted: Any) -> None:
+    tracer = tracer_provider.get_tracer("application")
+
+    class Answering(Workflow):
+        @step
+        async def answer(self, _: StartEvent) -> StopEvent:
+            with tracer.start_as_current_span("between"):
+                await app.chat.ainvoke("q")
+                return StopEvent(result=str(await app.llm.acomplete("q")))
+
+    between = "invoke_workflow Answering > step answer > between"
+    with counted(f"{between} > chat gpt-4o", f"{between} > text_completion gpt-4o-mini"):
+        await Answering(timeout=10).run()
