@@ -74,7 +74,8 @@ def _exchanges(path: Path) -> Iterator[Recording]:
 def _events(events: list[dict[str, Any]]) -> bytes:
     named = (f"event: {event['type']}\n" if "type" in event else "" for event in events)
     lines = (f"{name}data: {json.dumps(event)}\n\n" for name, event in zip(named, events, strict=True))
-    return "".join([*lines, "data: [DONE]\n\n"]).encode()
+    end = ["data: [DONE]\n\n"] if "choices" in events[0] else []
+    return "".join([*lines, *end]).encode()
 
 
 def _lines(documents: list[dict[str, Any]]) -> bytes:

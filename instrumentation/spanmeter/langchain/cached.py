@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any, Final
 from uuid import UUID
 
@@ -20,9 +21,9 @@ def _marks_hits() -> bool:
 MARKS_HITS: Final = _marks_hits()
 
 
-def maker_of(message_id: str) -> str:
+def maker_of(message_id: object) -> str:
     """Return the run a message's id names as the one that made it, "" when it names none."""
-    maker = _RUN_ID.match(message_id)
+    maker = _RUN_ID.match(message_id) if isinstance(message_id, str) else None
     return maker[1] if maker else ""
 
 
@@ -37,6 +38,7 @@ def is_cached(message: Any, *, run_id: UUID, marks_hits: bool = MARKS_HITS) -> b
     if message.id is None:
         return True
     if marks_hits:
-        return (getattr(message, "usage_metadata", None) or {}).get("total_cost") == 0
+        metered = getattr(message, "usage_metadata", None)
+        return isinstance(metered, Mapping) and metered.get("total_cost") == 0
     maker = maker_of(message.id)
     return bool(maker) and maker != str(run_id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -64,6 +65,11 @@ def _azure(url: str, model: str) -> dict[str, Any]:
     return {"model": model, "azure_endpoint": url, "api_key": "none", "api_version": "2024-10-21", "max_retries": 0}
 
 
+def _perplexity(url: str, model: str) -> dict[str, Any]:
+    os.environ["PERPLEXITY_BASE_URL"] = url  # the client takes no address
+    return {"model": model, "api_key": "none", "max_retries": 0}
+
+
 def _vertex(url: str, model: str) -> dict[str, Any]:
     from google.oauth2.credentials import Credentials  # type: ignore[import-untyped]  # noqa: PLC0415
 
@@ -119,7 +125,7 @@ CLIENTS: Final = (
         lambda url, model: {"model": model, "xai_api_base": url + "/", "api_key": "none", "max_retries": 0},
     ),
     Client("langchain_openrouter", "ChatOpenRouter", rf"openrouter\.ai.*{_CHAT}", "openrouter", _keyed()),
-    Client("langchain_perplexity", "ChatPerplexity", rf"perplexity\.ai.*{_CHAT}", "perplexity", _keyed()),
+    Client("langchain_perplexity", "ChatPerplexity", rf"perplexity\.ai.*{_CHAT}", "perplexity", _perplexity),
     Client("langchain_together", "ChatTogether", rf"together.*{_CHAT}", "together", _keyed()),
     Client(
         "langchain_ollama", "ChatOllama", r"/api/chat$", "ollama", lambda url, model: {"model": model, "base_url": url}
