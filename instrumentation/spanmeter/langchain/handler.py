@@ -81,9 +81,15 @@ class SpanmeterCallbackHandler(BaseCallbackHandler):
     ) -> None:
         """Keep what a stream brings, and note its first token; from here on the stream's consumer has control."""
         run = runs.find(run_id)
-        if run is not None:
-            run.tokens = True
-            _hear(run, token if token.__class__ is str and token else piece_of(token, chunk))
+        if run is None:
+            return
+        run.tokens = True
+        piece = token if token.__class__ is str and token else piece_of(token, chunk)
+        call = run.call
+        if piece and call is not None and call.heard is not None and call.first_chunk_s is not None:
+            call.heard.append(piece)  # any but the first, without two calls more
+        else:
+            _hear(run, piece)
 
     @barrier
     def on_stream_event(self, event: Any, *, run_id: UUID, **options: Any) -> None:
