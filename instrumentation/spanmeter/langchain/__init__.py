@@ -4,6 +4,8 @@
     chain.invoke(question, config={"callbacks": [SpanmeterCallbackHandler()]})
 
 `spanmeter.instrument()` needs no callback: it calls `install`.
+
+What LangChain tells nobody is not counted: the answer of a cache to a completion model, for which it runs no callback.
 """
 
 from __future__ import annotations
