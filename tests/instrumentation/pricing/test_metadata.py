@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import random
 from typing import Any
 
 import pytest
 
 from spanmeter.pricing import Usage, read_usage_metadata
+from spanmeter.pricing.metadata import read_metadata
+from spanmeter.pricing.reading import read
 
 CASES: dict[str, tuple[dict[str, Any], dict[str, Any], Usage]] = {
     "plain": (
@@ -115,3 +118,121 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], Usage]] = {
 @pytest.mark.parametrize(("usage", "response", "expected"), CASES.values(), ids=CASES)
 def test_reads_langchain_usage(usage: dict[str, Any], response: dict[str, Any], expected: Usage) -> None:
     assert read_usage_metadata(usage, response) == expected
+
+
+def test_notes_what_contradicts_itself() -> None:
+    said = {
+        "input_tokens": 5,
+        "output_tokens": -2,
+        "total_tokens": 9,
+        "input_token_details": {"cache_read": "x"},
+        "output_token_details": {"reasoning": 7},
+    }
+    assert read_metadata(said, {}).notes == (
+        "output_tokens is -2, which is no count",
+        "cache_read is 'x', which is no count",
+        "the total of 9 tokens is not the sum of 5 input and 0 output",
+        "details of 7 output tokens exceed the 0 reported",
+    )
+
+
+def test_a_count_of_gemini_tells_its_words() -> None:
+    assert read({"candidatesTokenCount": 18, "thoughtsTokenCount": 58}, provider="google").usage == Usage(
+        output=18, reasoning=58
+    )
+
+
+NUMBERS: tuple[Any, ...] = (
+    0,
+    1,
+    7,
+    100,
+    10**6,
+    10**30,
+    -1,
+    -0.5,
+    2.5,
+    True,
+    None,
+    "12",
+    "-3",
+    "many",
+    float("nan"),
+    [],
+    [{}],
+    {},
+    b"1",
+)
+KEYS = [
+    "input_tokens",
+    "output_tokens",
+    "total_tokens",
+    "cache_read",
+    "cache_creation",
+    "ephemeral_5m_input_tokens",
+    "reasoning",
+    "audio",
+    "image",
+    "flex_cache_read",
+    "prompt_tokens",
+    "completion_tokens",
+    "cached_tokens",
+    "cache_read_input_tokens",
+    "promptTokenCount",
+    "thoughtsTokenCount",
+    "inputTokens",
+    "billed_units",
+    "cost",
+    "iterations",
+    "server_tool_use",
+    "web_search_requests",
+]
+INSIDE = [
+    "input_token_details",
+    "output_token_details",
+    "prompt_tokens_details",
+    "completion_tokens_details",
+    "cache_creation",
+    "usage",
+    "billed_units",
+    "cacheDetails",
+    "promptTokensDetails",
+    "server_tool_use",
+    "iterations",
+]
+
+
+def junk(chance: random.Random, *, depth: int = 2) -> dict[str, Any]:
+    made: dict[str, Any] = {key: chance.choice(NUMBERS) for key in chance.sample(KEYS, chance.randrange(8))}
+    for key in chance.sample(INSIDE, chance.randrange(4)) if depth else ():
+        inside = junk(chance, depth=depth - 1)
+        made[key] = chance.choice([inside, [inside], [inside, 3]])
+    return made
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_never_raises_and_never_counts_below_nothing(seed: int) -> None:
+    chance = random.Random(seed)
+    for _ in range(50):
+        payload, provider = junk(chance), chance.choice(["openai", "anthropic", "google", "x-ai", "cohere", "aws", ""])
+        for usage in (read_usage_metadata(payload, junk(chance)), read(payload, provider=provider).usage):
+            assert all(count > 0 for _, count in usage.filled())
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_details_are_parts_of_totals_that_add_up(seed: int) -> None:
+    chance = random.Random(seed)
+    cached, written, thought = (chance.randrange(1000) for _ in range(3))
+    tokens_in, tokens_out = cached + written + chance.randrange(1000), thought + chance.randrange(1000)
+    usage = read_usage_metadata(
+        {
+            "input_tokens": tokens_in,
+            "output_tokens": tokens_out,
+            "total_tokens": tokens_in + tokens_out,
+            "input_token_details": {"cache_read": cached, "cache_creation": written},
+            "output_token_details": {"reasoning": thought},
+        },
+        {},
+    )
+    assert (usage.input_tokens, usage.output_tokens) == (tokens_in, tokens_out)
+    assert (usage.cache_read, usage.cache_write_5m, usage.reasoning) == (cached, written, thought)
