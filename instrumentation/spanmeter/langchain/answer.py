@@ -18,7 +18,7 @@ from spanmeter.opening import AttributeValue
 from spanmeter.pricing import Usage
 from spanmeter.pricing.metadata import read_metadata
 from spanmeter.pricing.reading import Reading, read
-from spanmeter.pricing.reported import read_reported_usd
+from spanmeter.pricing.reported import read_reported_usd, read_service_tier
 from spanmeter.receipt import NO_USAGE
 
 _Said = Mapping[str, Any]
@@ -46,7 +46,7 @@ def model_answer(result: LLMResult, *, run_id: UUID, provider: str, told: Mappin
         finish_reasons=tuple(_finish_reasons(generations)),
         reported_usd=read_reported_usd(raw if "cost" not in said else {**said, **raw}, provider=provider),
         cache_hit=is_cached(message, run_id=run_id),
-        service_tier=_once(_word(said.get("service_tier"))),
+        service_tier=_once(_word(said.get("service_tier"))) or read_service_tier(raw),
         text=reader(generations),
         usage_notes=reading.notes if reading else (),
     )

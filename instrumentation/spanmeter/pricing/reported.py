@@ -10,6 +10,7 @@ from spanmeter.pricing.money import MONEY
 
 _TICK: Final = Decimal("1e-10")
 _STANDARD: Final = frozenset({"default", "on_demand", "standard", "standard_only"})
+_TIER_KEYS: Final = ("service_tier", "serviceTier", "processing", "trafficType", "traffic_type")
 _UNDECIDED: Final = frozenset({"", "auto"})
 
 
@@ -56,7 +57,7 @@ def read_service_tier(*sources: Mapping[str, Any]) -> str:
             return "fast"
         if source.get("batch") is True:
             return "batch"
-        said = [source.get(key) for key in ("service_tier", "serviceTier", "processing", "trafficType")]
+        said = [source.get(key) for key in _TIER_KEYS]
         names = {tier.lower().removeprefix("on_demand_") for tier in said if isinstance(tier, str)}
         tiers = names - _UNDECIDED
         if tiers:

@@ -135,3 +135,8 @@ def test_broken_metadata_never_raises_and_never_counts_below_nothing(junk: Any) 
 
 def test_no_generation_is_no_usage() -> None:
     assert answered().usage is None
+
+
+def test_the_tier_is_read_from_the_providers_own_words() -> None:
+    told = {"prompt_token_count": 5, "candidates_token_count": 1, "traffic_type": "ON_DEMAND_FLEX"}
+    assert answered(AIMessage(content=""), provider="gcp.vertex_ai", told=told).service_tier == "flex"
