@@ -211,3 +211,17 @@ def encodings_on_this_machine() -> Path:
     found = importlib.util.find_spec("llama_index")
     (root,) = found.submodule_search_locations if found and found.submodule_search_locations else [""]
     return Path(root) / "core" / "_static" / "tiktoken_cache"
+
+
+def test_texts_are_counted_where_the_provider_tells_no_usage(provider: Any, instrumented: Any) -> None:
+    provider.silent = True
+    with spanmeter.measure() as bill:
+        embeddings(provider).embed_documents(["a b", "c"])
+
+    assert (bill.calls, bill.input_tokens, bill.unpriced_calls) == (1, 3, 0)
+    said = instrumented.one(NAME).attributes
+    assert {key: said[key] for key in (semconv.USAGE_GRADE, semconv.COST_GRADE, semconv.USAGE_METHOD)} == {
+        semconv.USAGE_GRADE: "estimated",
+        semconv.COST_GRADE: "estimated",
+        semconv.USAGE_METHOD: "tiktoken:cl100k_base",
+    }
