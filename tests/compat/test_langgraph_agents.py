@@ -112,6 +112,8 @@ def test_an_agent_in_a_graph(app: Any, counted: Any) -> None:
 
 def test_an_agent_of_langchain(app: Any, counted: Any) -> None:
     agents = pytest.importorskip("langchain.agents", reason="langchain is not installed with these versions")
+    if not hasattr(agents, "create_agent"):
+        pytest.skip("langchain 0.3 makes no agents of graphs")
     with counted(f"invoke_agent helper > node model > {CHAT}"):
         agents.create_agent(app.chat, [], name="helper").invoke(ASK_AGENT)
 
