@@ -226,6 +226,7 @@ def spans() -> Spans:
 @pytest.fixture(autouse=True)
 def _faults_surface(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     barrier.raise_faults(on=True)
+    barrier.faults.clear()
     yield
     barrier.raise_faults(on=False)
     said = [record.getMessage() for record in caplog.get_records("call") if record.name.startswith("opentelemetry")]
