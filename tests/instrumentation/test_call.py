@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+import tenacity
 from opentelemetry import trace
 
 from spanmeter import semconv
@@ -218,3 +219,12 @@ class _WrappedProviderError(_ProviderError):
 )
 def test_an_error_has_the_name_the_provider_gave_it(error: Exception, name: str) -> None:
     assert error_type(error) == name
+
+
+def test_an_error_of_giving_up_is_named_by_its_cause() -> None:
+    def ask() -> None:
+        raise ConnectionRefusedError
+
+    with pytest.raises(tenacity.RetryError) as gave_up:
+        tenacity.Retrying(stop=tenacity.stop_after_attempt(2))(ask)
+    assert error_type(gave_up.value) == "ConnectionRefusedError"

@@ -77,7 +77,7 @@ ENVIRONMENTS: Final[Mapping[str, Environment]] = {
     "langchain-1.7": Environment("langchain", ("langchain-core==1.7.2", *LANGCHAIN)),
     "llama-index-0.14": Environment("llama_index", ("llama-index-core==0.14.25", *LLAMA_INDEX)),
     "llama-index-0.12": Environment(
-        "llama_index", ("llama-index-core==0.12.52.post1", "llama-index-llms-bedrock", *LLAMA_INDEX)
+        "llama_index", ("llama-index-core==0.12.52.post1", "llama-index-llms-bedrock", "mistralai<2", *LLAMA_INDEX)
     ),
 }
 

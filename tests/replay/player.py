@@ -47,6 +47,11 @@ def _handler(player: Player) -> type[BaseHTTPRequestHandler]:
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the standard library's name
             pass
 
+        def do_GET(self) -> None:
+            # Some clients ask for their model when they are made.
+            limits = b'{"name": "models/any", "inputTokenLimit": 10000, "outputTokenLimit": 1000}'
+            return self.answer(limits, {"content-type": "application/json"})
+
         def do_POST(self) -> None:
             self.rfile.read(int(self.headers.get("content-length") or 0))
             recording = player.recording

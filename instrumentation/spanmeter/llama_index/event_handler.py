@@ -12,7 +12,7 @@ from typing import Any, Final
 from llama_index.core.instrumentation.event_handlers import BaseEventHandler
 from llama_index.core.instrumentation.events import BaseEvent
 
-from spanmeter import embeddings_client, openai_client
+from spanmeter import anthropic_client, embeddings_client, openai_client
 from spanmeter.barrier import barrier
 from spanmeter.llama_index.message import Reader, prompt_of
 from spanmeter.llama_index.open_spans import spans
@@ -46,6 +46,7 @@ class SpanmeterEventHandler(BaseEventHandler):
 
 
 def _start_chat(event: Any, span_id: str) -> None:
+    anthropic_client.install()
     _start(
         event, span_id, _opening("chat", event, span_id, partial(prompt_of, event.messages, event.additional_kwargs))
     )

@@ -97,7 +97,7 @@ def _usages(response: Any) -> Iterator[Mapping[str, Any]]:
         yield _plain(found)
     for found in _found(response, _BESIDE):
         yield _plain(found)
-    for source in (raw, _field(response, "additional_kwargs")):
+    for source in (_field(response, "additional_kwargs"), raw):
         if any(_field(source, key) is not None for key in _COUNTED):
             yield _plain(source)
 

@@ -73,7 +73,8 @@ class Client:
 
     def understands(self, recording: Recording) -> bool:
         """Whether an answer is one this client could have got."""
-        return bool(re.search(WIRES[self.wire], recording.url)) and any(host in recording.url for host in self.hosts)
+        url = recording.url
+        return any(host in url for host in self.hosts) and re.search(WIRES[self.wire], url) is not None
 
     def ways(self, recording: Recording) -> tuple[str, ...]:
         """The methods that ask for such an answer."""
@@ -212,8 +213,8 @@ CLIENTS: Final = (
         "llama_index.llms.bedrock:Bedrock",
         "invoke",
         "aws.bedrock",
-        lambda _: {"model": "amazon.titan-text-express-v1", "region_name": "us-east-1", "max_retries": 1},
-        ("bedrock-runtime",),
+        lambda _: {"model": "anthropic.claude-v2", "region_name": "us-east-1", "max_retries": 1, "context_size": 4096},
+        ("amazonaws.com/model/anthropic.claude-v2",),
         environment=_bedrock,
     ),
     Client(

@@ -92,6 +92,13 @@ def _converse(read: list[Body]) -> Told | None:
     return Told(asked, usage["outputTokens"], cached)
 
 
+def _invoke(read: list[Body]) -> Told | None:
+    metrics = _last(read, "amazon-bedrock-invocationMetrics")
+    if metrics is not None:
+        return Told(metrics["inputTokenCount"], metrics["outputTokenCount"])
+    return _anthropic(read)
+
+
 def _cohere(read: list[Body]) -> Told | None:
     paths = (("meta",), ("response", "meta"), ("usage",), ("delta", "usage"))
     meta = next((meta for path in paths if (meta := _last(read, *path))), None)
@@ -116,6 +123,7 @@ _WIRES: Final[Mapping[str, Callable[[list[Body]], Told | None]]] = {
     "messages": _anthropic,
     "gemini": _gemini,
     "converse": _converse,
+    "invoke": _invoke,
     "cohere": _cohere,
     "ollama": _ollama,
     "embed": _embeddings,
