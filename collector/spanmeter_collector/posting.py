@@ -25,7 +25,7 @@ from spanmeter_collector.otlp import Request, spans
 from spanmeter_collector.reading import Reading
 from spanmeter_collector.row import Row, read_span
 from spanmeter_collector.same_call import Found, same_calls
-from spanmeter_collector.sighting import Sighting, is_our_scope, mark, sighting
+from spanmeter_collector.sighting import WRAPPER, Sighting, is_our_scope, mark, sighting
 from spanmeter_collector.store import Batch, SpanKey, Store
 
 _MOST_STEPS: Final = 64
@@ -188,7 +188,7 @@ def _contested(incoming: _Incoming, stored: Mapping[SpanKey, str]) -> set[bytes]
     calls: Counter[bytes] = Counter()
     others: set[bytes] = set()
     roles = [(key, role) for key, role in stored.items() if role and key not in incoming.spans]
-    roles += [(key, role) for key, span in incoming.spans.items() if (role := _role(*span))]
+    roles += [(key, role) for key, span in incoming.spans.items() if (role := _role(span[0]))]
     for (trace_id, _), role in roles:
         calls[trace_id] += 1
         if role == "others":
@@ -196,8 +196,8 @@ def _contested(incoming: _Incoming, stored: Mapping[SpanKey, str]) -> set[bytes]
     return {trace_id for trace_id in others if calls[trace_id] > 1}
 
 
-def _role(row: Row, reading: Reading) -> str:
-    if row.operation not in semconv.CALL_OPERATIONS or row.wrapper or reading.inside_call:
+def _role(row: Row) -> str:
+    if row.operation not in semconv.CALL_OPERATIONS or row.wrapper:
         return ""
     return "ours" if is_our_scope(row.scope) else "others"
 
@@ -207,6 +207,6 @@ def _counted_above(seen: Sighting, others: Mapping[bytes, Sighting], finds: Mapp
     above, steps = others.get(seen.parent_span_id), 0
     while above is not None and not above.is_call and (steps := steps + 1) < _MOST_STEPS:
         above = others.get(above.parent_span_id)
-    if above is None or not above.is_call:
+    if seen.mark == WRAPPER or above is None or not above.is_call:
         return NOBODY
     return finds[above.span_id].counted if above.span_id in finds else above.span_id

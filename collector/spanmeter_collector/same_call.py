@@ -8,19 +8,20 @@ innermost, else what says more. Which one is kept depends on the spans alone, ne
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from spanmeter_collector.sighting import Sighting
+from spanmeter_collector.sighting import INSIDE_CALL, Sighting
 
-INSIDE_CALL: Final = "inside_call"
 HAS_MODEL_DESCENDANT: Final = "has_model_descendant"
 SAME_RESPONSE_ID: Final = "same_response_id"
 SAME_INTERVAL: Final = "same_interval"
 SLACK_NS: Final = 20_000_000
 """How far the intervals of two instrumentations of one call may stick out of each other."""
 _DEEPEST: Final = 64
+_VERSION: Final = re.compile(r"-(\d{4}-\d{2}-\d{2}|\d{8}|\d{4}|latest)$")
 _MOST_COMPARED: Final = 4096
 
 
@@ -151,8 +152,13 @@ def _is_around(outer: Sighting, inner: Sighting) -> bool:
 
 
 def _is_one_model(one: Sighting, other: Sighting) -> bool:
-    names, others = {one.model, one.request_model} - {""}, {other.model, other.request_model} - {""}
+    names, others = _names(one), _names(other)
     return not names or not others or not names.isdisjoint(others)
+
+
+def _names(call: Sighting) -> set[str]:
+    """A model as asked for or as answered: some say the one, some the other."""
+    return {_VERSION.sub("", name.rpartition("/")[2]) for name in (call.model, call.request_model) if name}
 
 
 def _is_one_usage(one: Sighting, other: Sighting) -> bool:

@@ -9,6 +9,8 @@ from spanmeter import semconv
 from spanmeter_collector.reading import Reading
 from spanmeter_collector.row import Row
 
+WRAPPER: Final = "wrapper"
+INSIDE_CALL: Final = "inside_call"
 _FAMILIES: Final = dict.fromkeys(semconv.GENERATION_OPERATIONS, "generation") | {
     "embeddings": "embeddings",
     "rerank": "rerank",
@@ -81,8 +83,8 @@ def stored_sighting(known: Mapping[str, Any]) -> Sighting:
 def mark(row: Row, reading: Reading) -> str:
     """The reason why a span's own sender says that its call is counted elsewhere; empty where it does not."""
     if row.wrapper:
-        return "wrapper"
-    return "inside_call" if reading.inside_call else ""
+        return WRAPPER
+    return INSIDE_CALL if reading.inside_call else ""
 
 
 def is_our_scope(scope: str) -> bool:

@@ -1,0 +1,217 @@
+"""One call told by several spans is charged once, whoever wrote them and in whatever order they come."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
+
+from spanmeter.pricing import PriceBook
+from spanmeter_collector import cost, duplicates
+from spanmeter_collector.posting import Received, post
+from spanmeter_collector.same_call import Found, same_calls
+from spanmeter_collector.selection import Options, Selection, read_selection
+from spanmeter_collector.sighting import Sighting
+from spanmeter_collector.store import Store
+
+START = datetime(2026, 11, 22, 13, tzinfo=UTC)
+START_NS = 1_795_352_400_000_000_000
+OURS, A, B = "spanmeter", "openinference.instrumentation.langchain", "opentelemetry.instrumentation.openai.v1"
+RECORDED = sorted((Path(__file__).parent / "recorded").glob("*.json"))
+
+
+def seen(number: int, scope: str = A, *, ms: tuple[int, int] = (0, 100), parent: int = 0, **known: Any) -> Sighting:
+    """A chat of 100 tokens in and 20 out; `ms` are its start and end."""
+    usual: dict[str, Any] = dict.fromkeys(Sighting._fields, "") | {"operation": "chat", "model": "gpt-4o-mini"}
+    usage = {"input_tokens": 100, "cached_input_tokens": 0, "output_tokens": 20, "reasoning_tokens": 0}
+    ids = {"trace_id": bytes(16), "span_id": number.to_bytes(8), "parent_span_id": parent.to_bytes(8)}
+    times = {"start": START_NS + ms[0] * 1_000_000, "end": START_NS + ms[1] * 1_000_000}
+    return Sighting(**usual | usage | ids | times | {"scope": scope} | known)
+
+
+NONE: dict[str, Any] = {"input_tokens": 0, "output_tokens": 0}
+CACHED: dict[str, Any] = {"input_tokens": 36, "cached_input_tokens": 64}
+CASES: dict[str, tuple[list[Sighting], dict[int, tuple[str, int]]]] = {
+    "alone": ([seen(1)], {}),
+    "above": ([seen(1), seen(2, B, parent=1)], {1: ("has_model_descendant", 2)}),
+    "above by a step": (
+        [seen(1), seen(2, A, parent=1, operation="chain"), seen(3, A, parent=2)],
+        {1: ("has_model_descendant", 3)},
+    ),
+    "above two calls": (
+        [seen(1, ms=(0, 300), input_tokens=200), seen(2, parent=1), seen(3, parent=1, ms=(200, 290))],
+        {1: ("has_model_descendant", 2)},
+    ),
+    "above ours": ([seen(1, **NONE), seen(2, OURS, parent=1)], {1: ("has_model_descendant", 2)}),
+    "below ours": ([seen(1, OURS), seen(2, B, parent=1)], {2: ("inside_call", 1)}),
+    "below and without usage": ([seen(1), seen(2, B, parent=1, **NONE)], {2: ("inside_call", 1)}),
+    "three deep, none with usage": (
+        [seen(1, **NONE), seen(2, parent=1, **NONE), seen(3, parent=2, **NONE)],
+        {1: ("has_model_descendant", 3), 2: ("has_model_descendant", 3)},
+    ),
+    "embeddings in a chat are calls of their own": ([seen(1), seen(2, B, parent=1, operation="embeddings")], {}),
+    "a chat in a rerank is the call": (
+        [seen(1, operation="rerank", **NONE), seen(2, B, parent=1)],
+        {1: ("has_model_descendant", 2)},
+    ),
+    "one response": (
+        [seen(1, response_id="r"), seen(2, B, response_id="r", input_tokens=300)],
+        {2: ("same_response_id", 1)},
+    ),
+    "one response, the innermost": (
+        [seen(1, response_id="r"), seen(2, B, response_id="r", ms=(10, 90))],
+        {1: ("same_response_id", 2)},
+    ),
+    "one response from a cache": (
+        [seen(1, response_id="r"), seen(2, response_id="r", ms=(200, 201))],
+        {2: ("same_response_id", 1)},
+    ),
+    "one response and ours": (
+        [seen(1, response_id="r", ms=(10, 90)), seen(2, OURS, response_id="r")],
+        {1: ("same_response_id", 2)},
+    ),
+    "an id that a server gives to every answer": (
+        [seen(1, response_id="r"), seen(2, response_id="r", input_tokens=101, ms=(200, 300))],
+        {},
+    ),
+    "our own are never one, whatever a server calls them": (
+        [seen(1, OURS, response_id="r"), seen(2, OURS, response_id="r")],
+        {},
+    ),
+    "one interval in another": ([seen(1), seen(2, B, ms=(10, 90))], {1: ("same_interval", 2)}),
+    "one interval beside another by milliseconds": (
+        [seen(1), seen(2, OURS, ms=(1, 119))],
+        {1: ("same_interval", 2)},
+    ),
+    "intervals that only overlap": ([seen(1), seen(2, B, ms=(50, 150))], {}),
+    "one interval of one instrumentation": ([seen(1), seen(2, ms=(10, 90))], {}),
+    "other usage": ([seen(1), seen(2, B, output_tokens=21)], {}),
+    "usage without the cached": ([seen(1, cached_input_tokens=64), seen(2, B, **CACHED)], {2: ("same_interval", 1)}),
+    "usage that tells no cached": (
+        [seen(1, cached_input_tokens=64), seen(2, B, input_tokens=36, ms=(1, 99))],
+        {1: ("same_interval", 2)},
+    ),
+    "other model": ([seen(1), seen(2, B, model="gpt-4o")], {}),
+    "the model asked for and that answered": (
+        [seen(1, model="gpt-4o-mini-2024-07-18"), seen(2, B, ms=(1, 99), model="openai/gpt-4o-mini")],
+        {1: ("same_interval", 2)},
+    ),
+    "more details": (
+        [seen(1), seen(2, B, cached_input_tokens=10, response_id="r")],
+        {1: ("same_interval", 2)},
+    ),
+    "equal calls side by side": (
+        [seen(1), seen(2), seen(3, B, ms=(1, 98)), seen(4, B, ms=(2, 99))],
+        {1: ("same_interval", 3), 2: ("same_interval", 4)},
+    ),
+    "marked": ([seen(1, OURS), seen(2, B, mark="inside_call"), seen(3, OURS, mark="wrapper")], {}),
+    "its own parent": (
+        [seen(1, parent=1), seen(2, parent=3, ms=(200, 300)), seen(3, parent=3, ms=(400, 500))],
+        {
+            3: ("has_model_descendant", 2),
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize(("sightings", "expected"), CASES.values(), ids=CASES.keys())
+def test_rule(sightings: list[Sighting], expected: dict[int, tuple[str, int]]) -> None:
+    finds = {number.to_bytes(8): Found(reason, counted.to_bytes(8)) for number, (reason, counted) in expected.items()}
+
+    shuffled = random.Random(1).sample(sightings, len(sightings))
+    assert (same_calls(sightings), same_calls(shuffled), same_calls(sightings[::-1])) == (finds, finds, finds)
+
+
+@dataclass
+class Ledger:
+    """A store into which spans come in batches, each application under a name of its own."""
+
+    store: Store
+    book: PriceBook
+    names: Iterator[int] = field(default_factory=count)
+    batches: Iterator[int] = field(default_factory=count)
+
+    def take(self, spans: Sequence[dict[str, Any]], *, size: int) -> str:
+        """Post the spans in this order, and every batch a second time; the name of the application."""
+        name, left = f"app-{next(self.names)}", list(spans)
+        while left:
+            batch, left = left[:size], left[size:]
+            for repeated in (False, True):
+                self.post(name, batch, repeated=repeated)
+        return name
+
+    def post(self, name: str, spans: Sequence[dict[str, Any]], *, repeated: bool) -> None:
+        received = [Received(_request(name, one), 1, repeated=repeated) for one in spans]
+        number = next(self.batches)
+        self.store.write(post(received, store=self.store, book=self.book, recorded_at=number), token=str(number))
+
+    def total(self, name: str) -> dict[str, Any]:
+        figures = cost.answer_cost(self.store, _selection(cost.OPTIONS, name)).total
+        return figures.model_dump(include={"calls", "input_tokens", "output_tokens", "cost_usd", "unpriced_calls"})
+
+    def left_out(self, name: str) -> set[tuple[str, str, str]]:
+        """Each span that was not counted, the reason and the counted span."""
+        rows = duplicates.answer_duplicates(self.store, _selection(duplicates.OPTIONS, name)).rows
+        return {(row.span_id, row.reason, row.counted_span_id) for row in rows}
+
+
+def _selection(options: Options, name: str) -> Selection:
+    until = (START + timedelta(hours=1)).isoformat().replace("+00:00", "Z")
+    query = {"service": name, "since": "24h", "until": until, "limit": "1000"}
+    return read_selection(query.items(), options, now=START)
+
+
+def _request(name: str, one: dict[str, Any]) -> ExportTraceServiceRequest:
+    request = ExportTraceServiceRequest()
+    resource = request.resource_spans.add()
+    resource.resource.attributes.append(KeyValue(key="service.name", value=AnyValue(string_value=name)))
+    scope = resource.scope_spans.add()
+    scope.scope.name = one["scope"]
+    span = scope.spans.add(
+        trace_id=name.encode().rjust(16, b"-"),
+        span_id=bytes.fromhex(one["id"]),
+        parent_span_id=bytes.fromhex(one["parent"]),
+        name=one["name"],
+        start_time_unix_nano=START_NS + one["start"],
+        end_time_unix_nano=START_NS + one["end"],
+    )
+    span.attributes.extend(KeyValue(key=key, value=_value(said)) for key, said in one["attributes"].items())
+    return request
+
+
+def _value(said: Any) -> AnyValue:
+    if isinstance(said, bool):
+        return AnyValue(bool_value=said)
+    return AnyValue(int_value=said) if isinstance(said, int) else AnyValue(string_value=str(said))
+
+
+@pytest.fixture(scope="module")
+def ledger(engine_path: Path) -> Iterator[Ledger]:
+    store = Store.open(f"chdb://{engine_path}?database=same_call")
+    yield Ledger(store, PriceBook.load())
+    store.close()
+
+
+@pytest.mark.parametrize("recorded", RECORDED, ids=[path.stem for path in RECORDED])
+def test_what_real_instrumentations_told_is_charged_as_the_provider_answered_in_any_order(
+    ledger: Ledger, recorded: Path
+) -> None:
+    chance = random.Random(3)
+    for scenario, told in json.loads(recorded.read_text(encoding="utf-8"))["scenarios"].items():
+        spans, answered = told["spans"], told["answered"]
+        outcomes = []
+        for order in (spans, spans[::-1], chance.sample(spans, len(spans))):
+            name = ledger.take(order, size=chance.choice((1, 2, len(spans))))
+            total, left_out = ledger.total(name), ledger.left_out(name)
+            outcomes.append((total, left_out))
+            assert {key: total[key] for key in answered} == answered, (scenario, [one["name"] for one in order])
+        assert outcomes[0] == outcomes[1] == outcomes[2], scenario
