@@ -145,6 +145,11 @@ def _voyage(built: Any, url: str) -> None:
     built._client.tokenize = lambda texts, **_: [text.split() for text in texts]
 
 
+def _cohere(built: Any, url: str) -> None:
+    built._client = type(built._client)("none", base_url=url)
+    built._aclient = type(built._aclient)("none", base_url=url)
+
+
 def _mistral(built: Any, url: str) -> None:
     built._client = type(built._client)(api_key="none", server_url=url)
 
@@ -237,8 +242,9 @@ CLIENTS: Final = (
         "llama_index.llms.cohere:Cohere",
         "cohere",
         "cohere",
-        lambda url: {"model": "command-r", "api_key": "none", "base_url": url, "max_retries": 1},
+        lambda _: {"model": "command-r", "api_key": "none", "max_retries": 1},
         ("api.cohere.com", "api.cohere.ai"),
+        redirect=_cohere,
     ),
     Client(
         "llama_index.llms.deepseek:DeepSeek",
