@@ -121,7 +121,8 @@ class Call(LiveSpan):
         """Keep a piece of a stream, for the estimate of a stream that never tells its usage."""
         if self.heard is None:
             self.heard = []
-        self.heard.append(piece)
+        if self.open:
+            self.heard.append(piece)
 
     def report(self, answer: Answer) -> None:
         """Add what one provider request below this call answered, for frameworks that throw it away; reports add up."""
@@ -198,7 +199,7 @@ class Call(LiveSpan):
         span, end_ns = self.span, time_ns()
         if self._can_be_estimated(ending):
             if settling.later(partial(self._settle, span, ending, end_ns)):
-                self.forget()
+                super().forget()
                 return
             tally.add_unestimated()
         try:
@@ -220,6 +221,13 @@ class Call(LiveSpan):
                 self._tell(span, ending)
             finally:
                 span.end(end_ns)
+                self.forget()
+
+    def forget(self) -> None:
+        """Keep neither the prompt nor what was answered."""
+        super().forget()
+        self.opening.prompt = self.heard = None
+        self._reports.clear()
 
     def _tell(self, span: Span, ending: Ending) -> None:
         """Write what is known at the end, and count it."""

@@ -4,6 +4,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
+import weakref
+from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -16,6 +19,7 @@ from spanmeter import semconv
 from spanmeter.call import Answer, Call, Calls, Opening, error_type
 from spanmeter.pricing import Cost, PriceKey, Usage
 from spanmeter.receipt import Receipt
+from spanmeter.settling import settling
 
 CHAT = Opening(operation="chat", name="chat small", framework="llama_index", provider="openai", model="small")
 USAGE = Usage(input=30, cache_read=10, output=4, reasoning=1)
@@ -68,6 +72,36 @@ def test_a_contradiction_in_the_usage_is_noted_and_counted(calls: Calls, spans: 
 
     assert [span.attributes.get(semconv.USAGE_NOTES) for span in spans.finished] == [notes, None]
     assert [receipt.usage_contradictions for receipt in receipts] == [1, 0]
+
+
+class Texts(list[str]):
+    """A prompt whose end can be seen."""
+
+
+def told(call: Call) -> None:
+    call.stop(Answer(usage=USAGE))
+
+
+def untold(call: Call) -> None:
+    call.stop(Answer(text=lambda: "yes"))
+
+
+@pytest.mark.parametrize("end", [told, untold, Call.cancel, lambda call: call.fail(ValueError("no"))])
+def test_contexts_that_hold_an_ended_call_hold_no_prompt(end: Callable[[Call], None], calls: Calls) -> None:
+    prompt = Texts(["x" * 5_000_000])
+    alive = weakref.ref(prompt)
+    call = calls.start(Opening("chat", "chat m", "langchain", prompt=lambda prompt=prompt: prompt))  # type: ignore[misc]
+    call.hear("Yes")
+    call.report(Answer(text=lambda prompt=prompt: prompt[0]))  # type: ignore[misc]
+    held = contextvars.copy_context()
+    end(call)
+    settling.now()
+    call.hear("late")
+    del prompt
+
+    assert alive() is None
+    assert call.heard in (None, [])
+    assert call in [span for span in held.values() if isinstance(span, Call)]
 
 
 def test_the_first_end_counts(calls: Calls, spans: Any, receipts: list[Receipt]) -> None:
