@@ -83,6 +83,7 @@ class Instrumentation:
         self._close_port()
         calls().trace_with(None)
         self._telemetry.close()
+        settling.rest()
 
     def _close_port(self) -> None:
         if self._port is not None:

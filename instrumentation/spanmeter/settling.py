@@ -18,6 +18,7 @@ from spanmeter.fork import in_child
 
 MAX_WAITING: Final = 1_000
 """Ends that may wait; each holds on to its prompt."""
+PATIENCE_S: Final = 5.0
 
 Settle = Callable[[], object]
 
@@ -36,7 +37,7 @@ class Settling:
     def _begin(self) -> None:
         self._waiting: deque[Settle] = deque()
         # Reentrant: the collector of garbage ends dropped streams anywhere, also in the middle of `put` or `now`.
-        self._told: SimpleQueue[None] = SimpleQueue()
+        self._told: SimpleQueue[bool] = SimpleQueue()
         self._turn = threading.RLock()
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -46,7 +47,7 @@ class Settling:
         if len(self._waiting) >= self._room:
             return False
         self._waiting.append(settle)
-        self._told.put(None)
+        self._told.put(True)
         if self._thread is None or not self._thread.is_alive():
             self._start()
         return True
@@ -56,6 +57,15 @@ class Settling:
         with self._turn:
             while self._waiting:
                 _run(self._waiting.popleft())
+
+    def rest(self) -> None:
+        """Run what waits and end the thread, until there is more to settle."""
+        self.now()
+        thread, self._thread = self._thread, None
+        if thread is not None and thread is not threading.current_thread():
+            self._told.put(False)
+            thread.join(PATIENCE_S)
+            atexit.unregister(self.now)
 
     def _start(self) -> None:
         if not self._starting.acquire(blocking=False):  # another thread is at it
@@ -71,8 +81,7 @@ class Settling:
             self._starting.release()
 
     def _work(self) -> None:
-        while True:
-            self._told.get()
+        while self._told.get():
             self.now()
 
 

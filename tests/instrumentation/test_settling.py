@@ -171,7 +171,7 @@ def test_ends_are_settled_once_each_whoever_comes_first() -> None:
         reader.start()
     for reader in readers:
         reader.join()
-    eager.now()
+    eager.rest()
 
     assert ended == list(range(200))
 
@@ -222,6 +222,26 @@ def test_whoever_sends_the_spans_settles_first(
     spanmeter.uninstrument() if settles == "uninstrument" else instrumented.tracer_provider.force_flush()
 
     assert len(ended_by_now(instrumented)) == 1
+
+
+def test_no_thread_is_left_when_all_is_taken_back(instrumented: Any, model: ChatOpenAI) -> None:
+    for _ in range(2):
+        for _ in model.stream("Which contract ends first?"):
+            pass
+        spanmeter.uninstrument()
+        assert [thread.name for thread in threading.enumerate() if thread.name.startswith("spanmeter")] == []
+        spanmeter.instrument(tracer_provider=instrumented.tracer_provider)
+
+    assert [span.attributes[semconv.USAGE_GRADE] for span in instrumented.calls()] == ["estimated"] * 2
+
+
+def test_a_thread_that_rests_starts_again(held: threading.Event) -> None:
+    settled = threading.Event()
+    held.set()
+    settling.rest()
+    settling.later(settled.set)
+
+    assert settled.wait(5)
 
 
 SCRIPT = """
