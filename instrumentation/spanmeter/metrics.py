@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Histogram, generate_latest
-from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.metrics_core import CounterMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -23,6 +22,8 @@ from spanmeter.tally import tally
 registry: Final = CollectorRegistry()
 MAX_LABEL_SETS: Final = 1_000
 OVERFLOW: Final = "other"
+CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+"""https://prometheus.io/docs/instrumenting/exposition_formats/; older clients of Prometheus have no name for it."""
 
 _CALL_LABELS: Final = ("gen_ai_operation_name", "gen_ai_provider_name", "gen_ai_request_model")
 _tokens: Final = Histogram(
@@ -73,7 +74,7 @@ _children: Final[dict[tuple[Histogram, tuple[str, ...]], Histogram]] = {}
 
 def exposition() -> tuple[bytes, str]:
     """Return the families in Prometheus text format and the content type to serve them with."""
-    return generate_latest(registry), CONTENT_TYPE_PLAIN_0_0_4
+    return generate_latest(registry), CONTENT_TYPE
 
 
 def observe(receipt: Receipt) -> None:
