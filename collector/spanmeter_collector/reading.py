@@ -19,6 +19,7 @@ from spanmeter.pricing import Usage
 from spanmeter.pricing.usage import BUCKETS, INPUT_BUCKETS, OUTPUT_BUCKETS
 from spanmeter_collector.otlp import Value, text
 
+LANGSMITH_INTEGRATION: Final = "langsmith.metadata.ls_integration"
 _MOST_TOKENS: Final = 10**12
 _LONGEST_FIRST_CHUNK_S: Final = 10**6
 _MOST_LAYOUTS: Final = 1024
@@ -173,7 +174,7 @@ def read(known: Mapping[str, Value], *, scope: str) -> Reading:
         **words,
         operation=operation,
         wrapper=_truth(known.get(semconv.WRAPPER)),
-        inside_call=_truth(known.get(semconv.INSIDE_CALL)),
+        inside_call=_truth(known.get(semconv.INSIDE_CALL)) or _is_counted_run(known),
         cache_hit=_truth(known.get(semconv.CACHE_HIT)),
         calls=_count(known.get(semconv.CALLS)),
         usage=_usage(dict(_counts(known, layout))),
@@ -183,6 +184,11 @@ def read(known: Mapping[str, Value], *, scope: str) -> Reading:
         tags={key.removeprefix(semconv.TAG_PREFIX): rest[key] for key in layout.tags},
         rest={key: said for key, said in rest.items() if key not in in_columns},
     )
+
+
+def _is_counted_run(known: Mapping[str, Value]) -> bool:
+    """Whether LangSmith tells of a LangChain run in a process where our own instrumentation counts those."""
+    return _truth(known.get(semconv.INSTRUMENTED)) and str(known.get(LANGSMITH_INTEGRATION)).startswith("langchain")
 
 
 def _layout_of(keys: tuple[str, ...]) -> _Layout:

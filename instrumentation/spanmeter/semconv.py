@@ -11,6 +11,7 @@ from typing import Final
 
 SCHEMA_URL: Final = "https://opentelemetry.io/schemas/1.41.1"
 SCOPE: Final = "spanmeter"
+LANGSMITH_SCOPE: Final = "langsmith"
 
 OPERATION_NAME: Final = "gen_ai.operation.name"
 PROVIDER_NAME: Final = "gen_ai.provider.name"
@@ -49,6 +50,7 @@ TEAM: Final = "spanmeter.team"
 TAG_PREFIX: Final = "spanmeter.tag."
 WRAPPER: Final = "spanmeter.wrapper"
 INSIDE_CALL: Final = "spanmeter.inside_call"
+INSTRUMENTED: Final = "spanmeter.instrumented"
 CACHE_HIT: Final = "spanmeter.cache.hit"
 CALLS: Final = "spanmeter.calls"
 NODE: Final = "spanmeter.node"

@@ -12,7 +12,6 @@ from spanmeter.barrier import barrier
 from spanmeter.call import Call
 from spanmeter.current import here
 from spanmeter.opening import Attributes
-from spanmeter.roots import is_root
 from spanmeter.scope import current_scope
 
 _MODEL_OPERATIONS: Final = semconv.GENERATION_OPERATIONS | {"embeddings"}
@@ -21,8 +20,10 @@ _MODEL_OPERATIONS: Final = semconv.GENERATION_OPERATIONS | {"embeddings"}
 class Stamp(SpanProcessor):
     """Puts on the spans of others what `spanmeter.context` says, and whether a model call of ours surrounds them.
 
-    Those that start while a model call of ours is the innermost tell of that call once more, as do LangSmith's of a
-    LangChain run: they carry `spanmeter.inside_call`. Nobody's spans are suppressed.
+    Those that start while a model call of ours is the innermost tell of that call once more: they carry
+    `spanmeter.inside_call`. LangSmith writes its spans of LangChain's runs later, from a thread of its own and often
+    into traces of their own: they carry `spanmeter.instrumented`, for LangChain's runs are counted here already.
+    Nobody's spans are suppressed.
     """
 
     @barrier
@@ -31,8 +32,10 @@ class Stamp(SpanProcessor):
         if _is_ours(span):
             return
         attributes: Attributes = current_scope().attributes
-        if _is_inside_model_call() or _is_langsmiths_of_ours(span):
+        if _is_inside_model_call():
             attributes = {**attributes, semconv.INSIDE_CALL: True}
+        if _is_langsmiths(span):
+            attributes = {**attributes, semconv.INSTRUMENTED: True}
         if attributes:
             span.set_attributes(attributes)
 
@@ -41,9 +44,8 @@ def _is_ours(span: Span) -> bool:
     return span.instrumentation_scope is not None and span.instrumentation_scope.name == semconv.SCOPE
 
 
-def _is_langsmiths_of_ours(span: Span) -> bool:
-    scope = span.instrumentation_scope
-    return scope is not None and scope.name == "langsmith" and is_root(span.get_span_context().trace_id)
+def _is_langsmiths(span: Span) -> bool:
+    return span.instrumentation_scope is not None and span.instrumentation_scope.name == semconv.LANGSMITH_SCOPE
 
 
 def _is_inside_model_call() -> bool:

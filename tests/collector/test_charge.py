@@ -178,3 +178,30 @@ def test_tokens_are_in_the_ledger_under_every_grade(
 def test_a_cache_hit_and_a_wrapper_bring_no_tokens(billed: Bill, call_attributes: Known) -> None:
     for mark in ("spanmeter.cache.hit", "spanmeter.wrapper"):
         assert tokens(billed(attributes=call_attributes | {mark: True})) == (0, 0, 0, 0)
+
+
+MARKS: dict[str, Known] = {
+    "inside a counted call": {"spanmeter.inside_call": True},
+    "a LangChain run that its process counts": {
+        "spanmeter.instrumented": True,
+        "langsmith.metadata.ls_integration": "langchain_chat_model",
+    },
+}
+UNMARKED: dict[str, Known] = {
+    "a run of LangSmith's own client": {
+        "spanmeter.instrumented": True,
+        "langsmith.metadata.ls_integration": "wrap_openai",
+    },
+    "a LangChain run of a process that counts none": {"langsmith.metadata.ls_integration": "langchain_chat_model"},
+}
+
+
+@pytest.mark.parametrize(
+    ("known", "calls"),
+    [*((known, 0) for known in MARKS.values()), *((known, 1) for known in UNMARKED.values())],
+    ids=[*MARKS, *UNMARKED],
+)
+def test_a_span_whose_sender_says_that_its_call_is_counted_adds_nothing(
+    billed: Bill, call_attributes: Known, known: Known, calls: int
+) -> None:
+    assert counts(billed(attributes=call_attributes | known))[0] == calls

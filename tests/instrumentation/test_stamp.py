@@ -37,3 +37,11 @@ def test_a_span_that_starts_inside_a_model_call_is_marked_and_no_other(provider:
         ("chain request", None),
         ("application", None),
     ]
+
+
+def test_langsmiths_spans_say_that_their_process_counts_langchain_runs(instrumented: Any) -> None:
+    for scope in ("langsmith", "application"):
+        instrumented.tracer_provider.get_tracer(scope).start_span(scope).end()
+
+    stamps = {span.name: span.attributes.get("spanmeter.instrumented") for span in instrumented.finished}
+    assert stamps == {"langsmith": True, "application": None}

@@ -17,7 +17,9 @@ SELECT
     cached_input_tokens,
     output_tokens,
     reasoning_tokens,
-    multiIf(wrapper, 'wrapper', attributes['spanmeter.inside_call'] = 'true', 'inside_call', '') AS mark
+    attributes['spanmeter.instrumented'] = 'true'
+        AND startsWith(attributes['langsmith.metadata.ls_integration'], 'langchain') AS counted_run,
+    multiIf(wrapper, 'wrapper', counted_run OR attributes['spanmeter.inside_call'] = 'true', 'inside_call', '') AS mark
 FROM spans
 WHERE start_time BETWEEN fromUnixTimestamp64Nano({since:Int64}, 'UTC') AND fromUnixTimestamp64Nano({until:Int64}, 'UTC')
   AND trace_id IN (SELECT toFixedString(unhex(arrayJoin({trace_ids:Array(String)})), 16))

@@ -21,7 +21,6 @@ from spanmeter.langchain import stack
 from spanmeter.langchain.batch import Batch
 from spanmeter.opening import Opening
 from spanmeter.process import calls
-from spanmeter.roots import note_root
 
 MAX_OPEN_RUNS: Final = 10_000
 MAX_SILENCE_S: Final = 3600.0
@@ -184,9 +183,7 @@ class Runs:
 
     def _add(self, run_id: UUID, run: Run) -> None:
         self._open[run_id] = run
-        if run.parent is None:
-            note_root(run_id)
-        else:
+        if run.parent is not None:
             run.parent.children[run_id] = run
             run.parent.seen_s = run.seen_s
         if len(self._open) > self._max_open:
