@@ -10,18 +10,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.metrics_core import CounterMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from spanmeter import semconv
+from spanmeter.histogram import Histogram
 from spanmeter.loss import Reason, lost
 from spanmeter.receipt import Receipt
 from spanmeter.tally import tally
 
 registry: Final = CollectorRegistry()
-MAX_LABEL_SETS: Final = 1_000
-OVERFLOW: Final = "other"
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 """https://prometheus.io/docs/instrumenting/exposition_formats/; older clients of Prometheus have no name for it."""
 
@@ -31,28 +30,24 @@ _tokens: Final = Histogram(
     "Tokens of one call; input includes cached and output includes reasoning tokens",
     (*_CALL_LABELS, "gen_ai_token_type"),
     buckets=semconv.TOKEN_BUCKETS,
-    registry=registry,
 )
 _duration: Final = Histogram(
     "gen_ai_client_operation_duration_seconds",
     "Duration of one call",
     (*_CALL_LABELS, "error_type"),
     buckets=semconv.DURATION_BUCKETS,
-    registry=registry,
 )
 _first_chunk: Final = Histogram(
     "gen_ai_client_operation_time_to_first_chunk_seconds",
     "Time from the start of a streamed call to its first token",
     _CALL_LABELS,
     buckets=semconv.DURATION_BUCKETS,
-    registry=registry,
 )
 _track: Final = Histogram(
     "spanmeter_track_duration_seconds",
     "Duration of what the application tracks",
     ("name", "error_type"),
     buckets=semconv.DURATION_BUCKETS,
-    registry=registry,
 )
 
 
@@ -68,8 +63,8 @@ class _Spans(Collector):
         yield dropped
 
 
-registry.register(_Spans())
-_children: Final[dict[tuple[Histogram, tuple[str, ...]], Histogram]] = {}
+for _collector in (_tokens, _duration, _first_chunk, _track, _Spans()):
+    registry.register(_collector)
 
 
 def exposition() -> tuple[bytes, str]:
@@ -82,26 +77,15 @@ def observe(receipt: Receipt) -> None:
     if receipt.cache_hits:
         return
     key = (receipt.operation, receipt.provider, receipt.request_model)
-    _child(_duration, (*key, receipt.error_type)).observe(receipt.duration_s)
+    _duration.observe(receipt.duration_s, (*key, receipt.error_type))
     if receipt.time_to_first_chunk_s is not None:
-        _child(_first_chunk, key).observe(receipt.time_to_first_chunk_s)
+        _first_chunk.observe(receipt.time_to_first_chunk_s, key)
     if tokens := receipt.usage.input_tokens:
-        _child(_tokens, (*key, "input")).observe(tokens)
+        _tokens.observe(tokens, (*key, "input"))
     if tokens := receipt.usage.output_tokens:
-        _child(_tokens, (*key, "output")).observe(tokens)
+        _tokens.observe(tokens, (*key, "output"))
 
 
 def observe_track(name: str, duration_s: float, *, error_type: str) -> None:
     """Record one run of what `track` measures."""
-    _child(_track, (name, error_type)).observe(duration_s)
-
-
-def _child(family: Histogram, labels: tuple[str, ...]) -> Histogram:
-    """Find a labelled child without prometheus_client's own validation; beyond the bound all share one."""
-    key = (family, labels)
-    child = _children.get(key)
-    if child is None:
-        if len(_children) >= MAX_LABEL_SETS:
-            return family.labels(*(OVERFLOW,) * len(labels))
-        child = _children[key] = family.labels(*labels)
-    return child
+    _track.observe(duration_s, (name, error_type))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -20,12 +18,9 @@ CALL = {
 
 
 @pytest.fixture(autouse=True)
-def _empty() -> Iterator[None]:
+def _empty() -> None:
     for family in (metrics._tokens, metrics._duration, metrics._first_chunk, metrics._track):
         family.clear()
-    metrics._children.clear()
-    yield
-    metrics._children.clear()
 
 
 def receipt(model: str = "small", **known: object) -> Receipt:
@@ -68,16 +63,6 @@ def test_a_cache_hit_leaves_no_latency() -> None:
     metrics.observe(receipt(cache_hits=1))
 
     assert sample("gen_ai_client_operation_duration_seconds_count", **CALL, error_type="") is None
-
-
-def test_label_values_beyond_the_bound_share_one_set() -> None:
-    for number in range(metrics.MAX_LABEL_SETS + 50):
-        metrics.observe(receipt(f"model-{number}"))
-
-    assert sample(
-        "gen_ai_client_operation_duration_seconds_count", **dict.fromkeys([*CALL, "error_type"], metrics.OVERFLOW)
-    ) == pytest.approx(50)
-    assert len(metrics._children) == metrics.MAX_LABEL_SETS
 
 
 def test_the_exposition_is_prometheus_text() -> None:
