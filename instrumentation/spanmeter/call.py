@@ -33,6 +33,7 @@ from opentelemetry.trace import Span, Status, StatusCode, Tracer, TracerProvider
 
 from spanmeter import semconv
 from spanmeter.answer import NO_ANSWER, Answer, answer_attributes, combined, cost_attributes, usage_attributes
+from spanmeter.attributes import write
 from spanmeter.current import LiveSpan, Place, here, resolve
 from spanmeter.ending import Ending, estimated
 from spanmeter.error import error_type
@@ -237,13 +238,12 @@ class Call(LiveSpan):
         cost = self._cost(answer) if counted else None
         attributes = self._end_attributes(answer, cost)
         if not counted:
-            if attributes:
-                span.set_attributes(attributes)
+            write(span, attributes)
             return
         calls, usual_calls = self._requests(ending)
         if calls != usual_calls:
             attributes[semconv.CALLS] = calls
-        span.set_attributes(attributes)
+        write(span, attributes)
         self._hand_out(self._receipt(ending, answer, cost, calls=calls))
 
     def _cost(self, answer: Answer) -> Amount | Cost | None:
