@@ -37,6 +37,12 @@ def model(app: Any) -> Any:
     return LangChainLLM(llm=app.chat)
 
 
+def at_length(app: Any) -> Any:
+    """Have it answered so long that its reader gets a turn: LlamaIndex loses what LangChain tells within one."""
+    app.provider.says.append("word " * 500)
+    return model(app)
+
+
 def engine(app: Any, *, streaming: bool = False) -> Any:
     return app.engine(llm=model(app), streaming=streaming)
 
@@ -84,7 +90,7 @@ SYNC: dict[str, tuple[Run, list[str]]] = {
     "complete": (lambda app: model(app).complete("q"), [f"{COMPLETION} > {CHAT}"]),
     "stream_chat": (lambda app: list(model(app).stream_chat(QUESTION)), [f"{OUTER} > {CHAT}"]),
     "stream_complete": (
-        lambda app: list(model(app).stream_complete("q")),
+        lambda app: list(at_length(app).stream_complete("q")),
         [f"{COMPLETION} > {COMPLETION} > {CHAT}"],
     ),
     "query": (lambda app: engine(app).query("q"), QUERIED),
@@ -106,7 +112,7 @@ ASYNC: dict[str, tuple[Run, list[str]]] = {
     "acomplete": (lambda app: model(app).acomplete("q"), [f"{COMPLETION} > {COMPLETION} > {CHAT}"]),
     "astream_chat": (lambda app: read(model(app).astream_chat(QUESTION)), [f"{OUTER} > {OUTER} > {CHAT}"]),
     "astream_complete": (
-        lambda app: read(model(app).astream_complete("q")),
+        lambda app: read(at_length(app).astream_complete("q")),
         [f"{COMPLETION} > {COMPLETION} > {COMPLETION} > {CHAT}"],
     ),
     "query": (lambda app: engine(app).aquery("q"), AQUERIED),
