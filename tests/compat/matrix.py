@@ -3,7 +3,7 @@
     python tests/compat/matrix.py [--write-readme] [VERSIONS ...]
 
 VERSIONS is one line of `PAIRS`, such as 0.3.86-0.2.76-0.11.23; all of them if none is given. The environments stay in
-`.venv-compat`, some 400 MB each; the first time each takes two to three minutes to install.
+`.venv-compat`, some 400 MB each; the first time pip takes two to three minutes for each, uv far less if there is one.
 Exits with 1 if a scenario fails on any version.
 """
 
@@ -12,8 +12,10 @@ from __future__ import annotations
 import argparse
 import hashlib
 import re
+import shutil
 import subprocess
 import sys
+import tomllib
 import venv
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -42,7 +44,7 @@ _BLOCK: Final = re.compile(r"(?<=<!-- compat -->\n).*(?=<!-- /compat -->)", re.D
 
 
 class Pair(NamedTuple):
-    """Versions that pip installs together; `llms_openai` where the newest that installs with them fails to import."""
+    """Versions that install together; `llms_openai` where the newest that installs with them fails to import."""
 
     langchain: str
     langgraph: str
@@ -60,7 +62,7 @@ class Pair(NamedTuple):
         return self[:3]
 
     def requirements(self) -> tuple[str, ...]:
-        """What pip is asked for beside Spanmeter."""
+        """What is installed beside Spanmeter."""
         pinned = zip(("langchain-core", "langgraph", "llama-index-core"), self.frameworks, strict=True)
         llms_openai = f"llama-index-llms-openai{self.llms_openai}"
         chains = "langchain<1" if self.langchain.startswith("0.") else "langchain-classic"
@@ -126,14 +128,21 @@ def _environment(pair: Pair) -> Path:
     """Return the Python of the pair's environment, made and filled if what it should hold has changed."""
     home = ENVIRONMENTS / pair.name
     python, made_of = home / "bin" / "python", home / "made-of"
-    wanted = hashlib.sha256(repr(pair.requirements()).encode() + (ROOT / "pyproject.toml").read_bytes()).hexdigest()
+    own = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["dependencies"]
+    wanted = hashlib.sha256(repr((*own, *pair.requirements())).encode()).hexdigest()
     if not made_of.exists() or made_of.read_text(encoding="ascii") != wanted:
         _say(f"{pair.name}: installing")
         venv.create(home, with_pip=True, symlinks=True)
-        install = (python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--editable", ".")
-        subprocess.run([*install, *pair.requirements()], cwd=ROOT, check=True)
+        subprocess.run([*_installer(python), "--editable", ".", *pair.requirements()], cwd=ROOT, check=True)
         made_of.write_text(wanted, encoding="ascii")
     return python
+
+
+def _installer(python: Path) -> tuple[str | Path, ...]:
+    """Install with uv where there is one, as the Makefile does."""
+    if uv := shutil.which("uv"):
+        return uv, "pip", "install", "--quiet", "--python", python
+    return python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"
 
 
 def _cell(cases: Iterable[ET.Element]) -> Cell:
