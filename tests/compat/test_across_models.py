@@ -11,8 +11,7 @@ import pytest
 from langchain_core.runnables import RunnableLambda
 from langgraph.graph import END, START, MessagesState, StateGraph
 from llama_index.core.llms import ChatMessage
-
-LangChainLLM = pytest.importorskip("llama_index.llms.langchain").LangChainLLM
+from llama_index.llms.langchain import LangChainLLM  # type: ignore[import-untyped]
 
 QUESTION = [ChatMessage(role="user", content="q")]
 MESSAGES = {"messages": [("user", "q")]}

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Annotated, Any, TypedDict
 
+import langchain.agents
 import pytest
 from langchain_core.tools import tool
 from langgraph.checkpoint.memory import MemorySaver
@@ -22,6 +23,7 @@ from opentelemetry import trace
 from spanmeter import semconv
 from spanmeter.langchain import SpanmeterCallbackHandler
 
+VERSION_HAS_AGENTS_OF_LANGCHAIN = hasattr(langchain.agents, "create_agent")
 CHAT = "chat gpt-4o"
 OTHER = "chat gpt-4o-mini"
 GRAPH = "invoke_workflow LangGraph"
@@ -110,12 +112,11 @@ def test_an_agent_in_a_graph(app: Any, counted: Any) -> None:
         graph_of(("helper", lambda _: {"asked": [str(agent_of(app, name="searcher").invoke(ASK_AGENT))]})).invoke(ASKED)
 
 
-def test_an_agent_of_langchain(app: Any, counted: Any) -> None:
-    agents = pytest.importorskip("langchain.agents", reason="langchain is not installed with these versions")
-    if not hasattr(agents, "create_agent"):
-        pytest.skip("langchain 0.3 makes no agents of graphs")
-    with counted(f"invoke_agent helper > node model > {CHAT}"):
-        agents.create_agent(app.chat, [], name="helper").invoke(ASK_AGENT)
+if VERSION_HAS_AGENTS_OF_LANGCHAIN:
+
+    def test_an_agent_of_langchain(app: Any, counted: Any) -> None:
+        with counted(f"invoke_agent helper > node model > {CHAT}"):
+            langchain.agents.create_agent(app.chat, [], name="helper").invoke(ASK_AGENT)
 
 
 def map_and_reduce(app: Any) -> Any:
