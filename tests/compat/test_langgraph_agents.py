@@ -1,14 +1,13 @@
-"""Agents, map and reduce, functions as graphs, interrupts and threads, counted as the provider counts them."""
+"""Agents, map and reduce, functions as graphs, and threads, counted as the provider counts them."""
 
 from __future__ import annotations
 
 import asyncio
 import contextvars
-import operator
 import threading
 from collections.abc import Callable
 from functools import partial
-from typing import Annotated, Any, TypedDict
+from typing import Any
 
 import langchain.agents
 import pytest
@@ -17,11 +16,11 @@ from langgraph.checkpoint.memory import MemorySaver
 from langgraph.func import entrypoint, task
 from langgraph.graph import END, START, StateGraph
 from langgraph.prebuilt import create_react_agent
-from langgraph.types import Command, Send, interrupt
+from langgraph.types import Command, Send
 from opentelemetry import trace
+from tests.compat.graph import State, ask, ask_too, graph_of
 
 from spanmeter import semconv
-from spanmeter.langchain import SpanmeterCallbackHandler
 
 VERSION_HAS_AGENTS_OF_LANGCHAIN = hasattr(langchain.agents, "create_agent")
 CHAT = "chat gpt-4o"
@@ -30,27 +29,6 @@ GRAPH = "invoke_workflow LangGraph"
 ASKED: Any = {"asked": ["q"]}
 THREAD: Any = {"configurable": {"thread_id": "t1"}}
 Run = Callable[[Any], Any]
-
-
-class State(TypedDict):
-    asked: Annotated[list[str], operator.add]
-
-
-def ask(app: Any, state: Any) -> Any:
-    return {"asked": [str(app.chat.invoke(state["asked"][-1]).content)]}
-
-
-async def ask_too(app: Any, state: Any) -> Any:
-    return {"asked": [str((await app.chat.ainvoke(state["asked"][-1])).content)]}
-
-
-def graph_of(*nodes: tuple[str, Any], **options: Any) -> Any:
-    """Build a graph of nodes that all start at once."""
-    graph = StateGraph(State)
-    for name, action in nodes:
-        graph.add_node(name, action)
-        graph.add_edge(START, name)
-    return graph.compile(**options)
 
 
 async def drain(stream: Any) -> None:
@@ -169,48 +147,6 @@ def test_a_function_that_is_a_graph(app: Any, counted: Any) -> None:
 
     with counted(*[f"{GRAPH} > node review > node write > {CHAT}"] * 2):
         review.invoke(["a", "b"])
-
-
-def confirming(app: Any) -> Run:
-    def confirm(_: State) -> Any:
-        return ask(app, {"asked": [interrupt("sure?")]})
-
-    return confirm
-
-
-PAUSED = f"{GRAPH} > node confirm (interrupted)"
-RESUMED = f"{GRAPH} > node confirm > {CHAT}"
-
-
-async def test_an_interrupt_in_a_task(app: Any, counted: Any) -> None:
-    graph = graph_of(("confirm", confirming(app)), checkpointer=MemorySaver())
-    with counted(PAUSED, RESUMED):
-        await graph.ainvoke(ASKED, THREAD)
-        await graph.ainvoke(Command(resume="yes"), THREAD)
-
-
-def test_an_interrupt_beside_another_node(app: Any, counted: Any) -> None:
-    nodes = ("confirm", confirming(app)), ("write", partial(ask, app))
-    graph = graph_of(*nodes, checkpointer=MemorySaver())
-    with counted(PAUSED, f"{GRAPH} > node write > {CHAT}", RESUMED):
-        graph.invoke(ASKED, THREAD)
-        graph.invoke(Command(resume="yes"), THREAD)
-
-
-def test_an_interrupt_in_a_subgraph(app: Any, counted: Any) -> None:
-    graph = graph_of(("outer", graph_of(("confirm", confirming(app)))), checkpointer=MemorySaver())
-    outer = f"{GRAPH} > node outer"
-    with counted(f"{outer} (interrupted) > {GRAPH} (interrupted) > node confirm (interrupted)", f"{outer} > {RESUMED}"):
-        graph.invoke(ASKED, THREAD)
-        graph.invoke(Command(resume="yes"), THREAD)
-
-
-def test_an_interrupt_told_to_a_handler_of_ones_own(app: Any, counted: Any) -> None:
-    graph = graph_of(("confirm", confirming(app)), checkpointer=MemorySaver())
-    config: Any = {**THREAD, "callbacks": [SpanmeterCallbackHandler()]}
-    with counted(PAUSED, RESUMED):
-        graph.invoke(ASKED, config)
-        graph.invoke(Command(resume="yes"), config)
 
 
 def test_the_names_of_a_graph_its_nodes_and_its_thread(app: Any, counted: Any, exporter: Any) -> None:
