@@ -104,7 +104,10 @@ class LiveSpan(Span, metaclass=_Kind):
         return span.span if isinstance(span, LiveSpan) else span
 
     def _now(self) -> Span:
-        return self if self.current else innermost(self.behind).span
+        if self.current:
+            return self
+        place, attached = innermost(self.behind), _attached.get()
+        return place.span if attached is None or attached is self else _deeper(place, attached).span
 
     if not TYPE_CHECKING:
 
@@ -211,17 +214,20 @@ def here() -> Place:
     """Return the innermost open span of the running context."""
     running = context.get_current()
     span = trace.get_current_span(running)
-    if isinstance(span, LiveSpan):
-        return innermost(Place(span, span))
-    return Place(span, _deeper(running.get(_INNERMOST), _attached.get()))
+    known = span if isinstance(span, LiveSpan) else running.get(_INNERMOST)
+    place = innermost(Place(known, known)) if isinstance(known, LiveSpan) else Place(span, None)
+    if known is not span:
+        place = Place(span, place.call)
+    attached = _attached.get()
+    return place if attached is None or attached is known else _deeper(place, attached)
 
 
-def _deeper(known: object, attached: LiveSpan | None) -> LiveSpan | None:
-    call = innermost(Place(known, known)).call if isinstance(known, LiveSpan) else None
-    if attached is None or attached is known:
-        return call
-    below = innermost(Place(attached, attached)).call
-    return below if below is not None and (call is None or _is_below(below, call)) else call
+def _deeper(place: Place, attached: LiveSpan) -> Place:
+    call = innermost(Place(attached, attached)).call
+    if call is None or call is place.call or (place.call is not None and not _is_below(call, place.call)):
+        return place
+    replaced = isinstance(place.span, LiveSpan) or not place.span.get_span_context().is_valid
+    return Place(call if replaced else place.span, call)
 
 
 def resolve(place: Place, named: LiveSpan | None, *, skip_claiming: bool = False) -> Place:

@@ -151,3 +151,18 @@ def test_a_call_inside_a_context_that_others_made_before_its_parent_began_is_bel
 
     assert spans.path_of("inner") == ["inner", "theirs"]
     assert (outer.wrapper, spans.one("outer").attributes.get("spanmeter.wrapper")) == (True, True)
+
+
+def test_a_call_whose_context_others_took_back_is_still_the_parent_of_what_starts_in_it(
+    calls: Calls, spans: Any
+) -> None:
+    calls.start(opening("earlier")).stop()
+    before = context.get_current()
+    outer = calls.start(opening("outer"))
+    token = context.attach(before)
+    with spans.tracer_provider.get_tracer("peer").start_as_current_span("theirs"):
+        calls.start(opening("inner")).stop()
+    context.detach(token)
+    outer.stop()
+
+    assert spans.path_of("inner") == ["inner", "theirs", "outer"]
