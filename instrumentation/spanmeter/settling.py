@@ -19,6 +19,8 @@ from spanmeter.fork import in_child
 MAX_WAITING: Final = 1_000
 """Ends that may wait; each holds on to its prompt."""
 PATIENCE_S: Final = 5.0
+GATHERING_S: Final = 0.05
+"""How long the first end waits for company: one after the other they take a third of the time each has alone."""
 
 Settle = Callable[[], object]
 
@@ -40,6 +42,7 @@ class Settling:
         self._told: SimpleQueue[bool] = SimpleQueue()
         self._turn = threading.RLock()
         self._starting = threading.Lock()
+        self._resting = threading.Event()
         self._thread: threading.Thread | None = None
 
     def later(self, settle: Settle) -> bool:
@@ -63,8 +66,10 @@ class Settling:
         self.now()
         thread, self._thread = self._thread, None
         if thread is not None and thread is not threading.current_thread():
+            self._resting.set()
             self._told.put(False)
             thread.join(PATIENCE_S)
+            self._resting.clear()
             atexit.unregister(self.now)
 
     def _start(self) -> None:
@@ -82,7 +87,11 @@ class Settling:
 
     def _work(self) -> None:
         while self._told.get():
+            self._resting.wait(GATHERING_S)
+            goes_on = all([self._told.get_nowait() for _ in range(self._told.qsize())])
             self.now()
+            if not goes_on:
+                return
 
 
 @barrier
