@@ -88,7 +88,7 @@ class Settling:
     def _work(self) -> None:
         while self._told.get():
             self._resting.wait(GATHERING_S)
-            goes_on = all([self._told.get_nowait() for _ in range(self._told.qsize())])
+            goes_on = all(self._told.get_nowait() for _ in range(self._told.qsize()))
             self.now()
             if not goes_on:
                 return
