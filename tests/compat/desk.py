@@ -112,7 +112,9 @@ def _handler(desk: Desk) -> type[BaseHTTPRequestHandler]:
             if status == -2:
                 events[len(events) // 2 :] = ['data: {"error": {"message": "no"}}\n\n']
                 _latest.served.whole = False
-            return self.send(200, "text/event-stream", f"{''.join(events)}data: [DONE]\n\n".encode(), whole=status != -1)
+            return self.send(
+                200, "text/event-stream", f"{''.join(events)}data: [DONE]\n\n".encode(), whole=status != -1
+            )
 
         def send(self, status: int, kind: str, body: bytes, *, whole: bool = True) -> None:
             self.send_response(status)

@@ -122,7 +122,9 @@ class _Drawing:
 
     def pieces(self, depth: int, *, asynchronous: bool) -> tuple[Piece, ...]:
         return tuple(
-            self.piece(depth, asynchronous=asynchronous) for _ in range(self.random.choice((1, 1, 2, 2, 3))) if self.take()
+            self.piece(depth, asynchronous=asynchronous)
+            for _ in range(self.random.choice((1, 1, 2, 2, 3)))
+            if self.take()
         )
 
     def take(self) -> bool:

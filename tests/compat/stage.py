@@ -1,5 +1,6 @@
 """Runs the pieces of a random application, each as its framework's users write it."""
 
+# ruff: noqa: ARG001, ARG002, ARG005  the signatures are the frameworks'
 # No annotations of the future: LlamaIndex reads those of a workflow's steps as they stand.
 import asyncio
 import contextlib
@@ -36,7 +37,7 @@ from tests.compat.desk import Desk
 from tests.compat.program import Piece
 
 try:
-    from llama_index.llms.langchain import LangChainLLM
+    from llama_index.llms.langchain import LangChainLLM  # type: ignore[import-untyped]
 except ImportError:
     LangChainLLM = None
 
@@ -86,7 +87,8 @@ class Stage:
         try:
             yield f"q{number}q"
         except Exception:
-            self._be_certain(number, piece)
+            if not piece.inside and piece.kind not in GIVES_UP:  # or it is their error, and the stream was left
+                self._be_certain(number, piece)
             raise
         self._be_certain(number, piece)
 
@@ -107,7 +109,8 @@ class Stage:
 
     async def arun(self, piece: Piece) -> None:
         if not piece.asynchronous:
-            return self.run(piece)
+            self.run(piece)
+            return
         with contextlib.suppress(*[Exception] * piece.guarded):
             if piece.kind in AASK:
                 with self.asking(piece) as text:
@@ -316,6 +319,8 @@ ASTREAM: dict[str, Callable[[Any, str], Any]] = {
     "streaming chat engine": lambda app, text: chat_engine(app).astream_chat(text),
 }
 STREAMED = frozenset(STREAM)
+# LlamaIndex ends the batch with the first request refused, and tells nobody of those still under way.
+GIVES_UP = frozenset({"embed batch"})
 
 
 class Retriever(BaseRetriever):
@@ -357,15 +362,15 @@ class StreamedModel(Model):
 
     def _stream(self, messages: Any, stop: Any = None, run_manager: Any = None, **_: Any) -> Any:
         self.stage.run(Piece("invoke", fails=self.piece.fails))
-        yield ChatGenerationChunk(message=AIMessageChunk("one"))
+        yield ChatGenerationChunk(message=AIMessageChunk(content="one"))
         self.stage.body(self.piece)
-        yield ChatGenerationChunk(message=AIMessageChunk("two"))
+        yield ChatGenerationChunk(message=AIMessageChunk(content="two"))
 
     async def _astream(self, messages: Any, stop: Any = None, run_manager: Any = None, **_: Any) -> Any:
         await self.stage.arun(Piece("invoke", asynchronous=True, fails=self.piece.fails))
-        yield ChatGenerationChunk(message=AIMessageChunk("one"))
+        yield ChatGenerationChunk(message=AIMessageChunk(content="one"))
         await self.stage.abody(self.piece)
-        yield ChatGenerationChunk(message=AIMessageChunk("two"))
+        yield ChatGenerationChunk(message=AIMessageChunk(content="two"))
 
 
 class CustomModel(CustomLLM):
@@ -565,7 +570,8 @@ def interrupted(stage: Stage, piece: Piece) -> Any:
 
 
 def retried(stage: Stage, piece: Piece) -> Any:
-    return StateGraph(State).add_node("again", node(stage, piece), **{RETRY_OPTION: QUICKLY}).add_edge(START, "again")
+    made: Any = StateGraph(State)
+    return made.add_node("again", node(stage, piece), **{RETRY_OPTION: QUICKLY}).add_edge(START, "again")
 
 
 def conditional(stage: Stage, piece: Piece) -> Any:
@@ -673,9 +679,29 @@ async def started(awaitable: Any) -> Any:
     return await awaitable
 
 
+async def _astream_complete(stage: Stage, piece: Piece) -> None:
+    await aread(await custom_model(stage, piece).astream_complete("q"), piece, anothing)
+
+
+def _run(build: Build) -> Build:
+    return lambda stage, piece: build(stage, piece).invoke("q")
+
+
+def _arun(build: Build) -> Build:
+    return lambda stage, piece: build(stage, piece).ainvoke("q")
+
+
+def _run_graph(build: Build) -> Build:
+    return lambda stage, piece: build(stage, piece).compile().invoke(SAID)
+
+
+def _arun_graph(build: Build) -> Build:
+    return lambda stage, piece: build(stage, piece).compile().ainvoke(SAID)
+
+
 AROUND: dict[str, Callable[[Stage, Piece], Any]] = {
-    **{kind: lambda s, p, build=build: build(s, p).invoke("q") for kind, build in RUNNABLES.items()},
-    **{kind: lambda s, p, build=build: build(s, p).compile().invoke(SAID) for kind, build in GRAPHS.items()},
+    **{kind: _run(build) for kind, build in RUNNABLES.items()},
+    **{kind: _run_graph(build) for kind, build in GRAPHS.items()},
     "span": in_span,
     "batch of lambdas": lambda s, p: one_of(s, p).batch(list(range(len(p.inside)))),
     "tool": lambda s, p: structured_tool(s, p).invoke({"q": "q"}),
@@ -691,8 +717,8 @@ AROUND: dict[str, Callable[[Stage, Piece], Any]] = {
     "streamed custom model": lambda s, p: read(custom_model(s, p).stream_complete("q"), p, nothing),
 }
 AAROUND: dict[str, Callable[[Stage, Piece], Any]] = {
-    **{kind: lambda s, p, build=build: build(s, p).ainvoke("q") for kind, build in RUNNABLES.items()},
-    **{kind: lambda s, p, build=build: build(s, p).compile().ainvoke(SAID) for kind, build in GRAPHS.items()},
+    **{kind: _arun(build) for kind, build in RUNNABLES.items()},
+    **{kind: _arun_graph(build) for kind, build in GRAPHS.items()},
     "span": ain_span,
     "batch of lambdas": lambda s, p: one_of(s, p).abatch(list(range(len(p.inside)))),
     "tool": lambda s, p: structured_tool(s, p).ainvoke({"q": "q"}),
@@ -705,13 +731,9 @@ AAROUND: dict[str, Callable[[Stage, Piece], Any]] = {
     "streamed lambda": lambda s, p: aread(astreaming_lambda(s, p).astream("q"), p, anothing),
     "streamed graph": lambda s, p: aread(graph(s, p).compile().astream(SAID, stream_mode="updates"), p, anothing),
     "streamed model": lambda s, p: aread(StreamedModel(stage=s, piece=p).astream("q"), p, anothing),
-    "streamed custom model": lambda s, p: _astream_complete(s, p),
+    "streamed custom model": _astream_complete,
     "workflow": lambda s, p: started(OneStep(s, p).run()),
     "spreading workflow": lambda s, p: started(Spreading(s, p).run()),
     "timeout": timed_out,
     "in a thread": lambda s, p: asyncio.to_thread(s.body, p),
 }
-
-
-async def _astream_complete(stage: Stage, piece: Piece) -> None:
-    await aread(await custom_model(stage, piece).astream_complete("q"), piece, anothing)

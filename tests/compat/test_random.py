@@ -8,6 +8,7 @@ from __future__ import annotations
 import gc
 import logging
 import os
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -30,13 +31,21 @@ def provider() -> Iterator[Desk]:
 
 @pytest.fixture
 def auditor(
-    app: Any, provider: Desk, exporter: InMemorySpanExporter, tracer_provider: TracerProvider
+    app: Any,
+    provider: Desk,
+    exporter: InMemorySpanExporter,
+    tracer_provider: TracerProvider,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Auditor]:
     begun, complaints = Begun(), Complaints()
     tracer_provider.add_span_processor(begun)
     logging.getLogger().addHandler(complaints)
+    # pytest keeps the errors of threads, and with them the streams on their stacks, to the end of the test.
+    monkeypatch.setattr(threading, "excepthook", lambda _: None)
     gc.freeze()  # an audit collects garbage several times, of what the application left and not of all that is loaded
+    gc.disable()  # or it closes a dropped stream while httpcore holds the lock that closing takes, and waits for ever
     yield Auditor(app, provider, exporter, tracer_provider, begun, complaints)
+    gc.enable()
     gc.unfreeze()
     logging.getLogger().removeHandler(complaints)
 
