@@ -8,7 +8,7 @@ BIN := .venv/bin
 DEMO := .venv/.installed-demo
 DEV := .venv/.installed-dev
 
-.PHONY: help setup demo test compat replay bench-app bench-collector lint types imports fmt screenshots clean
+.PHONY: help setup demo test compat others replay bench-app bench-collector lint types imports fmt screenshots clean
 
 help:  ## what each command does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -23,6 +23,9 @@ test: $(DEV)  ## all tests (ARGS="-k cost" for some)
 
 compat: $(DEV)  ## the counting scenarios on several versions of the frameworks
 	@$(BIN)/python tests/compat/matrix.py $(ARGS)
+
+others: $(DEV)  ## every other instrumentation beside ours, against a provider that counts
+	@$(BIN)/python tests/others/beside.py $(ARGS)
 
 replay: $(DEV)  ## recorded answers of providers, read by every client package
 	@$(BIN)/python tests/replay/environments.py $(ARGS)

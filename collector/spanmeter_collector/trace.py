@@ -83,10 +83,14 @@ def _span(span: Row, charges: Sequence[Row], trace_start: int) -> SpanAnswer:
         grade=next((charge["grade"] for charge in charges if charge["component"] == "call"), ""),
         wrapper=bool(span["wrapper"]),
         charges=[_charge(charge) for charge in charges if charge["component"] != "call"],
-        events=[EventAnswer(**event) for event in json.loads(span["events"] or "[]")],
+        events=[_event(event) for event in json.loads(span["events"] or "[]")],
         **{name: span[name] for name in _AS_THEY_ARE},
         **_figures(charges).model_dump(),
     )
+
+
+def _event(event: Row) -> EventAnswer:
+    return EventAnswer(name=event["name"], time=write_nanoseconds(event["time"]), attributes=event["attributes"])
 
 
 def _charge(charge: Row) -> ChargeAnswer:

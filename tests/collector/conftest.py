@@ -117,7 +117,7 @@ def _answer_rows() -> list[Row]:
     ]
 
 
-EVENTS: Final = '[{"name": "retry", "time": "2026-11-22T10:00:01Z", "attributes": {"attempt": "2"}}]'
+EVENTS: Final = '[{"name": "retry", "time": 1795341601000000000, "attributes": {"attempt": "2"}}]'
 
 
 def _nightly_rows() -> list[Row]:

@@ -53,6 +53,7 @@ async def test_cost_answers_json_with_money_as_text(client: httpx.AsyncClient) -
     [
         ("/api/v1/latency?model=gpt-4o-mini", "total"),
         ("/api/v1/traces", "total"),
+        ("/api/v1/duplicates", "total"),
         ("/api/v1/traces/" + "01" * 16, "spans"),
     ],
 )

@@ -236,6 +236,29 @@ def test_an_empty_answer_says_what_to_do(sidecar: str, command: str, what: str) 
     )
 
 
+def test_what_was_not_counted(sidecar: str) -> None:
+    times = ["--since", "3h", "--until", "1h"]
+    nothing = spanmeter("duplicates", *times, url=sidecar)
+    assert nothing.stdout.startswith("No call was told twice from ")
+    told = attributes(chat("gpt-4o-mini", 1000, 500) | {"spanmeter.inside_call": "true"})
+    again = {**span((7, 6), "openai.chat", (-7_200_000, 10), attributes=told), "traceId": "6c" * 16}
+    send(sidecar, {"resourceSpans": [{"scopeSpans": [{"scope": {"name": "peer"}, "spans": [again]}]}]})
+
+    deadline = time.monotonic() + 30
+    while not json.loads(spanmeter("duplicates", "--json", *times, url=sidecar).stdout)["rows"]:
+        assert time.monotonic() < deadline
+    listed = spanmeter("duplicates", *times, url=sidecar).stdout.splitlines()
+
+    assert listed[0].startswith("Not counted from ")
+    assert listed[0].endswith(": 1 span, $0.000450 not charged")
+    assert [line.split() for line in listed[2:4]] == [
+        ["reason", "spans", "input", "output", "not", "charged"],
+        ["inside_call", "1", "1,000", "500", "$0.000450"],
+    ]
+    row = ["6c" * 16, f"{7:016x}", "-", "openai.chat", "peer", "inside_call", "1,000", "500", "$0.000450"]
+    assert listed[6].split() == row
+
+
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [

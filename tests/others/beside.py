@@ -137,8 +137,11 @@ def _compare(python: Path, peer: Peer, order: str) -> Iterator[str]:
 
 def _run(python: Path, url: str, peer: Peer, order: str) -> list[dict[str, Any]]:
     kept = {name: said for name, said in os.environ.items() if not name.startswith(("SPANMETER_", "LANGSMITH_"))}
-    command = [python, Path(__file__).with_name("application.py"), url, order, *peer.instrumentors]
-    done = subprocess.run(command, env=kept | peer.variables, capture_output=True, text=True, check=False, timeout=300)
+    application = str(Path(__file__).with_name("application.py"))
+    command = [str(python), application, url, order, *peer.instrumentors]
+    done = subprocess.run(
+        command, env={**kept, **peer.variables}, capture_output=True, text=True, check=False, timeout=300
+    )
     if done.returncode:
         raise SystemExit(f"the application failed: {done.stderr[-2000:]}")
     _settle(url)
