@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 from time import monotonic, sleep
 from typing import Final
 
@@ -18,9 +19,10 @@ PAUSE_S: Final = 0.02
 """Between two bodies: at most 50 a second, so that neither the application nor the sidecar feels it."""
 FIRST_WAIT_S: Final = 0.5
 LONGEST_WAIT_S: Final = 5.0
+LONGEST_BARRED_WAIT_S: Final = 60.0
 HURRIED_WAIT_S: Final = 0.1
-MAX_FAILURES: Final = 5
-"""Times that a sidecar which is there may fail over one body before the body is given up: others wait behind it."""
+MAX_FAILURES: Final = 10
+"""Times that a sidecar which takes other bodies may fail over one before that is given up."""
 _log: Final = logging.getLogger("spanmeter")
 
 
@@ -30,9 +32,10 @@ class Drain:
     The SDK's worker cannot do it: it calls an exporter only when there are new spans.
     """
 
-    def __init__(self, spool: Spool, wire: Wire) -> None:
+    def __init__(self, spool: Spool, wire: Wire, *, say: Callable[[Reply], None] | None = None) -> None:
         self._spool = spool
         self._wire = wire
+        self._say = say
         self.begin()
 
     def begin(self) -> None:
@@ -40,8 +43,14 @@ class Drain:
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
-        self._failures = 0
+        self._failures: dict[Parcel, tuple[int, int]] = {}
+        self._taken = 0
         self.away = False
+        self.barred = False
+
+    def note_taken(self) -> None:
+        """Learn that the sidecar takes bodies: one that it failed over since may be at fault itself."""
+        self._taken += 1
 
     def wake(self, *, away: bool = False) -> None:
         """Have what waits sent, if there is any, for as long as it takes; `away` if the sidecar just proved to be."""
@@ -74,7 +83,7 @@ class Drain:
         while (left_s := deadline - monotonic()) > 0 and (parcel := self._spool.oldest()) is not None:
             self._wire.timeout_s = left_s
             reply = self._send(parcel)
-            if reply is not None and reply.absent:
+            if reply is not None and (reply.absent or reply.outcome is Outcome.BARRED):
                 return
             if reply is not None and reply.outcome is Outcome.AWAY:
                 sleep(HURRIED_WAIT_S)
@@ -88,8 +97,9 @@ class Drain:
                 wait_s = FIRST_WAIT_S
                 self._stop.wait(PAUSE_S)
             else:
-                self._stop.wait(max(wait_s, min(reply.retry_after_s, LONGEST_WAIT_S)))
-                wait_s = min(2 * wait_s, LONGEST_WAIT_S)
+                longest_s = LONGEST_BARRED_WAIT_S if reply.outcome is Outcome.BARRED else LONGEST_WAIT_S
+                self._stop.wait(min(max(wait_s, reply.retry_after_s), longest_s))
+                wait_s = min(2 * wait_s, longest_s)
 
     def _next(self) -> Parcel | None:
         """Return what to send next; None ends the thread."""
@@ -97,7 +107,7 @@ class Drain:
             parcel = self._spool.oldest()
             if parcel is None:
                 self._thread = None
-                self.away = False
+                self.away = self.barred = False
             return parcel
 
     def _send(self, parcel: Parcel) -> Reply | None:
@@ -110,23 +120,42 @@ class Drain:
         return reply
 
     def _settle(self, parcel: Parcel, reply: Reply) -> None:
-        self._note(away=reply.outcome is Outcome.AWAY)
-        self._failures = self._failures + 1 if reply.outcome is Outcome.FAILED else 0
+        self._note(reply)
         if reply.outcome is Outcome.TAKEN:
-            self._spool.remove(parcel)
+            self.note_taken()
+            self._forget(parcel)
             if parcel.own:
                 tally.add_exported(parcel.spans - reply.rejected)
             if reply.rejected:
                 lose(reply.rejected, Reason.REFUSED, detail=reply.reason)
-        elif reply.outcome is Outcome.REFUSED or self._failures >= MAX_FAILURES:
+        elif reply.outcome is Outcome.REFUSED:
             self._give_up(parcel, Reason.REFUSED, reply.reason)
+        elif reply.outcome is Outcome.FAILED:
+            self._fail(parcel, reply)
+        elif reply.outcome is Outcome.BARRED:
+            self._spool.disown()
 
-    def _note(self, *, away: bool) -> None:
+    def _note(self, reply: Reply) -> None:
+        away = reply.outcome in {Outcome.AWAY, Outcome.BARRED}
         if self.away and not away:
             _log.info("the sidecar is back; %d spans that waited on disk go to it", self._spool.spans)
-        self.away = away
+        self.away, self.barred = away, reply.outcome is Outcome.BARRED
+        if self._say is not None:
+            self._say(reply)
+
+    def _fail(self, parcel: Parcel, reply: Reply) -> None:
+        """Let others go first; a body that the sidecar never takes while it takes others is given up."""
+        failures, taken = self._failures.get(parcel, (0, self._taken))
+        if failures + 1 >= MAX_FAILURES and self._taken > taken:
+            self._give_up(parcel, Reason.REFUSED, reply.reason)
+        else:
+            self._failures[parcel] = failures + 1, taken
+            self._spool.postpone(parcel)
 
     def _give_up(self, parcel: Parcel, reason: Reason, detail: str) -> None:
-        self._failures = 0
-        self._spool.remove(parcel)
+        self._forget(parcel)
         lose(parcel.spans, reason, detail=detail)
+
+    def _forget(self, parcel: Parcel) -> None:
+        self._failures.pop(parcel, None)
+        self._spool.remove(parcel)

@@ -27,6 +27,7 @@ SAY_EVERY_S: Final = 60.0
 WAITS_S: Final = (1.0, 2.0, 4.0)
 HURRIED_WAIT_S: Final = 0.1
 GIVE_UP_AFTER_S: Final = 1.0
+_KEPT: Final = frozenset({Outcome.AWAY, Outcome.FAILED, Outcome.BARRED})
 _log: Final = logging.getLogger("spanmeter")
 
 
@@ -43,7 +44,7 @@ class Exporter(SpanExporter):
         self._url = destination.url
         self._wire = Wire(destination)
         self._spool = Spool(settings, url=destination.url)
-        self._drain = Drain(self._spool, Wire(destination))
+        self._drain = Drain(self._spool, Wire(destination), say=self._say)
         self._begin()
         self._look()
         in_child(self._begin_in_child)
@@ -52,7 +53,8 @@ class Exporter(SpanExporter):
         self._hurried = threading.Event()
         self._wasted_s = 0.0
         self._look_at = 0.0
-        self._say_at = 0.0
+        self._said: dict[Outcome, float] = {}
+        self._trouble: Outcome | None = None
 
     def _begin_in_child(self) -> None:
         self._spool.begin()
@@ -88,7 +90,10 @@ class Exporter(SpanExporter):
     def _look(self) -> None:
         """Look for what processes that died meanwhile left behind."""
         self._look_at = monotonic() + LOOK_EVERY_S
-        self._spool.adopt()
+        if not self._drain.barred:
+            self._spool.adopt()
+        if expired := self._spool.expire():
+            lose(expired, Reason.TOO_OLD)
         self._drain.wake()
 
     def _send(self, body: bytes, spans: int) -> None:
@@ -96,18 +101,18 @@ class Exporter(SpanExporter):
             self._keep(body, spans)
             return
         reply = self._wire.post(body)
-        if reply.outcome in {Outcome.AWAY, Outcome.FAILED}:
-            self._say(reply)
-            self._keep(body, spans, away=reply.outcome is Outcome.AWAY)
+        self._say(reply)
+        if reply.outcome in _KEPT:
+            self._keep(body, spans, reply)
         else:
-            _count(reply, spans)
+            self._count(reply, spans)
 
-    def _keep(self, body: bytes, spans: int, *, away: bool = False) -> None:
+    def _keep(self, body: bytes, spans: int, reply: Reply | None = None) -> None:
         try:
             if self._spool.usable:
                 self._spool.put(pack(body), spans=spans)
                 tally.add_spooled(spans)
-                self._drain.wake(away=away)
+                self._drain.wake(away=reply is not None and reply.outcome is not Outcome.FAILED)
                 return
             trouble = "it is switched off" if self._spool.home else "no home directory; set SPANMETER_SPOOL_DIR"
         except SpoolFullError:
@@ -115,7 +120,10 @@ class Exporter(SpanExporter):
             return
         except OSError as error:
             trouble = str(error)
-        self._insist(body, spans, trouble)
+        if reply is not None and reply.outcome is Outcome.BARRED:
+            lose(spans, Reason.REFUSED, detail=f"{reply.reason}: {reply.advice}")
+        else:
+            self._insist(body, spans, trouble)
 
     def _insist(self, body: bytes, spans: int, trouble: str) -> None:
         for wait_s in WAITS_S:
@@ -126,16 +134,32 @@ class Exporter(SpanExporter):
             started = monotonic()
             reply = self._wire.post(body)
             if reply.outcome in {Outcome.TAKEN, Outcome.REFUSED}:
-                _count(reply, spans)
+                self._count(reply, spans)
                 return
             if self._hurried.is_set():
                 self._wasted_s += monotonic() - started + HURRIED_WAIT_S
         lose(spans, Reason.NO_SPOOL, detail=trouble)
 
+    def _count(self, reply: Reply, spans: int) -> None:
+        lost = spans if reply.outcome is Outcome.REFUSED else reply.rejected
+        tally.add_exported(spans - lost)
+        if lost:
+            lose(lost, Reason.REFUSED, detail=reply.reason)
+        if reply.outcome is Outcome.TAKEN:
+            self._drain.note_taken()
+
     def _say(self, reply: Reply) -> None:
-        if monotonic() >= self._say_at:
-            self._say_at = monotonic() + SAY_EVERY_S
-            where = f"on disk in {self._spool.home}" if self._spool.usable else "in memory"
+        """Say once what is wrong, and not again until it was right in between, nor within a minute."""
+        before, self._trouble = self._trouble, reply.outcome if reply.outcome in _KEPT else None
+        now = monotonic()
+        if self._trouble in {None, before} or now < self._said.get(reply.outcome, -SAY_EVERY_S) + SAY_EVERY_S:
+            return
+        self._said[reply.outcome] = now
+        where = f"on disk in {self._spool.home}" if self._spool.usable else "in memory"
+        if reply.outcome is Outcome.BARRED:
+            said = "%s refuses spans (%s): %s. They wait %s until it takes them"
+            _log.warning(said, self._url, reply.reason, reply.advice, where)
+        else:
             _log.warning("%s does not take spans (%s); they wait %s until it does", self._url, reply.reason, where)
 
 
@@ -148,10 +172,3 @@ def _bodies(spans: Sequence[ReadableSpan]) -> Iterator[tuple[bytes, int]]:
         half = len(spans) // 2
         yield from _bodies(spans[:half])
         yield from _bodies(spans[half:])
-
-
-def _count(reply: Reply, spans: int) -> None:
-    lost = spans if reply.outcome is Outcome.REFUSED else reply.rejected
-    tally.add_exported(spans - lost)
-    if lost:
-        lose(lost, Reason.REFUSED, detail=reply.reason)

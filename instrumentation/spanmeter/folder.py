@@ -30,6 +30,12 @@ class Parcel:
     size: int
     own: bool
 
+    @property
+    def age_s(self) -> float:
+        """Seconds since it was written, by its name; a file of another name is new."""
+        written = self.path.name.partition("-")[0]
+        return time.time() - int(written) / 1e9 if written.isdecimal() else 0.0
+
     def read(self) -> bytes | None:
         """Return the compressed body; None if somebody took it away."""
         with contextlib.suppress(OSError):
@@ -52,11 +58,11 @@ class Folder:
         Raises:
             OSError: the disk is full, read-only or somebody else's.
         """
-        home.mkdir(mode=_PRIVATE_FOLDER, parents=True, exist_ok=True)
         for _ in range(_ATTEMPTS):
             path = home / f"{os.getpid()}-{uuid.uuid4().hex[:8]}"
-            path.mkdir(mode=_PRIVATE_FOLDER)
             with contextlib.suppress(BlockingIOError, FileNotFoundError):  # an adopter was faster than the lock
+                home.mkdir(mode=_PRIVATE_FOLDER, parents=True, exist_ok=True)
+                path.mkdir(mode=_PRIVATE_FOLDER)
                 return cls(path, _locked(path), own=True)
         raise BlockingIOError(f"cannot keep a folder in {home}")
 
@@ -111,6 +117,8 @@ def _locked(path: Path) -> int:
     lock = os.open(path / _LOCK, os.O_CREAT | os.O_RDWR, _PRIVATE_FILE)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.fstat(lock).st_nlink == 0:
+            raise FileNotFoundError(f"{path} was tidied away meanwhile")
     except OSError:
         os.close(lock)
         raise

@@ -20,6 +20,7 @@ class Reason(enum.Enum):
     SPOOL_FULL = "the spool is full"
     NO_SPOOL = "there is no spool"
     REFUSED = "the sidecar refused them"
+    TOO_OLD = "no process sent them within a week"
     FAULT = "a fault of spanmeter's own"
 
 

@@ -20,6 +20,8 @@ from typing import Final, Self
 from spanmeter.folder import SUFFIX, Folder, Parcel
 
 DEFAULT_MB: Final = 256
+MAX_AGE_S: Final = 7 * 24 * 3600.0
+"""How long spans wait that no living process answers for and none is there to send."""
 COUNT_OTHERS_EVERY_S: Final = 10.0
 _MB: Final = 1024 * 1024
 
@@ -58,6 +60,7 @@ class Spool:
     def __init__(self, settings: SpoolSettings, *, url: str) -> None:
         self._max_bytes = settings.max_bytes if sys.platform != "win32" else 0  # no locks there
         name = hashlib.sha256(url.encode()).hexdigest()[:16]
+        self._root = settings.directory
         self._home = settings.directory / name if settings.directory else None
         self.begin()
 
@@ -131,6 +134,33 @@ class Spool:
             if not self._parcels:
                 self._release()
 
+    def postpone(self, parcel: Parcel) -> None:
+        """Let what else waits go first."""
+        with self._lock:
+            if parcel in self._parcels:
+                self._parcels.remove(parcel)
+                self._parcels.append(parcel)
+
+    def disown(self) -> None:
+        """Leave what dead processes left to a process that the sidecar lets in."""
+        with self._lock:
+            for folder in [folder for folder in self._folders if folder is not self._own]:
+                self._folders.remove(folder)
+                folder.close()
+            self._parcels = [parcel for parcel in self._parcels if parcel.own]
+            self._bytes = sum(parcel.size for parcel in self._parcels)
+
+    def expire(self) -> int:
+        """Delete what nobody answered for in `MAX_AGE_S`, whomever it was meant for; return how many spans."""
+        if self._root is None or not self.usable:
+            return 0
+        expired = 0
+        with contextlib.suppress(OSError):
+            for home in sorted(self._root.iterdir()):
+                if home != self._home:
+                    expired += _expired(home)
+        return expired
+
     def close(self) -> None:
         """Leave what still waits to the next process."""
         with self._lock:
@@ -162,7 +192,7 @@ class Spool:
         now = time.monotonic()
         if now >= self._others_counted + COUNT_OTHERS_EVERY_S:
             self._others_counted = now
-            self._others_bytes = _bytes_below(self._home) - self._bytes
+            self._others_bytes = _bytes_below(self._root) - self._bytes
         return self._others_bytes + self._bytes
 
 
@@ -180,11 +210,29 @@ def _directory(environ: Mapping[str, str]) -> Path | None:
     return Path(state, "spanmeter", "spool") if state else None
 
 
-def _bytes_below(home: Path | None) -> int:
-    if home is None:
+def _expired(home: Path) -> int:
+    """Delete the folders of a home that are too old and return how many spans were in them."""
+    spans = 0
+    for path in sorted(home.iterdir()):
+        folder = Folder.adopt(path)
+        if folder is None:
+            continue
+        parcels = folder.parcels()
+        if all(parcel.age_s > MAX_AGE_S for parcel in parcels):
+            spans += sum(parcel.spans for parcel in parcels)
+            for parcel in parcels:
+                parcel.path.unlink(missing_ok=True)
+        folder.close()
+    with contextlib.suppress(OSError):  # there is more in it
+        home.rmdir()
+    return spans
+
+
+def _bytes_below(root: Path | None) -> int:
+    if root is None:
         return 0
     sizes = 0
-    for path in home.glob(f"*/*{SUFFIX}"):
+    for path in root.glob(f"*/*/*{SUFFIX}"):
         with contextlib.suppress(OSError):  # a sibling sent it meanwhile
             sizes += path.stat().st_size
     return sizes

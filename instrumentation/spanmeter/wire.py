@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import enum
+import ipaddress
 import os
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final, Self
+from urllib.parse import urlsplit
 
 import requests
 from google.protobuf.message import DecodeError
 from opentelemetry import context
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 from opentelemetry.util.re import parse_env_headers
+from urllib3.exceptions import HTTPError, ReadTimeoutError
+from urllib3.util.response import is_fp_closed
 
 from spanmeter.fork import in_child
 from spanmeter.version import __version__
@@ -21,17 +26,24 @@ from spanmeter.version import __version__
 DEFAULT_ENDPOINT: Final = "http://127.0.0.1:4318"
 DEFAULT_TIMEOUT_S: Final = 5.0
 HURRIED_TIMEOUT_S: Final = 2.0
-_LATER: Final = frozenset({408, 429, 502, 503, 504})
+MAX_ANSWER_BYTES: Final = 64 * 1024
+_LATER: Final = frozenset({408, 425, 429, 502, 503, 504})
+_BODY_AT_FAULT: Final = frozenset({400, 413, 415, 422})
 _GZIP: Final = 16 + zlib.MAX_WBITS
 _FAST: Final = 1
 
 
 class Outcome(enum.Enum):
-    """What came of an attempt: kept by the sidecar, to be tried again, failed over this body, or never to be taken."""
+    """What came of an attempt.
+
+    The sidecar took the body; it is away for the moment; it failed, maybe over this body; it takes none from here
+    until somebody mends a token or an address; or it never takes this body.
+    """
 
     TAKEN = "taken"
     AWAY = "away"
     FAILED = "failed"
+    BARRED = "barred"
     REFUSED = "refused"
 
 
@@ -39,7 +51,8 @@ class Outcome(enum.Enum):
 class Reply:
     """The outcome of one attempt, why it was not taken, and how many spans of a taken body were rejected.
 
-    `absent` if nobody answers there, so that there is no use in asking again at once.
+    `absent` if nobody answers there, so that there is no use in asking again at once. `advice` tells the user of an
+    application that is barred what to mend.
     """
 
     outcome: Outcome
@@ -47,6 +60,7 @@ class Reply:
     rejected: int = 0
     retry_after_s: float = 0.0
     absent: bool = False
+    advice: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,13 +84,13 @@ class Destination:
         Raises:
             ValueError: a variable is malformed; the message names it, its value and what is allowed.
         """
-        key, certificate = _told(signal, "CLIENT_KEY"), _told(signal, "CLIENT_CERTIFICATE")
+        key, certificate = _file(signal, "CLIENT_KEY"), _file(signal, "CLIENT_CERTIFICATE")
         return cls(
             url=_url(signal, endpoint),
-            headers=parse_env_headers(_told(signal, "HEADERS"), liberal=True),
+            headers=_headers(signal),
             compression=_compression(signal),
             timeout_s=_timeout_s(signal),
-            certificate=_told(signal, "CERTIFICATE") or True,
+            certificate=_file(signal, "CERTIFICATE") or True,
             client_certificate=(certificate, key) if certificate and key else certificate or None,
         )
 
@@ -98,8 +112,10 @@ class Wire:
         self._session.headers.update(names | dict(self._to.headers))
         # Proxies and certificates of the environment are read once here, not for every request.
         self._settings = self._session.merge_environment_settings(
-            self._to.url, {}, False, self._to.certificate, self._to.client_certificate
+            self._to.url, {}, True, self._to.certificate, self._to.client_certificate
         )
+        if _on_this_machine(self._to.url):
+            self._settings["proxies"] = {}
         self._session.trust_env = False
         self._request = self._session.prepare_request(requests.Request("POST", self._to.url))
 
@@ -135,10 +151,35 @@ class Wire:
     def _attempt(self, request: requests.PreparedRequest) -> Reply:
         try:
             answer = self._session.send(request, timeout=self.timeout_s, allow_redirects=False, **self._settings)
-        except requests.RequestException as error:
-            waited = isinstance(error, requests.Timeout)
+            content = answer.raw.read(MAX_ANSWER_BYTES, decode_content=True)
+            if not is_fp_closed(answer.raw):
+                answer.close()
+        except (OSError, HTTPError) as error:  # of requests, of certificates on disk, and of urllib3
+            waited = isinstance(error, (requests.Timeout, ReadTimeoutError))
             return Reply(Outcome.AWAY, f"{type(error).__name__}: {_root(error)}", absent=not waited)
-        return _reply(answer)
+        return self._reply(answer, content)
+
+    def _reply(self, answer: requests.Response, content: bytes) -> Reply:
+        status = answer.status_code
+        if status < 300:
+            return _taken(content)
+        reason = f"{status} {answer.reason} {content[:200].decode(errors='replace')}".strip()
+        if status in _LATER:
+            return Reply(Outcome.AWAY, reason, retry_after_s=_seconds(answer.headers.get("retry-after", "")))
+        if status in _BODY_AT_FAULT:
+            return Reply(Outcome.REFUSED, reason)
+        if status >= 500:
+            return Reply(Outcome.FAILED, reason)
+        return Reply(Outcome.BARRED, reason, advice=self._advice(status, answer.headers.get("location", "")))
+
+    def _advice(self, status: int, location: str) -> str:
+        if location:
+            return f"it redirects to {location}; set OTEL_EXPORTER_OTLP_ENDPOINT to where it really is"
+        if status not in {401, 403}:
+            return "set OTEL_EXPORTER_OTLP_ENDPOINT to the address of a sidecar"
+        if any(name.lower() == "authorization" for name in self._to.headers):
+            return "the token in OTEL_EXPORTER_OTLP_HEADERS is not the sidecar's SPANMETER_INGEST_TOKEN"
+        return "set OTEL_EXPORTER_OTLP_HEADERS=authorization=Bearer%20<the sidecar's SPANMETER_INGEST_TOKEN>"
 
 
 def pack(body: bytes) -> bytes:
@@ -150,16 +191,6 @@ def pack(body: bytes) -> bytes:
 def _unseen() -> context.Context:
     """Return a context in which no instrumentation of HTTP clients makes spans of our requests."""
     return context.set_value(context._SUPPRESS_INSTRUMENTATION_KEY, True)  # noqa: SLF001  the API's own, unnamed
-
-
-def _reply(answer: requests.Response) -> Reply:
-    status = answer.status_code
-    if status < 300:
-        return _taken(answer.content)
-    reason = f"{status} {answer.reason} {answer.text[:200]}".strip()
-    if status in _LATER:
-        return Reply(Outcome.AWAY, reason, retry_after_s=_seconds(answer.headers.get("retry-after", "")))
-    return Reply(Outcome.FAILED if status >= 500 else Outcome.REFUSED, reason)
 
 
 def _taken(content: bytes) -> Reply:
@@ -187,11 +218,47 @@ def _told(signal: str, name: str) -> str:
 
 
 def _url(signal: str, endpoint: str | None) -> str:
-    exact = os.environ.get(f"OTEL_EXPORTER_OTLP_{signal.upper()}_ENDPOINT")
-    if endpoint is None and exact:
-        return exact
-    root = endpoint or os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT") or DEFAULT_ENDPOINT
+    exact = f"OTEL_EXPORTER_OTLP_{signal.upper()}_ENDPOINT"
+    if endpoint is None and (told := os.environ.get(exact, "").strip()):
+        return _address(exact, told)
+    general = os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT", "").strip() or DEFAULT_ENDPOINT
+    root = _address("endpoint", endpoint) if endpoint else _address("OTEL_EXPORTER_OTLP_ENDPOINT", general)
     return f"{root.rstrip('/')}/v1/{signal}"
+
+
+def _address(name: str, told: str) -> str:
+    try:
+        requests.Request("POST", told).prepare()
+        known = urlsplit(told).scheme.lower() in {"http", "https"}
+    except requests.RequestException:
+        known = False
+    if not known:
+        raise ValueError(f"{name}={told!r}: expected http:// or https://, a host and, if need be, a port")
+    return told
+
+
+def _on_this_machine(url: str) -> bool:
+    """Tell whether a proxy could not even reach this address; none is to see what goes to it."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+def _headers(signal: str) -> Mapping[str, str]:
+    headers = parse_env_headers(_told(signal, "HEADERS"), liberal=True)
+    for name, value in headers.items():
+        if not (value.isascii() and value.isprintable()):  # the value may be a secret
+            raise ValueError(f"OTEL_EXPORTER_OTLP_HEADERS: the value of {name!r} has to be printable ASCII")
+    return headers
+
+
+def _file(signal: str, name: str) -> str:
+    told = _told(signal, name)
+    if told and not Path(told).exists():
+        raise ValueError(f"OTEL_EXPORTER_OTLP_{name}={told!r}: expected a file that exists")
+    return told
 
 
 def _compression(signal: str) -> str:

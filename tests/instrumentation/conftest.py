@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from google.protobuf.json_format import MessageToDict
+from google.protobuf.json_format import MessageToDict, MessageToJson
 from opentelemetry import trace
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -246,6 +246,7 @@ class Sink:
     """A receiver of OTLP/HTTP that keeps what it was sent, and can go away and come back at the same address.
 
     `fail_next` holds statuses of its next answers to spans, the last one first; `answer` is the body of the others.
+    It always fails over a `poison`, the name of a span.
     A silent one takes bodies and says nothing until it is to `speak`, and then hangs up.
     """
 
@@ -256,6 +257,7 @@ class Sink:
         self.readings: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
         self.fail_next: list[int] = []
+        self.poison = ""
         self.answer = b""
         self.silent = False
         self.speak = threading.Event()
@@ -278,6 +280,11 @@ class Sink:
         server.daemon_threads = True
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
         return server
+
+    def status(self, path: str, body: bytes) -> int:
+        if self.poison and f'"name": "{self.poison}"' in MessageToJson(ExportTraceServiceRequest.FromString(body)):
+            return 500
+        return self.fail_next.pop() if self.fail_next and path == "/v1/traces" else 200
 
     def take(self, path: str, body: bytes) -> None:
         if path == "/v1/traces":
@@ -326,11 +333,11 @@ def _sink_handler(sink: Sink) -> type[BaseHTTPRequestHandler]:
                 sink.speak.wait(5)
                 self.close_connection = True
                 return
-            status = sink.fail_next.pop() if sink.fail_next and self.path == "/v1/traces" else 200
+            packed = self.headers.get("content-encoding") == "gzip"
+            status = sink.status(self.path, body := gzip.decompress(body) if packed else body)
             if status == 200:
-                packed = self.headers.get("content-encoding") == "gzip"
                 sink.headers.append(dict(self.headers))
-                sink.take(self.path, gzip.decompress(body) if packed else body)
+                sink.take(self.path, body)
             self.send_response(status)
             self.send_header("content-length", str(len(sink.answer)))
             self.end_headers()

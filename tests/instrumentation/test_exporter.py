@@ -14,7 +14,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExportResult
 from opentelemetry.trace import SpanContext
 
-from spanmeter import barrier, drain, exporter, loss
+from spanmeter import barrier, drain, exporter, loss, spool
 from spanmeter.exporter import Exporter
 from spanmeter.spool import SpoolSettings
 from spanmeter.tally import tally
@@ -169,14 +169,108 @@ def test_refused_spans_are_not_kept_but_counted_and_said_once(
 def test_a_body_the_sidecar_always_fails_over_does_not_block_the_others(
     sink: Any, tmp_path: Path, counted: Counted
 ) -> None:
-    sink.fail_next = [500] * (drain.MAX_FAILURES + 1)
+    sink.poison = "0"
     sending = started(sink, tmp_path)
     sending.export(spans(0, 5))
-    assert within(5, lambda: counted() == (0, 5, 5))
+    assert within(5, lambda: sending._drain._failures != {})
     sending.export(spans(5, 6))
 
+    assert within(5, lambda: counted() == (1, 5, 5))
     assert names(sink) == [5]
+    assert within(5, lambda: drains() == [])
     sending.shutdown()
+
+
+def test_a_sidecar_that_fails_over_everything_gets_all_when_it_is_well(
+    sink: Any, tmp_path: Path, counted: Counted
+) -> None:
+    sink.fail_next = [500] * 5 * drain.MAX_FAILURES
+    sending = started(sink, tmp_path)
+    for number in range(4):
+        sending.export(spans(number, number + 1))
+
+    assert within(10, lambda: sorted(names(sink)) == list(range(4)))
+    assert within(5, lambda: drains() == [])
+    assert counted() == (4, 4, 0)
+    sending.shutdown()
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 302])
+def test_who_is_barred_keeps_the_spans_and_is_told_once_what_to_do(
+    sink: Any, tmp_path: Path, counted: Counted, caplog: pytest.LogCaptureFixture, status: int
+) -> None:
+    sink.fail_next = [status] * 4
+    sending = started(sink, tmp_path)
+    for number in range(3):
+        sending.export(spans(number, number + 1))
+
+    assert within(5, lambda: names(sink) == list(range(3)))
+    assert within(5, lambda: drains() == [])
+    assert counted() == (3, 3, 0)
+    sending.shutdown()
+    said = [line for line in caplog.messages if " refuses spans " in line]
+    assert len(said) == 1
+    assert said[0].startswith(f"{sink.url}/v1/traces refuses spans ({status} ")
+    assert said[0].endswith(f". They wait on disk in {sending._spool.home} until it takes them")
+
+
+def test_who_is_barred_asks_again_at_long_intervals(
+    sink: Any, tmp_path: Path, counted: Counted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(drain, "LONGEST_BARRED_WAIT_S", 0.1)
+    sink.fail_next = [401] * 1_000
+    sending = started(sink, tmp_path)
+    for number in range(50):
+        sending.export(spans(number, number + 1))
+    time.sleep(0.5)
+
+    assert 1_000 - len(sink.fail_next) < 10
+    assert counted() == (0, 50, 0)
+    sending.shutdown()
+    assert len(files(tmp_path)) == 50
+
+
+def test_who_is_barred_leaves_what_others_left_to_others(sink: Any, tmp_path: Path) -> None:
+    sink.go_away()
+    first = started(sink, tmp_path)
+    first.export(spans(0, 5))
+    first.shutdown()
+    sink.come_back()
+    sink.fail_next = [401]
+    barred = started(sink, tmp_path)
+    assert within(5, lambda: sink.fail_next == [] and drains() == [])
+    entitled = started(sink, tmp_path)
+
+    assert within(5, lambda: names(sink) == list(range(5)))
+    assert within(5, lambda: files(tmp_path) == [])
+    barred.shutdown()
+    entitled.shutdown()
+
+
+def test_who_is_barred_without_a_spool_does_not_insist(sink: Any, counted: Counted) -> None:
+    sink.fail_next = [401] * 9
+    sending = started(sink, None)
+    sending.export(spans(0, 5))
+    sending.shutdown()
+
+    assert (counted(), len(sink.fail_next)) == ((0, 0, 5), 8)
+
+
+def test_what_was_meant_for_a_sidecar_nobody_uses_any_more_is_deleted_in_the_end(
+    sink: Any, tmp_path: Path, counted: Counted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sink.go_away()
+    elsewhere = Exporter(Destination.of("traces", sink.url + "/old"), SpoolSettings(tmp_path, MB))
+    elsewhere.export(spans(0, 5))
+    elsewhere.shutdown()
+    sink.come_back()
+    started(sink, tmp_path).shutdown()
+    assert len(files(tmp_path)) == 1
+    monkeypatch.setattr(spool, "MAX_AGE_S", 0.0)
+    started(sink, tmp_path).shutdown()
+
+    assert list(tmp_path.iterdir()) == []
+    assert (counted(), loss.lost) == ((0, 5, 5), {loss.Reason.TOO_OLD: 5})
 
 
 def test_what_a_full_spool_has_no_room_for_is_counted(sink: Any, tmp_path: Path, counted: Counted) -> None:

@@ -14,9 +14,11 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan
 
+from spanmeter import wire as wire_module
 from spanmeter.otlp import encode
 from spanmeter.wire import Destination, Outcome, Reply, Wire, pack
 
+ADDRESS = "expected http:// or https://, a host and, if need be, a port"
 SPAN = encode([ReadableSpan("a", resource=Resource({"service.name": "shop"}))])
 
 
@@ -35,10 +37,15 @@ def wire(sink: Any) -> Wire:
     ("status", "outcome"),
     [
         (200, Outcome.TAKEN),
-        (302, Outcome.REFUSED),
+        (302, Outcome.BARRED),
         (400, Outcome.REFUSED),
-        (401, Outcome.REFUSED),
+        (401, Outcome.BARRED),
+        (403, Outcome.BARRED),
+        (404, Outcome.BARRED),
+        (407, Outcome.BARRED),
         (413, Outcome.REFUSED),
+        (415, Outcome.REFUSED),
+        (422, Outcome.REFUSED),
         (408, Outcome.AWAY),
         (429, Outcome.AWAY),
         (500, Outcome.FAILED),
@@ -76,6 +83,69 @@ def test_a_sidecar_that_does_not_answer_costs_the_timeout_only(sink: Any) -> Non
     sender.close()
 
     assert (reply.outcome, reply.absent) == (Outcome.AWAY, False)
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "advice"),
+    [
+        (401, "", "set OTEL_EXPORTER_OTLP_HEADERS=authorization=Bearer%20<the sidecar's SPANMETER_INGEST_TOKEN>"),
+        (
+            403,
+            "Authorization=Bearer%20old",
+            "the token in OTEL_EXPORTER_OTLP_HEADERS is not the sidecar's SPANMETER_INGEST_TOKEN",
+        ),
+        (404, "", "set OTEL_EXPORTER_OTLP_ENDPOINT to the address of a sidecar"),
+    ],
+)
+def test_who_is_barred_is_told_what_to_mend(
+    sink: Any, monkeypatch: pytest.MonkeyPatch, status: int, headers: str, advice: str
+) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", headers)
+    sink.fail_next = [status]
+    sender = wire(sink)
+    reply = sender.post(SPAN)
+    sender.close()
+
+    assert (reply.outcome, reply.advice) == (Outcome.BARRED, advice)
+    assert "old" not in reply.reason
+
+
+def test_no_proxy_sees_what_stays_on_this_machine(sink: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    near, far = wire(sink), Wire(Destination.of("traces", "http://sidecar.example:4318"))
+    near.post(SPAN)
+    reply = far.post(SPAN)
+    near.close()
+    far.close()
+
+    assert len(sink.spans) == 1
+    assert reply.reason.startswith("ProxyError: ")
+
+
+def test_an_answer_without_end_is_not_read_to_its_end(sink: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wire_module, "MAX_ANSWER_BYTES", 1_000)
+    sink.answer = b"<html>" + bytes(10_000_000)
+    sender = wire(sink)
+    assert sender.post(SPAN) == Reply(Outcome.TAKEN)
+    sink.answer = b""
+
+    assert sender.post(SPAN) == Reply(Outcome.TAKEN)
+    sender.close()
+
+
+def test_connections_are_kept_open(sink: Any) -> None:
+    sender = wire(sink)
+    sink.fail_next = [500, 401]
+    sink.answer = b"no"
+    for _ in range(5):
+        sender.post(SPAN)
+    addresses = {connection.getpeername() for connection in sink.connections}
+    sender.close()
+
+    assert len(addresses) == 1
 
 
 def test_rejected_spans_are_told(sink: Any) -> None:
@@ -124,6 +194,12 @@ def test_addresses_of_a_signal_are_found_in_the_usual_order(monkeypatch: pytest.
     [
         ("COMPRESSION", "zstd", "OTEL_EXPORTER_OTLP_COMPRESSION='zstd': expected none, gzip or deflate"),
         ("TIMEOUT", "soon", "OTEL_EXPORTER_OTLP_TIMEOUT='soon': expected a number of seconds over 0"),
+        ("ENDPOINT", "localhost:4318", "OTEL_EXPORTER_OTLP_ENDPOINT='localhost:4318': " + ADDRESS),
+        ("ENDPOINT", "grpc://a:4317", "OTEL_EXPORTER_OTLP_ENDPOINT='grpc://a:4317': " + ADDRESS),
+        ("TRACES_ENDPOINT", "http://:4318", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT='http://:4318': " + ADDRESS),
+        ("CERTIFICATE", "/no/ca.pem", "OTEL_EXPORTER_OTLP_CERTIFICATE='/no/ca.pem': expected a file that exists"),
+        ("CLIENT_KEY", "/no/key.pem", "OTEL_EXPORTER_OTLP_CLIENT_KEY='/no/key.pem': expected a file that exists"),
+        ("HEADERS", "a=b%0Ac", "OTEL_EXPORTER_OTLP_HEADERS: the value of 'a' has to be printable ASCII"),
         ("TIMEOUT", "0", "OTEL_EXPORTER_OTLP_TIMEOUT='0': expected a number of seconds over 0"),
     ],
 )
