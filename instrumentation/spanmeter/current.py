@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from opentelemetry import context, trace
 from opentelemetry.context import Context
 from opentelemetry.trace import INVALID_SPAN, NonRecordingSpan, Span, SpanContext
+from opentelemetry.trace.propagation import _SPAN_KEY
 
 from spanmeter.barrier import barrier
 
@@ -90,7 +91,7 @@ class LiveSpan(Span, metaclass=_Kind):
         self._is_current = current_while or _never
 
     def _in_context(self) -> Context:
-        return trace.set_span_in_context(self, Context({**context.get_current(), _INNERMOST: self}))
+        return Context({**context.get_current(), _SPAN_KEY: self, _INNERMOST: self})
 
     def recording(self) -> Span:
         """Return the span that stands at this place now."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from opentelemetry import trace
+from opentelemetry import context
 from opentelemetry.context import Context
 from opentelemetry.trace import Span, SpanKind, Tracer
+from opentelemetry.trace.propagation import _SPAN_KEY
 
 from spanmeter import semconv
 from spanmeter.current import LiveSpan
@@ -66,9 +67,8 @@ def start_span(opening: Opening, *, tracer: Tracer, parent: Span, stamps: Mappin
     )
 
 
-def _context_below(parent: Span) -> Context | None:
-    """Return None, which costs no copy, where what is current stands for `parent`; the SDK asks it three times."""
+def _context_below(parent: Span) -> Context:
+    """Return what is current with `parent` itself in it: of a live span the SDK would ask three times what it is."""
+    running = context.get_current()
     own = parent.span if isinstance(parent, LiveSpan) else parent
-    stands = not isinstance(parent, LiveSpan) or parent.current
-    is_here = stands and trace.get_current_span() is parent
-    return None if is_here else trace.set_span_in_context(own)
+    return running if running.get(_SPAN_KEY) is own else Context({**running, _SPAN_KEY: own})
