@@ -150,9 +150,10 @@ class SpanmeterCallbackHandler(BaseCallbackHandler):
         if is_hidden(options):
             runs.hide(run_id=run_id, parent_run_id=parent_run_id)
             return
-        if is_node(options):
+        node = is_node(options)
+        if node:
             _mark_graph(parent_run_id, agent_name(options))
-        _start(chain_opening(serialized, options), run_id, options)
+        _start(chain_opening(serialized, options, node=node), run_id, options)
 
     @barrier
     def on_chain_end(self, outputs: Any, *, run_id: UUID, **options: Any) -> None:

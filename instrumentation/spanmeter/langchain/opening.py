@@ -25,7 +25,8 @@ PROVIDERS: Final[Mapping[str, str]] = {
 }
 """LangChain's `ls_provider` where the convention's `gen_ai.provider.name` differs."""
 
-_CONVERSATIONS: Final = ("thread_id", "session_id", "conversation_id")
+_CONVERSATIONS: Final = dict.fromkeys(("thread_id", "session_id", "conversation_id"))
+"""In this order."""
 _ADDRESSES: Final = (
     "openai_api_base",
     "azure_endpoint",
@@ -81,10 +82,10 @@ def retriever_opening(serialized: Options | None, options: Options) -> Opening:
     return Opening("retrieval", _joined("retrieval", name), _framework(metadata), attributes=_session(metadata))
 
 
-def chain_opening(serialized: Options | None, options: Options) -> Opening:
-    """Read the start of any other runnable; a LangGraph node is one whose own name is the node's."""
+def chain_opening(serialized: Options | None, options: Options, *, node: bool) -> Opening:
+    """Read the start of any other runnable; `node` says that it is LangGraph's."""
     metadata, name = _metadata(options), _name(serialized, options)
-    operation = "node" if is_node(options) else "chain"
+    operation = "node" if node else "chain"
     return Opening(
         operation,
         _joined(operation, name),
@@ -120,7 +121,7 @@ def is_node(options: Options) -> bool:
         return False
     path = metadata.get("langgraph_path")
     called_by = path[1:2] if isinstance(path, tuple) else ()
-    return any(_tagged(options, "graph:step:")) or any(isinstance(caller, tuple) for caller in called_by)
+    return _tagged(options, "graph:step:") or any(isinstance(caller, tuple) for caller in called_by)
 
 
 def agent_name(options: Options) -> str:
@@ -130,11 +131,12 @@ def agent_name(options: Options) -> str:
 
 def is_hidden(options: Options) -> bool:
     """Tell LangGraph's own plumbing, which it hides from LangSmith too."""
-    return any(_tagged(options, "langsmith:hidden"))
+    return _tagged(options, "langsmith:hidden")
 
 
-def _tagged(options: Options, prefix: str) -> Sequence[str]:
-    return [tag for tag in options.get("tags") or () if isinstance(tag, str) and tag.startswith(prefix)]
+def _tagged(options: Options, prefix: str) -> bool:
+    tags = options.get("tags")
+    return any(isinstance(tag, str) and tag.startswith(prefix) for tag in tags) if tags else False
 
 
 def _metadata(options: Options) -> Options:
@@ -142,7 +144,7 @@ def _metadata(options: Options) -> Options:
 
 
 def _mapping(value: object) -> Options:
-    return value if isinstance(value, Mapping) else {}
+    return value if type(value) is dict or isinstance(value, Mapping) else {}
 
 
 def _framework(metadata: Options) -> str:
@@ -157,9 +159,10 @@ def _name(serialized: Options | None, options: Options) -> str:
 def _session(metadata: Options) -> dict[str, AttributeValue]:
     """Read what everything below inherits: the conversation and user that the `config` names, and the graph's node."""
     said: dict[str, AttributeValue] = {}
-    thread = next((metadata[key] for key in _CONVERSATIONS if key in metadata), None)
-    if thread is not None:
-        said[semconv.CONVERSATION_ID] = str(thread)
+    if not _CONVERSATIONS.keys().isdisjoint(metadata):
+        thread = next(metadata[key] for key in _CONVERSATIONS if key in metadata)
+        if thread is not None:
+            said[semconv.CONVERSATION_ID] = str(thread)
     user = metadata.get("user_id")
     if user is not None:
         said[semconv.USER_ID] = str(user)

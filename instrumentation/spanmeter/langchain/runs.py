@@ -45,7 +45,7 @@ class Run:
     batch: Batch | None = None
     awaited: bool = False
     tokens: bool = False
-    children: dict[UUID, Run] = field(default_factory=dict)
+    children: dict[Run, UUID] = field(default_factory=dict)
 
     def nearest_call(self) -> Call | None:
         """Return the call that stands for this run as a parent."""
@@ -119,9 +119,9 @@ class Runs:
         if run.batch is not None and self._open.keys().isdisjoint(run.batch.run_ids):
             self._batches.pop(id(run.batch.parameters), None)
         if run.parent is not None:
-            run.parent.children.pop(run_id, None)
+            run.parent.children.pop(run, None)
             run.parent.seen_s = self._clock()
-        for child_id, child in list(run.children.items()):
+        for child, child_id in list(run.children.items()) if run.children else ():
             if cancelled or _is_abandoned(child, run):
                 self.cancel(child_id)
         return run.call
@@ -184,7 +184,7 @@ class Runs:
     def _add(self, run_id: UUID, run: Run) -> None:
         self._open[run_id] = run
         if run.parent is not None:
-            run.parent.children[run_id] = run
+            run.parent.children[run] = run_id
             run.parent.seen_s = run.seen_s
         if len(self._open) > self._max_open:
             oldest = list(itertools.islice(self._open.items(), _OLDEST))
