@@ -63,6 +63,10 @@ class ModelCalls:
     def __init__(self) -> None:
         self._open: Unended[ModelCall] = Unended(give_up=lambda span_id: self.fail(span_id, GeneratorExit()))
 
+    def __contains__(self, span_id: str) -> bool:
+        """Whether a call is open in a span."""
+        return span_id in self._open
+
     def get(self, span_id: str) -> Call | None:
         """The call open in a span."""
         model = self._open.get(span_id)

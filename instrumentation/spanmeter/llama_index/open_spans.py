@@ -37,7 +37,7 @@ class OpenSpan:
     def kept(self) -> OpenSpan | None:
         """The nearest span whose call can be the parent of what starts in this one now."""
         span = self if self.call is not None else self.enclosing
-        while span is not None and span.call is not None and not span.call.current:
+        while span is not None and span.call is not None and not span.call._is_current():  # noqa: SLF001  as `innermost`
             span = span.enclosing
         return span
 
@@ -59,15 +59,20 @@ class OpenSpans:
             return
         method = method_of(span_id, instance)
         above = self._open.get(parent_id) if parent_id else None
-        opening = _opening(method, instance, above)
-        call = None if opening is None or is_suppressed() else calls().start(opening, parent=self.call(parent_id))
+        enclosing = above.kept if above is not None else None
+        opening = _opening(method, instance, above, enclosing)
+        call = None if opening is None or is_suppressed() else self._start(opening, parent_id, enclosing)
         structures = method.structures or (above is not None and above.structures)
-        span = OpenSpan(instance, call, above.kept if above else None, structures)
+        span = OpenSpan(instance, call, enclosing, structures)
         self._open.start(span_id, span)
         if above is not None:
             above.seen_s, above.failed = span.seen_s, None
         if call is not None and method.runs_beside:
             step_aside(call)
+
+    def _start(self, opening: Opening, parent_id: str | None, enclosing: OpenSpan | None) -> Call:
+        asked = self.models.get(parent_id) if parent_id else None
+        return calls().start(opening, parent=asked or (enclosing.call if enclosing is not None else None))
 
     def call(self, span_id: str | None) -> Call | None:
         """The call that stands for a span as a parent: of the model asked in it, its own, or the nearest around it."""
@@ -87,8 +92,12 @@ class OpenSpans:
 
         With 0.12 and 0.13 a workflow that failed returns nothing; that its latest step failed tells it.
         """
-        self.models.leave(span_id, result if is_stream(result) else None)
+        if span_id in self.models:
+            self.models.leave(span_id, result if is_stream(result) else None)
         span = self._open.get(span_id)
+        if span is not None and span.call is None:
+            self._open.pop(span_id, None)
+            return
         streams = isinstance(result, _RESPONSES) and is_stream(result.response_gen)
         if streams and span is not None and span.call is not None:
             self._hand_out(span_id, span.call, result)
@@ -132,10 +141,14 @@ class OpenSpans:
             self.end(span_id, GeneratorExit())
 
 
-def _opening(method: Method, instance: Any, above: OpenSpan | None) -> Opening | None:  # noqa: ANN401  the framework's door
+def _opening(
+    method: Method,
+    instance: Any,  # noqa: ANN401  the framework's door
+    above: OpenSpan | None,
+    enclosing: OpenSpan | None,
+) -> Opening | None:
     if method.operation is None and not method.may_be_a_step:
         return None
-    enclosing = above.kept if above else None
     around = enclosing.call.opening.operation if enclosing and enclosing.call else ""
     is_repeated = enclosing is not None and enclosing.instance is instance and around == method.operation
     is_constructor = above is not None and above.structures and method.operation == "execute_tool"
