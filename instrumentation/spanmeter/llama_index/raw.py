@@ -68,6 +68,8 @@ _UNKNOWN: Final = object()
 
 def reported_in(response: Any, provider: str) -> Reported | None:
     """The usage in a response; None when it says nothing of it."""
+    if response is None:
+        return None
     noted = None
     for payload in _usages(response):
         reported = _reported(payload, provider)
@@ -79,7 +81,11 @@ def reported_in(response: Any, provider: str) -> Reported | None:
 
 def told_in(raw: Any, paths: tuple[Path, ...]) -> str:
     """The first text at one of the paths; "" when there is none."""
-    return next((text for found in _found(raw, paths) if (text := _text(found))), "")
+    if raw is not None:
+        for found in _found(raw, paths):
+            if text := _text(found):
+                return text
+    return ""
 
 
 def finish_reasons(raw: Any) -> tuple[str, ...]:
@@ -113,7 +119,7 @@ def _reported(payload: Mapping[str, Any], provider: str) -> Reported | None:
 
 
 def _plain(value: Any) -> Mapping[str, Any]:
-    if isinstance(value, Mapping):
+    if type(value) is dict or isinstance(value, Mapping):
         return value
     for method in ("model_dump", "to_dict"):
         dump = getattr(type(value), method, None)
@@ -156,5 +162,7 @@ def _field(value: Any, name: str) -> Any:
 
 
 def _text(value: Any) -> str:
+    if type(value) is str:
+        return value
     value = value.value if isinstance(value, Enum) else value
     return value if isinstance(value, str) else ""
