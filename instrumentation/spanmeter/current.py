@@ -224,7 +224,9 @@ def here() -> Place:
 
 
 def _deeper(place: Place, attached: LiveSpan) -> Place:
-    call = innermost(Place(attached, attached)).call
+    call: LiveSpan | None = attached
+    while call is not None and not call.current:
+        call = call.behind.call
     if call is None or call is place.call or (place.call is not None and not _is_below(call, place.call)):
         return place
     replaced = isinstance(place.span, LiveSpan) or not place.span.get_span_context().is_valid

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextvars
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -15,6 +16,12 @@ from spanmeter.current import parent_hints
 @pytest.fixture
 def calls(spans: Any) -> Calls:
     return Calls(tracer_provider=spans.tracer_provider)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left_current() -> Iterator[None]:
+    yield
+    assert not trace.get_current_span().get_span_context().is_valid
 
 
 def opening(name: str, *, claims_children: bool = False) -> Opening:
