@@ -34,7 +34,17 @@ class Settling:
     def __init__(self, *, room: int = MAX_WAITING) -> None:
         self._room = room
         self._begin()
-        in_child(self._begin)
+        self._held = False
+        in_child(self._begin, before=self._hold, in_parent=self._release)
+
+    def _hold(self) -> None:
+        """Wait for what is being settled: a forked process would wait for ever for the locks it holds, as of imports."""
+        self._held = self._turn.acquire(timeout=PATIENCE_S)
+
+    def _release(self) -> None:
+        if self._held:
+            self._held = False
+            self._turn.release()
 
     def _begin(self) -> None:
         self._waiting: deque[Settle] = deque()
@@ -57,9 +67,12 @@ class Settling:
 
     def now(self) -> None:
         """Run what waits, and return when all that had come before is done."""
-        with self._turn:
-            while self._waiting:
-                _run(self._waiting.popleft())
+        while self._waiting:
+            with self._turn:
+                if self._waiting:
+                    _run(self._waiting.popleft())
+        with self._turn:  # another thread may be at the last one
+            pass
 
     def rest(self) -> None:
         """Run what waits and end the thread, until there is more to settle."""

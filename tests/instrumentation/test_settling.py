@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import builtins
+import importlib
 import os
+import signal
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -191,6 +195,27 @@ def test_a_forked_process_settles_its_own_calls_only(held: threading.Event) -> N
     settling.now()
 
     assert (os.waitstatus_to_exitcode(status), settled) == (0, ["parent's"])
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
+def test_a_process_forked_while_a_call_is_settled_waits_for_no_lock_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "slow_counter.py").write_text("import time; started.set(); time.sleep(0.3)")
+    monkeypatch.syspath_prepend(tmp_path)
+    started = threading.Event()
+    monkeypatch.setattr(builtins, "started", started, raising=False)
+    settling.later(lambda: importlib.import_module("slow_counter"))
+    assert started.wait(5)
+    child = os.fork()
+    if child == 0:
+        signal.alarm(5)
+        importlib.import_module("slow_counter")
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+
+    assert os.waitstatus_to_exitcode(status) == 0
 
 
 @pytest.fixture
