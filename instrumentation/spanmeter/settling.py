@@ -38,7 +38,7 @@ class Settling:
         in_child(self._begin, before=self._hold, in_parent=self._release)
 
     def _hold(self) -> None:
-        """Wait for what is being settled: a forked process would wait for ever for the locks it holds, as of imports."""
+        """Wait for what is being settled: a forked process could not take the locks it holds, as of imports."""
         self._held = self._turn.acquire(timeout=PATIENCE_S)
 
     def _release(self) -> None:
