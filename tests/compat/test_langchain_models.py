@@ -239,6 +239,7 @@ GIVEN_UP: dict[str, tuple[Run, str]] = {
     "retriever": (lambda _: PatientRetriever().ainvoke("q"), "retrieval PatientRetriever (cancelled)"),
     "chain": (lambda _: RunnableLambda(patiently).ainvoke("q"), "chain patiently (cancelled)"),
     "model": (lambda app: app.chat.ainvoke("q"), CANCELLED),
+    "completion": (lambda app: app.completion.ainvoke("q"), f"{COMPLETION} (cancelled)"),
     "several prompts": (lambda app: app.chat.agenerate([PROMPTS[0]]), CANCELLED),
 }
 

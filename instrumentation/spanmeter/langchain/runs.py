@@ -84,13 +84,15 @@ class Runs:
         if run_id in self._open or is_suppressed():
             return None
         flow = _flow()
+        gathers = stack.gatherer(flow) if opening.operation == "text_completion" else None
+        flow = gathers or flow
         batch = self._joined(batch, run_id) if batch else None
         task = flow if isinstance(flow, asyncio.Task) else None
         if task in self._awaited:
             self._cancel_timed_out(task, batch)
         parent = self._asking(self._parent(parent_run_id))
         call = calls().start(opening, parent=parent.nearest_call() if parent else None, skip_claiming=True)
-        awaited = task is not None and _is_awaited(opening)
+        awaited = task is not None and (gathers is not None or _is_awaited(opening))
         self._add(run_id, Run(call, parent, flow, self._clock(), batch, awaited))
         if task and awaited:
             self._await(run_id, task)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import Iterator, Sequence
 from types import FrameType
@@ -26,6 +27,18 @@ def is_generating() -> bool:
             return True
         frame = frame.f_back
     return False
+
+
+def gatherer(task: object) -> asyncio.Task[Any] | None:
+    """Return who gathers `task`: LangChain tells the start of a completion model in a task made for that alone."""
+    if not isinstance(task, asyncio.Task):
+        return None
+    waiting = (other for other in asyncio.all_tasks() if task in _awaited_by(other))
+    return next(waiting, None)
+
+
+def _awaited_by(task: asyncio.Task[Any]) -> Sequence[object]:
+    return getattr(getattr(task, "_fut_waiter", None), "_children", ())
 
 
 def asking() -> UUID | None:
