@@ -8,7 +8,7 @@ BIN := .venv/bin
 DEMO := .venv/.installed-demo
 DEV := .venv/.installed-dev
 
-.PHONY: help setup demo test compat others replay bench-app bench-collector lint types imports fmt screenshots clean
+.PHONY: help setup demo test compat others replay bench-app bench-export bench-collector lint types imports fmt screenshots clean
 
 help:  ## what each command does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -32,6 +32,9 @@ replay: $(DEV)  ## recorded answers of providers, read by every client package
 
 bench-app: $(DEV)  ## what instrumentation adds to a call, a token, a chain, a graph and a query
 	@$(BIN)/python tests/benchmarks/app.py $(ARGS)
+
+bench-export: $(DEV)  ## what it takes to send a span, beside the SDK's exporter
+	@$(BIN)/python tests/benchmarks/export.py $(ARGS)
 
 bench-collector: $(DEV)  ## how fast the sidecar acknowledges and stores spans
 	@$(BIN)/python tests/benchmarks/collector.py $(ARGS)

@@ -20,7 +20,7 @@ MAX_WAITING: Final = 1_000
 """Ends that may wait; each holds on to its prompt."""
 PATIENCE_S: Final = 5.0
 GATHERING_S: Final = 0.05
-"""How long the first end waits for company: one after the other they take a third of the time each has alone."""
+"""How long the first end waits for company: they are settled together, and the thread wakes once."""
 
 Settle = Callable[[], object]
 

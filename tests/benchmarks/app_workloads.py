@@ -1,6 +1,7 @@
 """What is measured: the same small applications for every contestant, with models that answer at once.
 
-A prompt has some 0.7 kB, a retrieved document 1 kB, an answer 1.2 kB; every answer reports its usage.
+A prompt has some 0.7 kB, a retrieved document 1 kB, an answer 1.2 kB; every answer of a model reports its usage, the
+local embeddings of the LlamaIndex query report none and are estimated.
 """
 
 # ruff: noqa: ARG001, ARG002, PLC0415  frameworks fix the signatures, and each is imported by who measures it
