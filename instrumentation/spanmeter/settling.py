@@ -60,9 +60,11 @@ class Settling:
         if len(self._waiting) >= self._room:
             return False
         self._waiting.append(settle)
-        self._told.put(True)
         if self._thread is None or not self._thread.is_alive():
             self._start()
+            self._told.put(True)
+        elif self._told.empty():  # one word wakes the thread for all that wait
+            self._told.put(True)
         return True
 
     def now(self) -> None:
