@@ -1,7 +1,8 @@
-"""Programs of the operating system that some tests need, without which they skip, and a spool that is nobody's own."""
+"""What holds for all tests: programs some of them need, a spool that is nobody's own, and when garbage is collected."""
 
 from __future__ import annotations
 
+import gc
 import shutil
 from collections.abc import Iterator
 
@@ -18,6 +19,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for item in items:
             if marker in item.keywords:
                 item.add_marker(skip)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call() -> Iterator[None]:
+    """Collect garbage between tests, not inside them.
+
+    A dropped stream of OpenAI's client that the collector closes while httpcore holds the lock of the same connection
+    pool waits for that lock for ever, with and without Spanmeter.
+    """
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
 
 
 @pytest.fixture(scope="session", autouse=True)
