@@ -60,8 +60,7 @@ def test_importing_loads_no_framework_exporter_or_price_list() -> None:
 
 
 def test_importing_takes_less_than_a_quarter_second_beyond_the_sdk() -> None:
-    seconds = run(
-        """
+    code = """
         import json, time
         import opentelemetry.sdk.trace
         started = time.process_time()
@@ -69,9 +68,8 @@ def test_importing_takes_less_than_a_quarter_second_beyond_the_sdk() -> None:
         spanmeter.context, spanmeter.measure, spanmeter.track
         print(json.dumps(time.process_time() - started))
         """
-    )
 
-    assert seconds < 0.25
+    assert min(run(code) for _ in range(3)) < 0.25  # what the import takes, without what else the machine does
 
 
 def test_frameworks_the_application_does_not_use_are_not_imported(provider: Any) -> None:
