@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, fields, replace
 from decimal import Decimal
 from operator import attrgetter
@@ -11,6 +12,7 @@ from typing import Final
 from spanmeter import semconv
 from spanmeter.opening import Attributes, AttributeValue
 from spanmeter.pricing import Amount, Cost, Usage
+from spanmeter.pricing.reading import Part
 
 
 @dataclass(slots=True, unsafe_hash=True)  # not frozen: making one would take three times as long
@@ -21,7 +23,9 @@ class Answer:
     has a sentence for each contradiction in the usage. `text` reads what was generated (content, arguments of tool
     calls, visible reasoning); it is called only when the usage has to be estimated, later and in another thread.
     `requests` says how many provider requests answered where that is not one, such as none of its own for the second
-    of several prompts that were sent together.
+    of several prompts that were sent together. `parts` are what is billed apart where that is not the usage as a whole:
+    each has a model and tiers of its own. `region` is where the provider says that it served, if that has prices of
+    its own.
     """
 
     usage: Usage | None = None
@@ -36,6 +40,8 @@ class Answer:
     text: Callable[[], str] | None = field(default=None, compare=False, repr=False)
     usage_notes: tuple[str, ...] = ()
     requests: int | None = None
+    parts: tuple[Part, ...] = ()
+    region: str = ""
 
 
 NO_ANSWER: Final = Answer()
@@ -60,7 +66,22 @@ def answer_attributes(answer: Answer) -> dict[str, AttributeValue]:
         attributes[semconv.OPENAI_SERVICE_TIER] = answer.service_tier
     if answer.usage_notes:
         attributes[semconv.USAGE_NOTES] = answer.usage_notes
+    if answer.region:
+        attributes[semconv.PRICE_REGION] = answer.region
+    if answer.parts and answer.usage is not None and billed_apart(answer.parts):
+        attributes[semconv.USAGE_PARTS] = parts_text(answer.parts)
     return attributes
+
+
+def billed_apart(parts: Sequence[Part]) -> bool:
+    """Whether parts say more than the usage of the call: they are several, or of another model."""
+    return len(parts) > 1 or any(part.model for part in parts)
+
+
+def parts_text(parts: Iterable[Part]) -> str:
+    """Spell parts as one attribute: a JSON list with the filled buckets of each part, and its model if it has one."""
+    told = [{**({"model": part.model} if part.model else {}), **dict(part.usage.filled())} for part in parts]
+    return json.dumps(told, separators=(",", ":"))
 
 
 def usage_attributes(usage: Usage, *, estimated: bool) -> dict[str, AttributeValue]:
@@ -98,11 +119,29 @@ def combined(answer: Answer, reports: Sequence[Answer]) -> Answer:
     usages = [report.usage for report in reports if report.usage is not None]
     total = Usage(**{bucket.name: sum(getattr(usage, bucket.name) for usage in usages) for bucket in fields(Usage)})
     last = reports[-1]
+    model = answer.model or last.model
     return replace(
         answer,
         usage=total if usages else None,
-        model=answer.model or last.model,
+        model=model,
         response_id=answer.response_id or (last.response_id if len(reports) == 1 else ""),
         service_tier=answer.service_tier or last.service_tier,
         usage_notes=(*answer.usage_notes, *(note for report in reports for note in report.usage_notes)),
+        parts=_parts(reports, model),
+        region=answer.region or last.region,
     )
+
+
+def _parts(reports: Sequence[Answer], model: str) -> tuple[Part, ...]:
+    """What the requests consumed, told apart if one of them is billed by parts or several models answered."""
+    models = {report.model for report in reports if report.model}
+    if len(models) < 2 and not any(report.parts for report in reports):
+        return ()
+    parts = [(part, report.model) for report in reports for part in _parts_of(report)]
+    return tuple(Part(part.usage, part.model or ("" if own == model else own)) for part, own in parts)
+
+
+def _parts_of(report: Answer) -> Sequence[Part]:
+    if report.parts or report.usage is None:
+        return report.parts
+    return (Part(report.usage),)

@@ -52,6 +52,8 @@ def opening_attributes(opening: Opening) -> dict[str, AttributeValue]:
         attributes[semconv.PROVIDER_NAME] = opening.provider
     if opening.model:
         attributes[semconv.REQUEST_MODEL] = opening.model
+    if opening.region:
+        attributes[semconv.PRICE_REGION] = opening.region
     attributes |= opening.attributes
     return attributes
 
