@@ -1,9 +1,4 @@
-"""What a span's attributes say about a call, whichever instrumentation wrote them.
-
-The keys are those of the OpenTelemetry GenAI conventions (new and old names), ours, OpenInference
-(https://github.com/Arize-ai/openinference/blob/main/spec/semantic_conventions.md) and Traceloop
-(https://github.com/traceloop/openllmetry). Of several keys for one thing the first that has a value wins.
-"""
+"""What a span's attributes say about a call, whichever instrumentation wrote them; the keys are in `vocabulary`."""
 
 from __future__ import annotations
 
@@ -16,8 +11,11 @@ from typing import Final, NamedTuple
 
 from spanmeter import semconv
 from spanmeter.pricing import Usage
-from spanmeter.pricing.usage import BUCKETS, INPUT_BUCKETS, OUTPUT_BUCKETS
+from spanmeter.pricing.reading import Part
+from spanmeter.pricing.usage import INPUT_BUCKETS, OUTPUT_BUCKETS
 from spanmeter_collector.otlp import Value, text
+from spanmeter_collector.parts import PartsError, read_parts
+from spanmeter_collector.vocabulary import COUNT_KEYS, OPERATION_KEYS, TEXT_KEYS
 
 LANGSMITH_INTEGRATION: Final = "langsmith.metadata.ls_integration"
 _MOST_TOKENS: Final = 10**12
@@ -43,11 +41,13 @@ class Reading(NamedTuple):
     feature: str
     team: str
     service_tier: str
+    region: str
     wrapper: bool
     inside_call: bool
     cache_hit: bool
     calls: int | None
     usage: Usage | None
+    parts: tuple[Part, ...]
     estimated: bool
     reported_usd: Decimal | None
     first_chunk_ns: int
@@ -65,89 +65,7 @@ class _Layout:
     tags: tuple[str, ...]
 
 
-TEXT_KEYS: Final[Mapping[str, tuple[str, ...]]] = {
-    "framework": (semconv.FRAMEWORK,),
-    "provider": (semconv.PROVIDER_NAME, "gen_ai.system", "llm.provider", "llm.system"),
-    "request_model": (
-        semconv.REQUEST_MODEL,
-        "llm.request.model_name",
-        "llm.model_name",
-        "embedding.model_name",
-        "reranker.model_name",
-    ),
-    "model": (semconv.RESPONSE_MODEL, "llm.response.model_name"),
-    "response_id": (semconv.RESPONSE_ID,),
-    "error_type": (semconv.ERROR_TYPE,),
-    "outcome": (semconv.OUTCOME,),
-    "user": (semconv.USER_ID, "enduser.id", "gen_ai.user", "llm.user", "traceloop.association.properties.user_id"),
-    "session": (semconv.CONVERSATION_ID, "session.id", "traceloop.association.properties.session_id"),
-    "tenant": (semconv.TENANT,),
-    "feature": (semconv.FEATURE,),
-    "team": (semconv.TEAM,),
-    "service_tier": (semconv.OPENAI_SERVICE_TIER, "gen_ai.openai.response.service_tier"),
-}
-_OWN_COUNTS: Final = {
-    bucket: (semconv.USAGE_PREFIX + bucket,)
-    for bucket in BUCKETS
-    if bucket not in {"input", "output", "cache_read", "reasoning"}
-}
-COUNT_KEYS: Final[Mapping[str, tuple[str, ...]]] = _OWN_COUNTS | {
-    "input_total": (semconv.INPUT_TOKENS, "gen_ai.usage.prompt_tokens", "llm.token_count.prompt"),
-    "output_total": (semconv.OUTPUT_TOKENS, "gen_ai.usage.completion_tokens", "llm.token_count.completion"),
-    "cache_read": (
-        semconv.CACHE_READ_TOKENS,
-        "gen_ai.usage.cache_read_input_tokens",
-        "llm.token_count.prompt_details.cache_read",
-    ),
-    "cache_write": (
-        semconv.CACHE_CREATION_TOKENS,
-        "gen_ai.usage.cache_write.input_tokens",
-        "gen_ai.usage.cache_creation_input_tokens",
-        "llm.token_count.prompt_details.cache_write",
-    ),
-    "reasoning": (
-        semconv.REASONING_TOKENS,
-        "gen_ai.usage.reasoning_tokens",
-        "llm.usage.reasoning_tokens",
-        "llm.token_count.completion_details.reasoning",
-    ),
-    "input_audio": (
-        *_OWN_COUNTS["input_audio"],
-        "gen_ai.usage.audio.input_tokens",
-        "llm.token_count.prompt_details.audio",
-    ),
-    "output_audio": (
-        *_OWN_COUNTS["output_audio"],
-        "gen_ai.usage.audio.output_tokens",
-        "llm.token_count.completion_details.audio",
-    ),
-}
-OPERATION_KEYS: Final[Mapping[str, Mapping[str, str] | None]] = {
-    semconv.OPERATION_NAME: None,
-    semconv.OPERATION: None,
-    "openinference.span.kind": {
-        "LLM": "chat",
-        "EMBEDDING": "embeddings",
-        "RETRIEVER": "retrieval",
-        "RERANKER": "rerank",
-        "TOOL": "execute_tool",
-        "AGENT": "invoke_agent",
-        "CHAIN": "chain",
-    },
-    "llm.request.type": {
-        "chat": "chat",
-        "completion": "text_completion",
-        "embedding": "embeddings",
-        "rerank": "rerank",
-    },
-    "traceloop.span.kind": {
-        "workflow": "invoke_workflow",
-        "task": "chain",
-        "agent": "invoke_agent",
-        "tool": "execute_tool",
-    },
-}
-_IN_COLUMNS: Final = frozenset(TEXT_KEYS) - {"service_tier", "outcome"}
+_IN_COLUMNS: Final = frozenset(TEXT_KEYS) - {"service_tier", "region", "outcome"}
 _INPUT_PARTS: Final = INPUT_BUCKETS[1:]
 _OUTPUT_PARTS: Final = OUTPUT_BUCKETS[1:]
 _FRAMEWORK_IN_SCOPE: Final = re.compile(r"(langchain|langgraph|llama_?index)$")
@@ -170,6 +88,8 @@ def read(known: Mapping[str, Value], *, scope: str) -> Reading:
             in_columns.add(key)
     words["framework"] = words["framework"] or _framework(scope)
     words["model"] = words["model"] or words["request_model"]
+    usage = _usage(dict(_counts(known, layout)))
+    parts = _parts(known, usage, rest) if semconv.USAGE_PARTS in known else ()
     return Reading(
         **words,
         operation=operation,
@@ -177,13 +97,24 @@ def read(known: Mapping[str, Value], *, scope: str) -> Reading:
         inside_call=_truth(known.get(semconv.INSIDE_CALL)) or _is_counted_run(known),
         cache_hit=_truth(known.get(semconv.CACHE_HIT)),
         calls=_count(known.get(semconv.CALLS)),
-        usage=_usage(dict(_counts(known, layout))),
+        usage=usage,
+        parts=parts,
         estimated=known.get(semconv.USAGE_GRADE) == "estimated",
         reported_usd=_usd(known.get(semconv.REPORTED_COST_USD)),
         first_chunk_ns=_first_chunk_ns(known.get(semconv.TIME_TO_FIRST_CHUNK)),
         tags={key.removeprefix(semconv.TAG_PREFIX): rest[key] for key in layout.tags},
         rest={key: said for key, said in rest.items() if key not in in_columns},
     )
+
+
+def _parts(known: Mapping[str, Value], usage: Usage | None, rest: dict[str, str]) -> tuple[Part, ...]:
+    """The parts that are billed apart; what is wrong with them is noted in `rest`, and the usage counts as a whole."""
+    try:
+        return read_parts(known[semconv.USAGE_PARTS], usage=usage)
+    except PartsError as error:
+        notes = known.get(semconv.USAGE_NOTES)
+        rest[semconv.USAGE_NOTES] = text([*(notes if isinstance(notes, list) else ()), str(error)])
+        return ()
 
 
 def _is_counted_run(known: Mapping[str, Value]) -> bool:

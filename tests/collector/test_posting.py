@@ -11,8 +11,8 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from spanmeter.pricing import PriceBook
 from spanmeter_collector.posting import Received, post
-from spanmeter_collector.reading import COUNT_KEYS, OPERATION_KEYS, TEXT_KEYS
 from spanmeter_collector.store import Batch, Store
+from spanmeter_collector.vocabulary import COUNT_KEYS, OPERATION_KEYS, TEXT_KEYS
 
 MakeSpan = Callable[..., Span]
 MakeRequest = Callable[..., ExportTraceServiceRequest]
@@ -94,6 +94,7 @@ KEYS = [
     *OPERATION_KEYS,
     *("spanmeter.wrapper", "spanmeter.cache.hit", "spanmeter.calls", "spanmeter.reported_cost.usd"),
     *("gen_ai.response.time_to_first_chunk", "spanmeter.usage.grade", "spanmeter.tag.", "spanmeter.tag.x", ""),
+    "spanmeter.usage.parts",
 ]
 
 

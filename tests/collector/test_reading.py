@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from spanmeter.pricing import Usage
+from spanmeter.pricing.reading import Part
 from spanmeter_collector.reading import Reading, read
 
 NOTHING: dict[str, Any] = {
@@ -23,17 +24,25 @@ NOTHING: dict[str, Any] = {
     "feature": "",
     "team": "",
     "service_tier": "",
+    "region": "",
     "wrapper": False,
     "inside_call": False,
     "cache_hit": False,
     "calls": None,
     "usage": None,
+    "parts": (),
     "estimated": False,
     "reported_usd": None,
     "first_chunk_ns": 0,
     "tags": {},
     "rest": {},
 }
+
+
+PARTS = (
+    '[{"input":600,"cache_read":300,"cache_write_1h":50,"output":60,"reasoning":40},'
+    '{"model":"gpt-4o-mini","input":50,"web_searches":2}]'
+)
 
 
 def test_our_own_attributes_are_read_whole() -> None:
@@ -63,6 +72,8 @@ def test_our_own_attributes_are_read_whole() -> None:
         "spanmeter.wrapper": False,
         "user.id": "u1",
         "openai.response.service_tier": "flex",
+        "spanmeter.price.region": "us",
+        "spanmeter.usage.parts": PARTS,
         "custom": ["a", 1],
     }
     columns = {
@@ -98,8 +109,13 @@ def test_our_own_attributes_are_read_whole() -> None:
             "feature": "search",
             "team": "core",
             "service_tier": "flex",
+            "region": "us",
             "calls": 3,
             "usage": Usage(input=650, cache_read=300, cache_write_1h=50, output=60, reasoning=40, web_searches=2),
+            "parts": (
+                Part(Usage(input=600, cache_read=300, cache_write_1h=50, output=60, reasoning=40)),
+                Part(Usage(input=50, web_searches=2), "gpt-4o-mini"),
+            ),
             "estimated": True,
             "reported_usd": Decimal("0.0015"),
             "first_chunk_ns": 250_000_000,

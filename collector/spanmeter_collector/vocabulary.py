@@ -1,0 +1,98 @@
+"""Which attribute keys say what, whichever instrumentation wrote them: one table for each kind of value.
+
+The keys are those of the OpenTelemetry GenAI conventions (new and old names), ours, OpenInference
+(https://github.com/Arize-ai/openinference/blob/main/spec/semantic_conventions.md) and Traceloop
+(https://github.com/traceloop/openllmetry). Of several keys for one thing the first that has a value wins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from spanmeter import semconv
+from spanmeter.pricing.usage import BUCKETS
+
+TEXT_KEYS: Final[Mapping[str, tuple[str, ...]]] = {
+    "framework": (semconv.FRAMEWORK,),
+    "provider": (semconv.PROVIDER_NAME, "gen_ai.system", "llm.provider", "llm.system"),
+    "request_model": (
+        semconv.REQUEST_MODEL,
+        "llm.request.model_name",
+        "llm.model_name",
+        "embedding.model_name",
+        "reranker.model_name",
+    ),
+    "model": (semconv.RESPONSE_MODEL, "llm.response.model_name"),
+    "response_id": (semconv.RESPONSE_ID,),
+    "error_type": (semconv.ERROR_TYPE,),
+    "outcome": (semconv.OUTCOME,),
+    "user": (semconv.USER_ID, "enduser.id", "gen_ai.user", "llm.user", "traceloop.association.properties.user_id"),
+    "session": (semconv.CONVERSATION_ID, "session.id", "traceloop.association.properties.session_id"),
+    "tenant": (semconv.TENANT,),
+    "feature": (semconv.FEATURE,),
+    "team": (semconv.TEAM,),
+    "service_tier": (semconv.OPENAI_SERVICE_TIER, "gen_ai.openai.response.service_tier"),
+    "region": (semconv.PRICE_REGION,),
+}
+_OWN_COUNTS: Final = {
+    bucket: (semconv.USAGE_PREFIX + bucket,)
+    for bucket in BUCKETS
+    if bucket not in {"input", "output", "cache_read", "reasoning"}
+}
+COUNT_KEYS: Final[Mapping[str, tuple[str, ...]]] = _OWN_COUNTS | {
+    "input_total": (semconv.INPUT_TOKENS, "gen_ai.usage.prompt_tokens", "llm.token_count.prompt"),
+    "output_total": (semconv.OUTPUT_TOKENS, "gen_ai.usage.completion_tokens", "llm.token_count.completion"),
+    "cache_read": (
+        semconv.CACHE_READ_TOKENS,
+        "gen_ai.usage.cache_read_input_tokens",
+        "llm.token_count.prompt_details.cache_read",
+    ),
+    "cache_write": (
+        semconv.CACHE_CREATION_TOKENS,
+        "gen_ai.usage.cache_write.input_tokens",
+        "gen_ai.usage.cache_creation_input_tokens",
+        "llm.token_count.prompt_details.cache_write",
+    ),
+    "reasoning": (
+        semconv.REASONING_TOKENS,
+        "gen_ai.usage.reasoning_tokens",
+        "llm.usage.reasoning_tokens",
+        "llm.token_count.completion_details.reasoning",
+    ),
+    "input_audio": (
+        *_OWN_COUNTS["input_audio"],
+        "gen_ai.usage.audio.input_tokens",
+        "llm.token_count.prompt_details.audio",
+    ),
+    "output_audio": (
+        *_OWN_COUNTS["output_audio"],
+        "gen_ai.usage.audio.output_tokens",
+        "llm.token_count.completion_details.audio",
+    ),
+}
+OPERATION_KEYS: Final[Mapping[str, Mapping[str, str] | None]] = {
+    semconv.OPERATION_NAME: None,
+    semconv.OPERATION: None,
+    "openinference.span.kind": {
+        "LLM": "chat",
+        "EMBEDDING": "embeddings",
+        "RETRIEVER": "retrieval",
+        "RERANKER": "rerank",
+        "TOOL": "execute_tool",
+        "AGENT": "invoke_agent",
+        "CHAIN": "chain",
+    },
+    "llm.request.type": {
+        "chat": "chat",
+        "completion": "text_completion",
+        "embedding": "embeddings",
+        "rerank": "rerank",
+    },
+    "traceloop.span.kind": {
+        "workflow": "invoke_workflow",
+        "task": "chain",
+        "agent": "invoke_agent",
+        "tool": "execute_tool",
+    },
+}
