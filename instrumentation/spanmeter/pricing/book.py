@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _ZERO: Final = Decimal("0E-12")
 _add, _multiply, _quantize = MONEY.add, MONEY.multiply, MONEY.quantize
+_MILLISECONDS: Final = Decimal(1000)
 _LARGEST: Final = Decimal(10**12)
 _MAX_CACHED: Final = 4096
 
@@ -46,18 +47,22 @@ class PriceBook:
         at: datetime,
         reported_usd: Decimal | None = None,
         estimated: bool = False,
+        duration_s: Decimal | None = None,
     ) -> Cost:
         """What a call answered at `at` (naive means UTC) cost.
 
         What the provider itself reported wins over list prices, unless it is negative or absurd. `estimated` says
-        that the usage is an estimate.
+        that the usage is an estimate. `duration_s` is how long the call took: models of one's own may be paid by time.
         Nothing is raised for an unknown model or bucket, or for an empty usage: the cost is `unpriced` and says why.
         """
         if reported_usd is not None and _credible(reported_usd):
             return _reported(reported_usd, self.version)
         moment = at if at.tzinfo is None or at.tzinfo is UTC else at.astimezone(UTC)
         schedule = self._schedule(key, moment.date())
-        components, total = _bill(schedule.at(moment) if schedule.rates else None, usage)
+        rates = schedule.at(moment) if schedule.rates else None
+        if duration_s is None and rates is not None and "compute_ms" in rates.lines:
+            return Cost(None, "unpriced", (), self.version, f"model {key.model!r} is paid by time, and none was told")
+        components, total = _bill(rates, usage, duration_s)
         if total is None or not components:
             return Cost(None, "unpriced", components, self.version, schedule.reason or _reason(key, components))
         return Cost(total, "estimated" if estimated else "computed", components, self.version)
@@ -70,6 +75,7 @@ class PriceBook:
         at: datetime,
         reported_usd: Decimal | None = None,
         estimated: bool = False,
+        duration_s: Decimal | None = None,
     ) -> Amount:
         """As `cost`, without the arithmetic: in whole numbers and a quarter of the time, for the application's path."""
         if reported_usd is None and at.tzinfo is UTC:
@@ -77,7 +83,7 @@ class PriceBook:
             picos = _picos(schedule.at(at), usage) if schedule.rates else None
             if picos is not None:
                 return Amount(Decimal(picos).scaleb(-12, MONEY), "estimated" if estimated else "computed")
-        cost = self.cost(key, usage, at=at, reported_usd=reported_usd, estimated=estimated)
+        cost = self.cost(key, usage, at=at, reported_usd=reported_usd, estimated=estimated, duration_s=duration_s)
         return Amount(cost.usd, cost.grade)
 
     def _schedule(self, key: PriceKey, day: date) -> Schedule:
@@ -104,10 +110,14 @@ def _reported(usd: Decimal, version: str) -> Cost:
     return Cost(rounded, "reported", (Component("reported", 1, None, rounded, rounded),), version)
 
 
-def _bill(rates: Rates | None, usage: Usage) -> tuple[tuple[Component, ...], Decimal | None]:
+def _bill(
+    rates: Rates | None, usage: Usage, duration_s: Decimal | None
+) -> tuple[tuple[Component, ...], Decimal | None]:
     """Runs for every call of an application: one pass over the buckets, and no look at thresholds that do not exist."""
     lines = _lines(rates, usage)
     counts = usage.filled()
+    if "compute_ms" in lines:
+        counts = _timed(lines, counts, duration_s)
     if counts and "requests" in lines:
         counts.append(("requests", 1))
     components: list[Component] = []
@@ -124,11 +134,21 @@ def _bill(rates: Rates | None, usage: Usage) -> tuple[tuple[Component, ...], Dec
     return tuple(components), total
 
 
+def _timed(
+    lines: Mapping[str, Line], counts: list[tuple[str, int]], duration_s: Decimal | None
+) -> list[tuple[str, int]]:
+    """What is billed of a model that is paid by time: the time, and what has a price of its own beside it."""
+    known = [counted for counted in counts if counted[0] in lines]
+    return [*known, ("compute_ms", int(_multiply(duration_s or _ZERO, _MILLISECONDS)))]
+
+
 def _picos(rates: Rates, usage: Usage) -> int | None:
     """A bill's total in 1e-12 US dollars; None when a price is missing or has more decimal places than an amount."""
     lines = _lines(rates, usage)
     counts = usage.filled()
     total = 0
+    if "compute_ms" in lines:
+        return None
     if counts and "requests" in lines:
         counts.append(("requests", 1))
     for label, count in counts:

@@ -68,11 +68,12 @@ class Listing:
             sheet = listed.tier(moment, context) or self._tier(key, listed, moment)
         if sheet is None:
             return None
-        return _times(sheet, self._overlay.region_factor(listed.provider, listed.name, moment, key.region))
+        region = self._overlay.region_factor(listed.provider, listed.name, moment, key.region)
+        return _times(sheet, region, f"region {key.region}")
 
     def _tier(self, key: PriceKey, listed: _Listed, moment: datetime) -> PriceSheet | None:
         factor = self._overlay.tier_factor(listed.provider, listed.name, moment, key.service_tier.lower())
-        return None if factor is None else _times(listed.standard(moment), factor)
+        return None if factor is None else _times(listed.standard(moment), factor, f"tier {key.service_tier}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +134,11 @@ def _start(variant: PriceVariant) -> datetime:
 def _in_proportion(tier: Rate | None, listed: Rate | None, standard: Rate) -> Rate:
     if tier is None or listed is None or listed == tier:
         return standard
-    return tier if listed == standard or not listed.base else tier.times(standard.base / listed.base)
+    return (
+        tier
+        if listed == standard or not listed.base
+        else tier.times(standard.base / listed.base, "in proportion to the price of its time")
+    )
 
 
 def _sheet(price: ModelPrice) -> PriceSheet:
@@ -146,7 +151,7 @@ def _rate(listed: Decimal | TieredPrices) -> Rate:
     return Rate(listed)
 
 
-def _times(sheet: PriceSheet, factor: Decimal) -> PriceSheet:
+def _times(sheet: PriceSheet, factor: Decimal, why: str) -> PriceSheet:
     if factor == 1:
         return sheet
-    return {key: rate.times(factor) if key.endswith("_mtok") else rate for key, rate in sheet.items()}
+    return {key: rate.times(factor, why) if key.endswith("_mtok") else rate for key, rate in sheet.items()}

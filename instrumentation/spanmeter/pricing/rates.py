@@ -16,11 +16,12 @@ class Rate:
     """US dollars per million tokens, or per thousand searches or requests.
 
     `steps` are (threshold, price), ascending: a request whose whole input exceeds a threshold pays that price
-    for every token, which is how providers bill long context.
+    for every token, which is how providers bill long context. `source` says where it comes from, for people.
     """
 
     base: Decimal
     steps: tuple[tuple[int, Decimal], ...] = ()
+    source: str = field(default="", compare=False)
 
     def price(self, input_tokens: int) -> Decimal:
         """The price for a request with `input_tokens` of input, cached ones included."""
@@ -30,10 +31,10 @@ class Rate:
                 price = stepped
         return price
 
-    def times(self, factor: Decimal) -> Rate:
-        """The same rate with every price multiplied, to 12 decimal places."""
+    def times(self, factor: Decimal, why: str) -> Rate:
+        """The same rate with every price multiplied, to 12 decimal places; `why` is added to its source."""
         steps = tuple((threshold, _rounded(price * factor)) for threshold, price in self.steps)
-        return Rate(_rounded(self.base * factor), steps)
+        return Rate(_rounded(self.base * factor), steps, f"{self.source}, times {factor.normalize(MONEY):f} ({why})")
 
 
 def _rounded(price: Decimal) -> Decimal:
@@ -57,7 +58,8 @@ class Line:
         object.__setattr__(self, "picos", int(scaled) if scaled == scaled.to_integral_value() else None)
 
 
-# Rates under the price list's own keys: `input_mtok`, `cache_read_mtok`, …, and `…_kcount` per thousand.
+# Rates under the price list's own keys: `input_mtok`, `cache_read_mtok`, …, and `…_kcount` per thousand;
+# `compute_hours` is the price of an hour of a call's own time.
 PriceSheet = Mapping[str, Rate]
 
 _TOKEN_KEYS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -73,16 +75,19 @@ _TOKEN_KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     "output_audio": ("output_audio_mtok", "output_mtok"),
     "output_image": ("output_image_mtok", "output_mtok"),
 }
-_THOUSAND_KEYS: Final[Mapping[str, str]] = {
-    "web_searches": "web_searches_kcount",
-    "rerank_searches": "rerank_searches_kcount",
-    "requests": "requests_kcount",
+# Keys of units, and how many units their price is for.
+_UNIT_KEYS: Final[Mapping[str, tuple[tuple[str, int], ...]]] = {
+    "web_searches": (("web_searches_kcount", 1000),),
+    "rerank_searches": (("rerank_searches_kcount", 1000),),
+    "requests": (("requests_kcount", 1000),),
+    "compute_ms": (("compute_hours", 3_600_000),),
 }
+_UNIT_PLACES: Final = Decimal("1e-18")
 
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """What each usage bucket costs, and `requests` where a provider charges for each; absent means not known.
+    """What each usage bucket costs, `requests` where each is charged, `compute_ms` where time is; absent is not known.
 
     `steps` are (threshold, lines) in the same sense as in `Rate`, ascending.
     """
@@ -112,15 +117,20 @@ def _lines(sheet: PriceSheet, input_tokens: int) -> dict[str, Line]:
         if key is not None:
             price = sheet[key].price(input_tokens)
             lines[bucket] = Line(price, None, price.scaleb(-6))
-    for bucket, key in _THOUSAND_KEYS.items():
-        if key in sheet:
-            price = sheet[key].price(input_tokens).scaleb(-3)
+    for bucket, units in _UNIT_KEYS.items():
+        key, many = next((unit for unit in units if unit[0] in sheet), ("", 1))
+        if key:
+            price = _each(sheet[key].price(input_tokens), many)
             lines[bucket] = Line(None, price, price)
     return lines
 
 
 def _first(keys: tuple[str, ...], sheet: PriceSheet) -> str | None:
     return next((key for key in keys if key in sheet), None)
+
+
+def _each(price: Decimal, many: int) -> Decimal:
+    return MONEY.divide(price, many).quantize(_UNIT_PLACES, context=MONEY).normalize(MONEY)
 
 
 @dataclass(frozen=True, slots=True)
