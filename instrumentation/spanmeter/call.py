@@ -22,11 +22,9 @@ import asyncio
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
-from decimal import Decimal
 from functools import partial
 from time import perf_counter, time_ns
-from typing import Final, Protocol
+from typing import Final
 
 from opentelemetry import trace
 from opentelemetry.trace import Span, Status, StatusCode, Tracer, TracerProvider
@@ -38,7 +36,8 @@ from spanmeter.current import LiveSpan, Place, here, resolve
 from spanmeter.ending import Ending, estimated
 from spanmeter.error import error_type
 from spanmeter.opening import Attributes, AttributeValue, Opening, opening_attributes, start_span
-from spanmeter.pricing import Amount, Cost, PriceKey, Usage
+from spanmeter.price import Price, cost_of
+from spanmeter.pricing import Amount, Cost
 from spanmeter.receipt import NO_USAGE, Receipt
 from spanmeter.scope import Scope, current_scope
 from spanmeter.settling import settling
@@ -46,15 +45,6 @@ from spanmeter.tally import tally
 from spanmeter.version import __version__
 
 __all__ = ["NO_ANSWER", "Answer", "Attributes", "Call", "Calls", "Opening", "error_type", "reporting_providers"]
-
-
-class Price(Protocol):
-    """The signature of `PriceBook.amount` and `PriceBook.cost`."""
-
-    def __call__(
-        self, key: PriceKey, usage: Usage, *, at: datetime, reported_usd: Decimal | None = None, estimated: bool = False
-    ) -> Amount | Cost:
-        """Price what one call used."""
 
 
 class Calls:
@@ -155,6 +145,13 @@ class Call(LiveSpan):
             self.span.set_attribute(semconv.OUTCOME, outcome)
             self._end(Ending(combined(answer, self._reports), "cancelled", self._elapsed()))
 
+    def again(self) -> Call:
+        """Open another call at the place of this one, for what a provider answered after this one had ended."""
+        place = self.behind if self.above is None else Place(self.above, self.above)
+        call = Call(replace(self.opening), calls=self._calls, scope=self._scope, place=place, behind=self.behind)
+        call._started = self._started
+        return call
+
     def rename(self, opening: Opening) -> None:
         """Correct what was known at the start, when a framework shows only later what it started."""
         self.opening = opening
@@ -204,7 +201,7 @@ class Call(LiveSpan):
                 return
             tally.add_unestimated()
         try:
-            self._tell(span, ending)
+            self._tell(span, ending, end_ns)
         finally:
             span.end(end_ns)
             self.forget()
@@ -219,7 +216,7 @@ class Call(LiveSpan):
             ending = estimated(ending, opening=self.opening, heard=self.heard)
         finally:
             try:
-                self._tell(span, ending)
+                self._tell(span, ending, end_ns)
             finally:
                 span.end(end_ns)
                 self.forget()
@@ -230,12 +227,12 @@ class Call(LiveSpan):
         self.opening.prompt = self.heard = None
         self._reports.clear()
 
-    def _tell(self, span: Span, ending: Ending) -> None:
+    def _tell(self, span: Span, ending: Ending, end_ns: int) -> None:
         """Write what is known at the end, and count it."""
         answer, counted = ending.answer, self._counted
         if answer.usage is not None and (answer.cache_hit or not counted):
             answer = replace(answer, usage=None, reported_usd=None, usage_notes=())
-        cost = self._cost(answer) if counted else None
+        cost = self._cost(span, answer, end_ns) if counted else None
         attributes = self._end_attributes(answer, cost)
         if not counted:
             write(span, attributes)
@@ -246,15 +243,13 @@ class Call(LiveSpan):
         write(span, attributes)
         self._hand_out(self._receipt(ending, answer, cost, calls=calls))
 
-    def _cost(self, answer: Answer) -> Amount | Cost | None:
-        if self._calls.price is None or (answer.usage is None and answer.reported_usd is None):
+    def _cost(self, span: Span, answer: Answer, end_ns: int) -> Amount | Cost | None:
+        price = self._calls.price
+        if price is None:
             return None
-        opening, tier = self.opening, answer.service_tier
-        model = answer.model or opening.model
-        key = PriceKey(opening.provider, model, service_tier=tier, region=opening.region)
-        usage = answer.usage or NO_USAGE
-        now = datetime.now(UTC)
-        return self._calls.price(key, usage, at=now, reported_usd=answer.reported_usd, estimated=answer.estimated)
+        lasted_ns = end_ns - getattr(span, "start_time", end_ns)
+        tenant = self._scope.attributes.get(semconv.TENANT, "")
+        return cost_of(answer, opening=self.opening, price=price, tenant=tenant, duration_ns=lasted_ns)
 
     def _end_attributes(self, answer: Answer, cost: Amount | Cost | None) -> dict[str, AttributeValue]:
         attributes = answer_attributes(answer)

@@ -8,13 +8,15 @@ import functools
 import inspect
 from collections.abc import Callable, Coroutine
 from types import CoroutineType
-from typing import Any
+from typing import Any, Final
 
 from spanmeter.barrier import barrier
 from spanmeter.call import Call
 from spanmeter.current import here
 
 Hear = Callable[[Call, Any], None]
+Tell = Callable[[Call, Any], object]
+_BATCHED: Final = frozenset({"embeddings", "rerank"})
 
 
 class Taps:
@@ -28,8 +30,7 @@ class Taps:
         if (kind, name) in self._methods:
             return
         self._methods[kind, name] = method = getattr(kind, name)
-        told = barrier(functools.partial(_tell, operation, hear))
-        setattr(kind, name, _tapped(method, told))
+        setattr(kind, name, _tapped(method, barrier(functools.partial(_asker, operation)), barrier(_tell_by(hear))))
 
     def remove(self) -> None:
         """Put the clients' own methods back."""
@@ -38,33 +39,54 @@ class Taps:
             setattr(kind, name, method)
 
 
-def _tell(operation: str, hear: Hear, answer: Any) -> None:
+def _asker(operation: str) -> Call | None:
+    """Find the open call of an operation that a request is made in."""
     call = here().call
     while call is not None:
         if isinstance(call, Call) and call.open and call.opening.operation == operation:
+            return call
+        call = call.above
+    return None
+
+
+def _tell_by(hear: Hear) -> Hear:
+    def tell(call: Call, answer: Any) -> None:
+        if call.open or call.opening.operation not in _BATCHED:
             hear(call, answer)
             return
-        call = call.above
+        # The framework gave up on the request, as on all of a batch when one is refused; the provider answered it.
+        late = call.again()
+        try:
+            hear(late, answer)
+        finally:
+            late.stop()
+
+    return tell
 
 
-def _tapped(method: Callable[..., Any], told: Callable[[Any], None]) -> Callable[..., Any]:
+def _tapped(method: Callable[..., Any], asker: Callable[[], Call | None], tell: Tell) -> Callable[..., Any]:
     @functools.wraps(method)
     def tapped(*args: Any, **options: Any) -> Any:
+        call = asker()
         answer = method(*args, **options)
+        if call is None:
+            return answer
         # Only the answer tells: a decorator may hide that what it wraps is asynchronous.
         if isinstance(answer, CoroutineType):
-            return _later(answer, told)
-        told(answer)
+            return _later(answer, call, tell)
+        tell(call, answer)
         return answer
 
     @functools.wraps(method)
     async def tapped_later(*args: Any, **options: Any) -> Any:
-        return await _later(method(*args, **options), told)
+        call = asker()
+        asking = method(*args, **options)
+        return await (asking if call is None else _later(asking, call, tell))
 
     return tapped_later if inspect.iscoroutinefunction(method) else tapped
 
 
-async def _later(asking: Coroutine[Any, Any, Any], told: Callable[[Any], None]) -> Any:
+async def _later(asking: Coroutine[Any, Any, Any], call: Call, tell: Tell) -> Any:
     answer = await asking
-    told(answer)
+    tell(call, answer)
     return answer

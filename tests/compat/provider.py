@@ -62,7 +62,7 @@ class Provider:
     """Speaks the OpenAI API at `url`; no two answers cost the same.
 
     `fail` holds the statuses of the next answers, 0 for a good one, `says` the texts of the next chats.
-    With `hold` set no request is answered, nor charged.
+    With `hold` set no request is answered, nor charged; a good answer waits until the `gate` is set, as it usually is.
     """
 
     url: str = ""
@@ -71,8 +71,12 @@ class Provider:
     hold: bool = False
     asked: threading.Event = field(default_factory=threading.Event)
     released: threading.Event = field(default_factory=threading.Event)
+    gate: threading.Event = field(default_factory=threading.Event)
     answers: list[Answered] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        self.gate.set()
 
     def charge(self, asked: Body, *, cached: int = 64, output: int = 20) -> Body:
         with self.lock:
@@ -173,6 +177,7 @@ def _handler(provider: Provider) -> type[BaseHTTPRequestHandler]:
                 provider.fail.append(503)
             if status := provider.fail.pop(0) if provider.fail else 0:
                 return self.send(status, "application/json", b'{"error": {"message": "no"}}')
+            provider.gate.wait(5)
             answer = provider.answer(self.path, json.loads(body))
             if isinstance(answer, dict):
                 return self.send(200, "application/json", json.dumps(answer).encode())

@@ -87,7 +87,7 @@ class Stage:
         try:
             yield f"q{number}q"
         except Exception:
-            if not piece.inside and piece.kind not in GIVES_UP:  # or it is their error, and the stream was left
+            if not piece.inside:  # or it is their error, and the stream was left
                 self._be_certain(number, piece)
             raise
         self._be_certain(number, piece)
@@ -319,8 +319,6 @@ ASTREAM: dict[str, Callable[[Any, str], Any]] = {
     "streaming chat engine": lambda app, text: chat_engine(app).astream_chat(text),
 }
 STREAMED = frozenset(STREAM)
-# LlamaIndex ends the batch with the first request refused, and tells nobody of those still under way.
-GIVES_UP = frozenset({"embed batch"})
 
 
 class Retriever(BaseRetriever):

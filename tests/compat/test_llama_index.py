@@ -1,6 +1,7 @@
 """LlamaIndex's models, embeddings, engines, retrievers and workflows, counted as the provider counts them."""
 
 # No annotations of the future: LlamaIndex 0.11 reads those of a workflow's steps as they stand.
+import asyncio
 import gc
 from collections.abc import Callable
 from typing import Any
@@ -183,3 +184,14 @@ def test_a_refused_request(app: Any, counted: Any) -> None:
 async def test_a_cancelled_task(app: Any, counted: Any) -> None:
     with counted(f"{CHAT} (cancelled)"):
         await app.cancel(app.llm.achat(QUESTION))
+
+
+async def test_a_batch_of_embeddings_whose_first_request_is_refused(app: Any, counted: Any) -> None:
+    app.provider.fail = [400]
+    app.provider.gate.clear()
+    with counted(f"{EMBEDDING} (BadRequestError)", EMBEDDING):
+        with pytest.raises(Exception, match="400"):
+            await app.embedder.aget_text_embedding_batch(["a", "b", "c"])
+        # LlamaIndex has given up; the second request is still under way.
+        app.provider.gate.set()
+        await asyncio.wait(asyncio.all_tasks() - {asyncio.current_task()})
