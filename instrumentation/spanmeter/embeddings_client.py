@@ -17,12 +17,17 @@ from spanmeter.tap import Taps
 
 
 class Client(NamedTuple):
-    """Methods of a client, each `Class.method`, and how to read the usage off what they answer."""
+    """Methods of a client, each (class, method), and how to read the usage off what they answer."""
 
     module: str
-    methods: tuple[str, ...]
+    methods: tuple[tuple[str, str], ...]
     usage: Callable[[Any], Mapping[str, Any]]
     operation: str = "embeddings"
+
+
+def _methods(*names: str) -> tuple[tuple[str, str], ...]:
+    """Take `Class.method` apart once: Python keeps each new string that an attribute is asked for by for a while."""
+    return tuple((kind, sys.intern(method)) for kind, _, method in (name.partition(".") for name in names))
 
 
 def _field(name: str) -> Callable[[Any], Mapping[str, Any]]:
@@ -41,21 +46,22 @@ def _count(name: str) -> Callable[[Any], Mapping[str, Any]]:
     return lambda answer: {name: getattr(answer, name, None)}
 
 
-_VOYAGE: Final = ("embed", "multimodal_embed", "contextualized_embed")
-_MISTRAL: Final = ("Embeddings.create", "Embeddings.create_async")
+_VOYAGE: Final = _methods("Client.embed", "Client.multimodal_embed", "Client.contextualized_embed")
+_VOYAGE_ASYNC: Final = _methods("AsyncClient.embed", "AsyncClient.multimodal_embed", "AsyncClient.contextualized_embed")
+_MISTRAL: Final = _methods("Embeddings.create", "Embeddings.create_async")
 # Cohere's first client sends many texts in several requests of its base class, in threads, and adds their usage up.
 CLIENTS: Final = (
-    Client("cohere.client", ("Client.embed", "AsyncClient.embed"), _field("meta")),
-    Client("cohere.v2.client", ("V2Client.embed", "AsyncV2Client.embed"), _field("meta")),
-    Client("cohere.base_client", ("BaseCohere.rerank", "AsyncBaseCohere.rerank"), _field("meta"), "rerank"),
-    Client("cohere.v2.client", ("V2Client.rerank", "AsyncV2Client.rerank"), _field("meta"), "rerank"),
+    Client("cohere.client", _methods("Client.embed", "AsyncClient.embed"), _field("meta")),
+    Client("cohere.v2.client", _methods("V2Client.embed", "AsyncV2Client.embed"), _field("meta")),
+    Client("cohere.base_client", _methods("BaseCohere.rerank", "AsyncBaseCohere.rerank"), _field("meta"), "rerank"),
+    Client("cohere.v2.client", _methods("V2Client.rerank", "AsyncV2Client.rerank"), _field("meta"), "rerank"),
     Client("mistralai.embeddings", _MISTRAL, _field("usage")),
     Client("mistralai.client.embeddings", _MISTRAL, _field("usage")),
-    Client("ollama._client", ("Client.embed", "AsyncClient.embed"), _count("prompt_eval_count")),
-    Client("voyageai.client", tuple(f"Client.{name}" for name in _VOYAGE), _count("total_tokens")),
-    Client("voyageai.client", ("Client.rerank",), _count("total_tokens"), "rerank"),
-    Client("voyageai.client_async", tuple(f"AsyncClient.{name}" for name in _VOYAGE), _count("total_tokens")),
-    Client("voyageai.client_async", ("AsyncClient.rerank",), _count("total_tokens"), "rerank"),
+    Client("ollama._client", _methods("Client.embed", "AsyncClient.embed"), _count("prompt_eval_count")),
+    Client("voyageai.client", _VOYAGE, _count("total_tokens")),
+    Client("voyageai.client", _methods("Client.rerank"), _count("total_tokens"), "rerank"),
+    Client("voyageai.client_async", _VOYAGE_ASYNC, _count("total_tokens")),
+    Client("voyageai.client_async", _methods("AsyncClient.rerank"), _count("total_tokens"), "rerank"),
 )
 MODULES: Final = tuple(dict.fromkeys(client.module for client in CLIENTS))
 _taps: Final = Taps()
@@ -78,8 +84,7 @@ def remove() -> None:
 
 def _tap(client: Client, module: ModuleType) -> None:
     hear = functools.partial(_report, client.usage)
-    for listed in client.methods:
-        name, _, method = listed.partition(".")
+    for name, method in client.methods:
         kind = getattr(module, name, None)
         if isinstance(kind, type) and hasattr(kind, method):
             _taps.put(kind, method, operation=client.operation, hear=hear)
