@@ -146,15 +146,18 @@ class Auditor:
         most = len(self.desk.served)
         if not least <= calls <= most:
             yield f"{calls} calls, {least} to {most} served"
-        quiet = {"sdk retry", *_HIDDEN_FAILURES}
-        refused = sum(stage.kinds[number].kind not in quiet and number in stage.certain for number in self.desk.refused)
-        uncertain = len(self.desk.refused) - refused
+        told = [number for number in self.desk.refused if number in stage.certain]
+        told = [number for number in told if stage.kinds[number].kind not in _HIDDEN_FAILURES]
+        together = [number for number in told if stage.kinds[number].kind in _TOGETHER]
+        refused = len(told) - len(together) + len(set(together))
         failed = _failed(finished)
-        if not refused <= failed <= refused + uncertain:
-            yield f"{failed} failed calls, {refused} to {refused + uncertain} refused"
+        if not refused <= failed <= len(self.desk.refused):
+            yield f"{failed} failed calls, {refused} to {len(self.desk.refused)} refused"
 
 
-_HIDDEN_FAILURES = frozenset({"embed query", "embed documents"})
+_HIDDEN_FAILURES = frozenset({"sdk retry", "embed query", "embed documents"})
+_TOGETHER = frozenset({"embed batch"})
+"""What sends several requests at once, and fails once with the first of them that is refused."""
 
 
 def _embeddings_differ(reported: Counter[Account], served: list[Served], sure: list[Served]) -> Iterator[str]:
