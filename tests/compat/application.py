@@ -17,7 +17,6 @@ from llama_index.llms.openai import OpenAI as LlamaIndexOpenAI
 from tenacity import stop_after_attempt
 from tests.compat.provider import Provider
 
-
 # The embeddings package for 0.11 asks up to six times whatever `max_retries` says; later ones do as they are told.
 for ask in ("get_embedding", "aget_embedding", "get_embeddings", "aget_embeddings"):
     if retrying := getattr(getattr(embeddings_package, ask), "retry", None):
