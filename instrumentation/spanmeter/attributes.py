@@ -7,6 +7,7 @@ from typing import Final
 from opentelemetry.attributes import BoundedAttributes
 from opentelemetry.trace import Span
 
+from spanmeter.light_span import LightSpan
 from spanmeter.opening import AttributeValue
 
 _CLEAN: Final = frozenset({str, int, float, bool, tuple})
@@ -18,6 +19,9 @@ def write(span: Span, attributes: dict[str, AttributeValue]) -> None:
     The SDK looks at each value again and files it under a lock, which takes a tenth of all that a call costs. Values
     that are clean and under no limit go in at once, where the SDK keeps them as it has since 1.0.
     """
+    if type(span) is LightSpan:
+        span.write(attributes)
+        return
     held = getattr(span, "_attributes", None)
     if type(held) is BoundedAttributes and _unlimited(held, len(attributes)) and _clean(attributes):
         held._dict.update(attributes)  # noqa: SLF001

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from opentelemetry import context
-from opentelemetry.context import Context
 from opentelemetry.trace import Span, SpanKind, Tracer
-from opentelemetry.trace.propagation import _SPAN_KEY
 
 from spanmeter import semconv
 from spanmeter.current import LiveSpan
+from spanmeter.light_tracer import LightTracer, context_below
 
 AttributeValue = str | bool | int | float | Sequence[str]
 Attributes = Mapping[str, AttributeValue]
@@ -61,16 +59,10 @@ def opening_attributes(opening: Opening) -> dict[str, AttributeValue]:
 def start_span(opening: Opening, *, tracer: Tracer, parent: Span, stamps: Mapping[str, str]) -> Span:
     """Start the span of an opening below `parent`, with further attributes in `stamps`."""
     attributes = opening_attributes(opening)
-    return tracer.start_span(
-        opening.name,
-        context=_context_below(parent),
-        kind=SpanKind.CLIENT if opening.operation in semconv.CALL_OPERATIONS else SpanKind.INTERNAL,
-        attributes={**attributes, **stamps} if stamps else attributes,
-    )
-
-
-def _context_below(parent: Span) -> Context:
-    """Return what is current with `parent` itself in it: of a live span the SDK would ask three times what it is."""
-    running = context.get_current()
-    own = parent.span if isinstance(parent, LiveSpan) else parent
-    return running if running.get(_SPAN_KEY) is own else Context({**running, _SPAN_KEY: own})
+    if stamps:
+        attributes |= stamps
+    kind = SpanKind.CLIENT if opening.operation in semconv.CALL_OPERATIONS else SpanKind.INTERNAL
+    own = parent.span if isinstance(parent, LiveSpan) else parent  # of a live span the SDK asks three times what it is
+    if type(tracer) is LightTracer:
+        return tracer.start_below(own, opening.name, kind=kind, attributes=attributes)
+    return tracer.start_span(opening.name, context=context_below(own), kind=kind, attributes=attributes)

@@ -11,6 +11,7 @@ from spanmeter import semconv
 from spanmeter.barrier import barrier
 from spanmeter.call import Call
 from spanmeter.current import here
+from spanmeter.light_tracer import passing
 from spanmeter.opening import Attributes
 from spanmeter.scope import current_scope
 
@@ -38,6 +39,9 @@ class Stamp(SpanProcessor):
             attributes = {**attributes, semconv.INSTRUMENTED: True}
         if attributes:
             span.set_attributes(attributes)
+
+
+passing.add(Stamp.on_start)
 
 
 def _is_ours(span: Span) -> bool:

@@ -79,6 +79,8 @@ class Telemetry:
 class _Queue(BatchSpanProcessor):
     """The SDK's queue, which does not hold up an exit when there is no sidecar, and whose losses are counted."""
 
+    takes_light_spans = True
+
     def __init__(self, exporter: Exporter) -> None:
         outlet = _Outlet(exporter)
         super().__init__(
