@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -11,7 +12,7 @@ from spanmeter.call import NO_ANSWER, Answer, Call, Opening, reporting_providers
 from spanmeter.current import is_suppressed
 from spanmeter.llama_index.message import tool_calls_text
 from spanmeter.llama_index.response import answer_of, has_content
-from spanmeter.llama_index.stream import Stream, hand_out
+from spanmeter.llama_index.stream import Stream, hand_out, is_over
 from spanmeter.llama_index.unended import Unended
 from spanmeter.process import calls
 
@@ -21,7 +22,7 @@ class ModelCall:
     """The open call to a model inside one of LlamaIndex's spans.
 
     `unanswered` counts its starts without an end, `texts` are what its requests had embedded, `told_by` is the event
-    that told of its latest chunk.
+    that told of its latest chunk, `stream` what its method returned.
     """
 
     call: Call
@@ -32,6 +33,7 @@ class ModelCall:
     texts: list[str] = field(default_factory=list)
     seen_s: float = 0.0
     told_by: str = ""
+    stream: weakref.ref[Stream] | None = None
 
     def stop(self, *, may_be_cached: bool) -> None:
         """End the call by what the client below reported of its requests.
@@ -133,7 +135,17 @@ class ModelCalls:
             self._open.pop(span_id, None)
             model.call.stop()
         else:
+            model.stream = weakref.ref(stream)
             hand_out(model.call, stream, abandoned=barrier(lambda: self.fail(span_id, GeneratorExit())))
+
+    def end_streams(self) -> None:
+        """End the calls of streams that went out without a word, while an error still holds on to them.
+
+        LlamaIndex cannot tell the end of a completion that said nothing: its event takes no empty response.
+        """
+        for span_id, model in list(self._open.items()):
+            if model.stream is not None and is_over(model.stream()):
+                self.fail(span_id, GeneratorExit())
 
     def cancel_all(self) -> None:
         """End whatever is open."""

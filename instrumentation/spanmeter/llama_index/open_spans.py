@@ -114,6 +114,7 @@ class OpenSpans:
         if type(error).__name__ == "WorkflowCancelledByUser":
             error = GeneratorExit()
         self.models.fail(span_id, error)
+        self.models.end_streams()
         span = self._open.get(span_id)
         if span is not None and span.enclosing is not None and span.call is not None:
             span.enclosing.failed = error if span.call.opening.operation == STEP else None

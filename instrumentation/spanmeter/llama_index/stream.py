@@ -27,6 +27,13 @@ def is_stream(result: object) -> TypeGuard[Stream]:
     return isinstance(result, _STREAMS)
 
 
+def is_over(stream: Stream | None) -> bool:
+    """Whether a stream that still exists has said its last, by whatever end."""
+    if isinstance(stream, AsyncGeneratorType):
+        return stream.ag_frame is None
+    return isinstance(stream, GeneratorType) and stream.gi_frame is None
+
+
 def hand_out(call: Call, stream: Stream, *, abandoned: Callable[[], None]) -> None:
     """Keep `call` open after its method returned `stream`, current only while the stream runs.
 

@@ -7,12 +7,30 @@ import gc
 from typing import Any
 
 import pytest
-from llama_index.core.llms import ChatMessage
+from llama_index.core.llms import ChatMessage, CompletionResponse, CustomLLM, LLMMetadata
+from llama_index.core.llms.callbacks import llm_completion_callback
+from llama_index.core.tools import FunctionTool
 from llama_index.llms.openai import OpenAI
 
 from spanmeter import semconv
 
 QUESTION = [ChatMessage(content="What is a closure?")]
+
+
+class Silent(CustomLLM):
+    """A model that says nothing."""
+
+    @property
+    def metadata(self) -> LLMMetadata:
+        return LLMMetadata(model_name="silent")
+
+    @llm_completion_callback()
+    def complete(self, prompt: str, **_: Any) -> CompletionResponse:
+        return CompletionResponse(text="")
+
+    @llm_completion_callback()
+    def stream_complete(self, prompt: str, **_: Any) -> Any:
+        yield from ()
 
 
 def test_a_stream_never_read_is_no_call(seen: Any, billed: Any, chat_model: OpenAI) -> None:
@@ -102,3 +120,13 @@ def test_an_error_in_the_consumer_leaves_nothing_open(seen: Any, chat_model: Ope
         consume()
     gc.collect()
     assert seen.outline() == ["chat gpt-4o-mini (cancelled)"]
+
+
+def test_a_stream_that_ends_without_a_word_is_over_though_its_error_is_kept(seen: Any) -> None:
+    def ask(text: str) -> None:
+        list(Silent().stream_complete(text))
+
+    with pytest.raises(ValueError, match="LLMCompletionEndEvent") as kept:
+        FunctionTool.from_defaults(ask).call("q")
+    assert seen.outline() == ["execute_tool ask (ValidationError)", "  text_completion silent (cancelled)"]
+    assert kept.value is not None
