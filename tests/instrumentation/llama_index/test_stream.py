@@ -25,11 +25,11 @@ class Silent(CustomLLM):
         return LLMMetadata(model_name="silent")
 
     @llm_completion_callback()
-    def complete(self, prompt: str, **_: Any) -> CompletionResponse:
+    def complete(self, *_: Any, **__: Any) -> CompletionResponse:
         return CompletionResponse(text="")
 
     @llm_completion_callback()
-    def stream_complete(self, prompt: str, **_: Any) -> Any:
+    def stream_complete(self, *_: Any, **__: Any) -> Any:
         yield from ()
 
 
