@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from types import MappingProxyType
@@ -10,7 +11,9 @@ from typing import Final, NamedTuple
 
 from spanmeter import semconv
 from spanmeter.pricing import Component, Cost, PriceBook, PriceKey, Usage
-from spanmeter.pricing.usage import BUCKETS, INPUT_BUCKETS, OUTPUT_BUCKETS
+from spanmeter.pricing.cost import together
+from spanmeter.pricing.reading import Part
+from spanmeter.pricing.usage import INPUT_BUCKETS, OUTPUT_BUCKETS, UNITS
 from spanmeter_collector.reading import Reading
 from spanmeter_collector.row import Row
 
@@ -32,7 +35,13 @@ _AMOUNTS: Final = (
     "reasoning_tokens",
     "quantity",
 )
-_SINGULAR: Final = {"web_searches": "search", "rerank_searches": "search"}
+_CACHED: Final = frozenset({"cache_read", "cache_read_audio", "cache_read_image"})
+_UNITS: Final = {
+    **UNITS,
+    **dict.fromkeys((*INPUT_BUCKETS, *OUTPUT_BUCKETS), "token"),
+    "compute_ms": "millisecond",
+}
+_OTHER_MODEL: Final = "@"
 
 
 class Charge(NamedTuple):
@@ -148,7 +157,7 @@ def _blank(row: Row, reading: Reading, recorded_at: int) -> Charge:
 def _priced(call: Charge, row: Row, reading: Reading, book: PriceBook) -> list[Charge]:
     cost = _cost(row, reading, book)
     call = call._replace(grade=cost.grade, price_version=cost.price_version, quantity=call.calls)
-    entries = [_component(call, component, cost) for component in _components(reading.usage or _NO_USAGE, cost)]
+    entries = [_component(call, component, cost) for component in cost.components]
     if cost.usd is None:
         return [call._replace(usd=None, unpriced_calls=call.calls), *entries]
     billed = sum((entry.usd for entry in entries if entry.usd is not None), _ZERO)
@@ -156,46 +165,62 @@ def _priced(call: Charge, row: Row, reading: Reading, book: PriceBook) -> list[C
 
 
 def _cost(row: Row, reading: Reading, book: PriceBook) -> Cost:
+    """The cost with a component for all that was used: of a call that is billed by parts, for each part's own."""
     if reading.usage is None and reading.reported_usd is None:
         return Cost(None, "unpriced", (), book.version, "the span carries no usage")
-    answered = datetime.fromtimestamp((row.start_time + row.duration_ns) // 1_000_000_000, UTC)
-    return book.cost(
-        PriceKey(row.provider, row.model, service_tier=reading.service_tier),
-        reading.usage or _NO_USAGE,
-        at=answered,
-        reported_usd=reading.reported_usd,
-        estimated=reading.estimated,
+    whole = Part(reading.usage or _NO_USAGE)
+    cost = _part_cost(row, reading, whole, book, duration_ns=row.duration_ns, reported_usd=reading.reported_usd)
+    if cost.grade == "reported" or not reading.parts:
+        return cost
+    times = (row.duration_ns, *(0 for _ in reading.parts[1:]))  # what is paid by time is paid once
+    parts = zip(reading.parts, times, strict=True)
+    return together([_part_cost(row, reading, part, book, duration_ns=time) for part, time in parts])
+
+
+def _part_cost(  # noqa: PLR0913  a part of a call, and what it cost as told
+    row: Row, reading: Reading, part: Part, book: PriceBook, *, duration_ns: int, reported_usd: Decimal | None = None
+) -> Cost:
+    key = PriceKey(
+        row.provider,
+        part.model or row.model,
+        service_tier=reading.service_tier,
+        region=reading.region,
+        tenant=row.tenant,
     )
+    cost = book.cost(
+        key,
+        part.usage,
+        at=datetime.fromtimestamp((row.start_time + row.duration_ns) // 1_000_000_000, UTC),
+        reported_usd=reported_usd,
+        estimated=reading.estimated,
+        duration_s=_EXACT.scaleb(Decimal(duration_ns), -9),
+    )
+    suffix = f"{_OTHER_MODEL}{part.model}" if part.model not in ("", row.model) else ""
+    return replace(cost, components=tuple(_components(part.usage, cost, suffix)))
 
 
-def _components(usage: Usage, cost: Cost) -> Iterator[Component]:
+def _components(usage: Usage, cost: Cost, suffix: str) -> Iterator[Component]:
     """The components of the cost, and the usage that none of them bills, so that every token is in the ledger."""
-    yield from cost.components
     billed = {component.label for component in cost.components}
-    for bucket, count in _counts(usage):
-        if bucket not in billed:
-            yield Component(bucket, count, None, None, _ZERO if cost.usd is not None else None)
-
-
-def _counts(usage: Usage) -> Iterator[tuple[str, int]]:
-    for bucket in BUCKETS:
-        if count := getattr(usage, bucket):
-            yield bucket, count
+    free = _ZERO if cost.usd is not None else None
+    unbilled = (Component(label, count, None, None, free) for label, count in usage.filled() if label not in billed)
+    for component in (*cost.components, *unbilled):
+        yield replace(component, label=component.label + suffix) if suffix else component
 
 
 def _component(call: Charge, component: Component, cost: Cost) -> Charge:
-    label, count = component.label, component.count
-    is_input, is_output = label in INPUT_BUCKETS, label in OUTPUT_BUCKETS
+    bucket, count = component.label.partition(_OTHER_MODEL)[0], component.count
+    is_input, is_output = bucket in INPUT_BUCKETS, bucket in OUTPUT_BUCKETS
     return call._replace(
-        component=label,
+        component=component.label,
         calls=0,
         failed_calls=0,
         input_tokens=count if is_input else 0,
-        cached_input_tokens=count if label in {"cache_read", "cache_read_audio"} else 0,
+        cached_input_tokens=count if bucket in _CACHED else 0,
         output_tokens=count if is_output else 0,
-        reasoning_tokens=count if label == "reasoning" else 0,
+        reasoning_tokens=count if bucket == "reasoning" else 0,
         quantity=count,
-        unit="token" if is_input or is_output else _SINGULAR.get(label, "call"),
+        unit=_UNITS.get(bucket, "call"),
         usd_per_unit=_usd_per_unit(component),
         usd=None if cost.usd is None or component.usd is None else _EXACT.quantize(component.usd, _PLACES),
     )

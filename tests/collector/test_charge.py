@@ -205,3 +205,65 @@ def test_a_span_whose_sender_says_that_its_call_is_counted_adds_nothing(
     billed: Bill, call_attributes: Known, known: Known, calls: int
 ) -> None:
     assert counts(billed(attributes=call_attributes | known))[0] == calls
+
+
+OPUS: Known = {
+    "gen_ai.operation.name": "chat",
+    "gen_ai.provider.name": "anthropic",
+    "gen_ai.response.model": "claude-opus-4-6",
+    "gen_ai.usage.input_tokens": 300,
+    "gen_ai.usage.output_tokens": 50,
+}
+PARTS = '[{"input":100,"output":20},{"input":50},{"model":"claude-haiku-4-5","input":150,"output":30}]'
+
+
+def lines(entries: list[Charge]) -> list[tuple[str, int, Decimal | None, Decimal | None]]:
+    return [(entry.component, entry.quantity, entry.usd_per_unit, entry.usd) for entry in entries]
+
+
+def test_what_is_billed_by_parts_is_charged_by_parts(billed: Bill) -> None:
+    entries = billed(attributes=OPUS | {"spanmeter.usage.parts": PARTS})
+
+    assert lines(entries) == [
+        ("call", 1, None, Decimal(0)),
+        ("input", 100, Decimal("0.000005"), Decimal("0.0005")),
+        ("output", 20, Decimal("0.000025"), Decimal("0.0005")),
+        ("input", 50, Decimal("0.000005"), Decimal("0.00025")),
+        ("input@claude-haiku-4-5", 150, Decimal("0.000001"), Decimal("0.00015")),
+        ("output@claude-haiku-4-5", 30, Decimal("0.000005"), Decimal("0.00015")),
+    ]
+    assert tokens(entries) == (300, 0, 50, 0)
+    assert {(entry.model, entry.grade) for entry in entries} == {("claude-opus-4-6", "computed")}
+
+
+def test_one_part_without_a_price_makes_the_call_unpriced(billed: Bill) -> None:
+    entries = billed(attributes=OPUS | {"spanmeter.usage.parts": PARTS.replace("haiku-4-5", "nobody")})
+
+    assert counts(entries) == (1, 0, 0, 1, None)
+    assert tokens(entries) == (300, 0, 50, 0)
+
+
+def test_a_reported_cost_goes_before_the_prices_of_parts(billed: Bill) -> None:
+    told = {"spanmeter.usage.parts": PARTS, "spanmeter.reported_cost.usd": "0.5"}
+    assert lines(billed(attributes=OPUS | told)) == [
+        ("call", 1, None, Decimal(0)),
+        ("reported", 1, Decimal("0.5"), Decimal("0.5")),
+        ("input", 300, None, Decimal(0)),
+        ("output", 50, None, Decimal(0)),
+    ]
+
+
+def test_the_region_of_a_call_decides_about_its_price(billed: Bill) -> None:
+    abroad, at_home = (billed(attributes=OPUS | region) for region in ({}, {"spanmeter.price.region": "us"}))
+    assert [counts(entries)[4] for entries in (abroad, at_home)] == [Decimal("0.00275"), Decimal("0.003025")]
+
+
+@pytest.mark.parametrize(
+    ("bucket", "count", "unit"),
+    [("web_searches", 2, "search"), ("input_audio_seconds", 61, "second"), ("pages", 3, "page")],
+)
+def test_units_are_charged_by_what_they_are_called(billed: Bill, bucket: str, count: int, unit: str) -> None:
+    entries = billed(attributes=OPUS | {f"spanmeter.usage.{bucket}": count})
+    assert [(entry.quantity, entry.unit, entry.input_tokens) for entry in entries if entry.component == bucket] == [
+        (count, unit, 0)
+    ]

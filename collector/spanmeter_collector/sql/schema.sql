@@ -57,7 +57,7 @@ CREATE TABLE IF NOT EXISTS charges (
     output_tokens         Int64 CODEC(T64, ZSTD(1)),
     reasoning_tokens      Int64 CODEC(T64, ZSTD(1)),
     quantity              Int64 CODEC(T64, ZSTD(1)),
-    unit                  LowCardinality(String),                      -- token, search, call
+    unit                  LowCardinality(String),                      -- token, call, search, second, image, … one of what is counted
     usd_per_unit          Nullable(Decimal(38, 18)),
     usd                   Nullable(Decimal(38, 12)),                   -- NULL: unpriced
     grade                 LowCardinality(String),                      -- reported, computed, estimated, unpriced, '' (nothing to bill)
