@@ -1,10 +1,12 @@
-"""The price book: what a call cost, from list prices, offline."""
+"""The price book: what a call cost, from list prices and the user's own, offline."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal, localcontext
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from spanmeter.pricing.cost import Amount, Component, Cost
@@ -16,11 +18,14 @@ from spanmeter.pricing.usage import Usage
 if TYPE_CHECKING:
     from spanmeter.pricing.listing import Listing
 
+PRICES_VARIABLE: Final = "SPANMETER_PRICES"
 _ZERO: Final = Decimal("0E-12")
 _add, _multiply, _quantize = MONEY.add, MONEY.multiply, MONEY.quantize
-_MILLISECONDS: Final = Decimal(1000)
 _LARGEST: Final = Decimal(10**12)
+_MILLISECONDS: Final = Decimal(1000)
 _MAX_CACHED: Final = 4096
+_UNPRICED: Final = Amount(None, "unpriced")
+_SEARCHES: Final = frozenset({"web_searches_low", "web_searches_medium", "web_searches_high"})
 
 
 class PriceBook:
@@ -28,18 +33,28 @@ class PriceBook:
 
     def __init__(self, listing: Listing) -> None:
         self.version = listing.version
-        self._listing = listing
+        self.listing = listing
         self._schedules: dict[tuple[PriceKey, date], Schedule] = {}
 
     @classmethod
-    def load(cls) -> PriceBook:
-        """Read the installed price list; never uses the network. The first time in a process takes some 0.4 s."""
+    def load(cls, *, prices: str | Path | None = None) -> PriceBook:
+        """Read the installed price list and a price file; never uses the network. The first time takes some 0.4 s.
+
+        The user's price file is `prices` or what SPANMETER_PRICES names; "" is none. It is read once: a file that
+        changes later is another book's.
+
+        Raises:
+            PriceFileError: The file cannot be read, or something in it is wrong; the message says what and where.
+        """
         from spanmeter.pricing.listing import Listing  # noqa: PLC0415  imports pydantic, paid only by who prices
         from spanmeter.pricing.overlay import Overlay  # noqa: PLC0415  reads TOML, as above
+        from spanmeter.pricing.price_file import read_price_file  # noqa: PLC0415  as above
+        from spanmeter.pricing.terms import Terms  # noqa: PLC0415  as above
 
-        return cls(Listing(Overlay.load()))
+        path = os.environ.get(PRICES_VARIABLE, "") if prices is None else prices
+        return cls(Listing(Overlay.load(), read_price_file(Path(path)) if path else Terms()))
 
-    def cost(
+    def cost(  # noqa: PLR0913  what is known of a call, each by its name
         self,
         key: PriceKey,
         usage: Usage,
@@ -51,23 +66,26 @@ class PriceBook:
     ) -> Cost:
         """What a call answered at `at` (naive means UTC) cost.
 
-        What the provider itself reported wins over list prices, unless it is negative or absurd. `estimated` says
-        that the usage is an estimate. `duration_s` is how long the call took: models of one's own may be paid by time.
+        What the provider itself reported wins over all prices, unless it is negative or absurd, or the user's own
+        prices say that they go before it. `estimated` says that the usage is an estimate. `duration_s` is how long the
+        call took: models of one's own may be paid by time.
         Nothing is raised for an unknown model or bucket, or for an empty usage: the cost is `unpriced` and says why.
         """
-        if reported_usd is not None and _credible(reported_usd):
-            return _reported(reported_usd, self.version)
+        reported = reported_usd if reported_usd is not None and _credible(reported_usd) else None
+        if reported is not None and not self.listing.may_go_before_reported:
+            return _reported(reported, self.version)
         moment = at if at.tzinfo is None or at.tzinfo is UTC else at.astimezone(UTC)
-        schedule = self._schedule(key, moment.date())
-        rates = schedule.at(moment) if schedule.rates else None
-        if duration_s is None and rates is not None and "compute_ms" in rates.lines:
-            return Cost(None, "unpriced", (), self.version, f"model {key.model!r} is paid by time, and none was told")
-        components, total = _bill(rates, usage, duration_s)
-        if total is None or not components:
-            return Cost(None, "unpriced", components, self.version, schedule.reason or _reason(key, components))
-        return Cost(total, "estimated" if estimated else "computed", components, self.version)
+        rates = self._schedule(key, moment.date()).at(moment)
+        if reported is not None and not rates.over_reported:
+            return _reported(reported, self.version)
+        components, total, reason = _bill(rates, usage, duration_s)
+        if total is not None and components:
+            return Cost(total, "estimated" if estimated else "computed", components, self.version)
+        if reported is not None:
+            return _reported(reported, self.version)
+        return Cost(None, "unpriced", components, self.version, reason or _reason(key, components))
 
-    def amount(
+    def amount(  # noqa: PLR0913  as above
         self,
         key: PriceKey,
         usage: Usage,
@@ -79,8 +97,10 @@ class PriceBook:
     ) -> Amount:
         """As `cost`, without the arithmetic: in whole numbers and a quarter of the time, for the application's path."""
         if reported_usd is None and at.tzinfo is UTC:
-            schedule = self._schedule(key, at.date())
-            picos = _picos(schedule.at(at), usage) if schedule.rates else None
+            rates = self._schedule(key, at.date()).at(at)
+            if rates.reason:
+                return _UNPRICED
+            picos = _picos(rates, usage, duration_s)
             if picos is not None:
                 return Amount(Decimal(picos).scaleb(-12, MONEY), "estimated" if estimated else "computed")
         cost = self.cost(key, usage, at=at, reported_usd=reported_usd, estimated=estimated, duration_s=duration_s)
@@ -88,11 +108,15 @@ class PriceBook:
 
     def _schedule(self, key: PriceKey, day: date) -> Schedule:
         found = self._schedules.get((key, day))
-        if found is None:
-            if len(self._schedules) >= _MAX_CACHED:
-                self._schedules.clear()
-            with localcontext(MONEY):
-                found = self._schedules[key, day] = self._listing.schedule(key, day)
+        return self._learned(key, day) if found is None else found
+
+    def _learned(self, key: PriceKey, day: date) -> Schedule:
+        if key.tenant and not self.listing.names_tenant(key.tenant):
+            return self._schedule(key._replace(tenant=""), day)  # tenants without prices of their own share a place
+        if len(self._schedules) >= _MAX_CACHED:
+            self._schedules.clear()
+        with localcontext(MONEY):
+            found = self._schedules[key, day] = self.listing.schedule(key, day)
         return found
 
 
@@ -110,16 +134,14 @@ def _reported(usd: Decimal, version: str) -> Cost:
     return Cost(rounded, "reported", (Component("reported", 1, None, rounded, rounded),), version)
 
 
-def _bill(
-    rates: Rates | None, usage: Usage, duration_s: Decimal | None
-) -> tuple[tuple[Component, ...], Decimal | None]:
+def _bill(rates: Rates, usage: Usage, duration_s: Decimal | None) -> tuple[tuple[Component, ...], Decimal | None, str]:
     """Runs for every call of an application: one pass over the buckets, and no look at thresholds that do not exist."""
-    lines = _lines(rates, usage)
+    lines, reason = _lines(rates, usage), rates.reason
     counts = usage.filled()
     if "compute_ms" in lines:
-        counts = _timed(lines, counts, duration_s)
+        counts, reason = _timed(lines, counts, duration_s)
     if counts and "requests" in lines:
-        counts.append(("requests", 1))
+        counts = _with_request(counts)
     components: list[Component] = []
     total: Decimal | None = _ZERO
     for label, count in counts:
@@ -131,37 +153,55 @@ def _bill(
         usd = _quantize(_multiply(line.usd_each, count), PLACES)
         components.append(Component(label, count, line.usd_per_mtok, line.usd_per_unit, usd))
         total = total if total is None else _add(total, usd)
-    return tuple(components), total
+    return tuple(components), None if reason else total, reason
+
+
+def _picos(rates: Rates, usage: Usage, duration_s: Decimal | None) -> int | None:
+    """A bill's total in 1e-12 US dollars; None when a price or the time is missing."""
+    lines = _lines(rates, usage)
+    counts = usage.filled()
+    if "compute_ms" in lines:
+        counts, reason = _timed(lines, counts, duration_s)
+        if reason:
+            return None
+    if counts and "requests" in lines:
+        counts = _with_request(counts)
+    total = 0
+    for label, count in counts:
+        line = lines.get(label)
+        if line is None:
+            return None
+        if line.picos is not None:
+            total += line.picos * count
+        elif line.attos is not None:
+            total += _rounded(line.attos * count)
+        else:
+            return None
+    return total if counts else None
+
+
+def _rounded(attos: int) -> int:
+    """In 1e-12 instead of 1e-18, half to even, as amounts are rounded."""
+    picos, rest = divmod(attos, 1_000_000)
+    return picos + (rest > 500_000 or (rest == 500_000 and picos & 1))
 
 
 def _timed(
     lines: Mapping[str, Line], counts: list[tuple[str, int]], duration_s: Decimal | None
-) -> list[tuple[str, int]]:
+) -> tuple[list[tuple[str, int]], str]:
     """What is billed of a model that is paid by time: the time, and what has a price of its own beside it."""
     known = [counted for counted in counts if counted[0] in lines]
-    return [*known, ("compute_ms", int(_multiply(duration_s or _ZERO, _MILLISECONDS)))]
+    if duration_s is None or not _credible(duration_s):
+        return known, "the model is paid by time, and how long the call took is not known"
+    return [*known, ("compute_ms", round(_multiply(duration_s, _MILLISECONDS)))], ""
 
 
-def _picos(rates: Rates, usage: Usage) -> int | None:
-    """A bill's total in 1e-12 US dollars; None when a price is missing or has more decimal places than an amount."""
-    lines = _lines(rates, usage)
-    counts = usage.filled()
-    total = 0
-    if "compute_ms" in lines:
-        return None
-    if counts and "requests" in lines:
-        counts.append(("requests", 1))
-    for label, count in counts:
-        line = lines.get(label)
-        if line is None or line.picos is None:
-            return None
-        total += line.picos * count
-    return total if counts else None
+def _with_request(counts: list[tuple[str, int]]) -> list[tuple[str, int]]:
+    """A fee for each request, unless it is the fee of a search whose depth is known."""
+    return counts if any(label in _SEARCHES for label, _ in counts) else [*counts, ("requests", 1)]
 
 
-def _lines(rates: Rates | None, usage: Usage) -> Mapping[str, Line]:
-    if rates is None:
-        return {}
+def _lines(rates: Rates, usage: Usage) -> Mapping[str, Line]:
     if not rates.steps:
         return rates.lines
     # A response that searched has read its input once per round, and each round is billed at its own length.

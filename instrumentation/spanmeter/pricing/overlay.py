@@ -5,39 +5,16 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from fnmatch import fnmatchcase
 from importlib.resources import files
 from typing import Any, Final
 
 from spanmeter.pricing.rates import PriceSheet, Rate
+from spanmeter.pricing.scope import EVERY_DAY, FIRST, LAST, Scope
 
-_FIRST: Final = datetime.min.replace(tzinfo=UTC)
-_LAST: Final = datetime.max.replace(tzinfo=UTC)
-_EVERY_DAY: Final = frozenset(range(7))
-_PRICE_ENDINGS: Final = ("_mtok", "_kcount")
-
-
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """The models and the time an entry is about."""
-
-    provider: str
-    models: tuple[str, ...]
-    start: datetime
-    end: datetime
-    service_tier: str = ""
-    region: str = ""
-    weekdays: frozenset[int] = _EVERY_DAY
-
-    def names(self, provider: str, model: str) -> bool:
-        """Whether the entry is about that model, at any time."""
-        return self.provider == provider and any(fnmatchcase(model, pattern) for pattern in self.models)
-
-    def holds(self, moment: datetime) -> bool:
-        """Whether the entry is in force at that time."""
-        return self.start <= moment < self.end and moment.weekday() in self.weekdays
+_PRICE_ENDINGS: Final = ("_mtok", "_kcount", "_kpages", "_mchars", "_hours", "_gpixels")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +31,7 @@ class FactorEntry:
 
     scope: Scope
     factor: Decimal
+    source: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,40 +54,47 @@ class Overlay:
         return cls(
             version=entries["version"],
             prices=tuple(PriceEntry(_scope(entry), _prices(entry)) for entry in entries.get("price", ())),
-            factors=tuple(FactorEntry(_scope(entry), Decimal(entry["factor"])) for entry in entries.get("factor", ())),
+            factors=tuple(_factor(entry) for entry in entries.get("factor", ())),
         )
 
     def prices_for(self, provider: str, model: str) -> tuple[PriceEntry, ...]:
         """The price entries about a model, whatever their time."""
         return tuple(entry for entry in self.prices if entry.scope.names(provider, model))
 
-    def tier_factor(self, provider: str, model: str, moment: datetime, service_tier: str) -> Decimal | None:
+    def tier_factor(self, provider: str, model: str, moment: datetime, service_tier: str) -> FactorEntry | None:
         """What the tier multiplies token prices by, or None when that is not known."""
         return _last(
-            entry.factor
+            entry
             for entry in self.factors
             if entry.scope.service_tier == service_tier
             and entry.scope.names(provider, model)
             and entry.scope.holds(moment)
         )
 
-    def region_factor(self, provider: str, model: str, moment: datetime, region: str) -> Decimal:
-        """What the region multiplies token prices by; 1 when no entry says otherwise."""
-        found = _last(
-            entry.factor
+    def region_factor(self, provider: str, model: str, moment: datetime, region: str) -> FactorEntry | None:
+        """What the region multiplies token prices by; None when no entry says that it does."""
+        return _last(
+            entry
             for entry in self.factors
-            if fnmatchcase(region, entry.scope.region)
+            if region
+            and fnmatchcase(region, entry.scope.region)
             and entry.scope.names(provider, model)
             and entry.scope.holds(moment)
         )
-        return Decimal(1) if found is None or not region else found
 
 
-def _last(factors: Iterable[Decimal]) -> Decimal | None:
+def _last(entries: Iterable[FactorEntry]) -> FactorEntry | None:
     found = None
-    for factor in factors:
-        found = factor
+    for entry in entries:
+        found = entry
     return found
+
+
+def _factor(entry: Mapping[str, Any]) -> FactorEntry:
+    scope = _scope(entry)
+    return FactorEntry(
+        scope, Decimal(entry["factor"]), f"{scope.service_tier or 'region ' + scope.region}, {entry['source']}"
+    )
 
 
 def _scope(entry: Mapping[str, Any]) -> Scope:
@@ -119,23 +104,24 @@ def _scope(entry: Mapping[str, Any]) -> Scope:
     return Scope(
         provider=entry["provider"],
         models=tuple(entry["models"]),
-        start=entry.get("start", _FIRST),
-        end=entry.get("end", _LAST),
+        start=entry.get("start", FIRST),
+        end=entry.get("end", LAST),
         service_tier=entry.get("service_tier", ""),
         region=entry.get("region", ""),
-        weekdays=frozenset(entry.get("weekdays", _EVERY_DAY)),
+        weekdays=frozenset(entry.get("weekdays", EVERY_DAY)),
     )
 
 
 def _prices(entry: Mapping[str, Any]) -> PriceSheet:
-    prices = {key: _rate(value) for key, value in entry.items() if key.endswith(_PRICE_ENDINGS)}
+    source = " ".join(filter(None, ("overlay", str(_scope(entry)), f"({entry['source']})")))
+    prices = {key: _rate(value, source) for key, value in entry.items() if key.endswith(_PRICE_ENDINGS)}
     if not prices:
         raise ValueError(f"price entry {dict(entry)!r} has no price such as 'input_mtok'")
     return prices
 
 
-def _rate(value: Decimal | int | list[list[Decimal | int]]) -> Rate:
+def _rate(value: Decimal | int | list[list[Decimal | int]], source: str) -> Rate:
     if not isinstance(value, list):
-        return Rate(Decimal(value))
+        return Rate(Decimal(value), (), source)
     (_, base), *steps = value
-    return Rate(Decimal(base), tuple((int(threshold), Decimal(price)) for threshold, price in steps))
+    return Rate(Decimal(base), tuple((int(threshold), Decimal(price)) for threshold, price in steps), source)

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from spanmeter.pricing import Component, Cost, PriceBook, PriceKey, Usage
-from spanmeter.pricing.book import _picos
+from spanmeter.pricing.book import _bill, _picos
 from spanmeter.pricing.rates import Line, Rates
 from spanmeter.pricing.usage import BUCKETS, UNIT_BUCKETS
 
@@ -198,10 +198,25 @@ def test_an_amount_is_the_cost_without_its_arithmetic(
         assert (str(amount.usd), amount.grade) == (str(cost.usd), cost.grade)
 
 
-def test_an_amount_of_many_decimal_places_is_rounded_as_the_cost_is() -> None:
-    line = Line(None, None, Decimal("1.5e-13"))
-    rates = Rates({"input": line})
-    assert (line.picos, _picos(rates, Usage(input=3))) == (None, None)
+@pytest.mark.parametrize(
+    ("usd_each", "count", "expected"),
+    [
+        ("1.5e-13", 3, "0"),
+        ("1.5e-12", 3, "4"),
+        ("1.5e-12", 1, "2"),
+        ("0.5e-12", 1, "0"),
+        ("1.51e-12", 1, "2"),
+        ("1.5e-19", 1, None),
+    ],
+)
+def test_an_amount_of_many_decimal_places_is_rounded_as_the_cost_is(
+    usd_each: str, count: int, expected: str | None
+) -> None:
+    rates = Rates({"input": Line(None, None, Decimal(usd_each))})
+    rounded = None if expected is None else int(expected)
+    assert _picos(rates, Usage(input=count), None) == rounded
+    _, total, _ = _bill(rates, Usage(input=count), None)
+    assert rounded is None or total == Decimal(rounded).scaleb(-12)
 
 
 def test_a_naive_time_is_utc_and_another_zone_is_converted(book: PriceBook) -> None:

@@ -41,9 +41,11 @@ def test_an_entry_is_about_its_own_models_only() -> None:
 
 def test_a_factor_is_known_for_its_tier_only() -> None:
     overlay = Overlay.parse(TEXT)
-    assert overlay.tier_factor("p", "m-1", MOMENT, "batch") == Decimal("0.5")
+    batch = overlay.tier_factor("p", "m-1", MOMENT, "batch")
+    assert batch is not None
+    assert (batch.factor, batch.source) == (Decimal("0.5"), "batch, page")
     assert overlay.tier_factor("p", "m-1", MOMENT, "flex") is None
-    assert overlay.region_factor("p", "m-1", MOMENT, "us") == 1
+    assert overlay.region_factor("p", "m-1", MOMENT, "us") is None
 
 
 @pytest.mark.parametrize(

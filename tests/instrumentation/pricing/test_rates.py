@@ -16,13 +16,33 @@ def test_a_threshold_raises_the_price_only_when_it_is_exceeded() -> None:
 def test_a_bucket_without_its_own_price_pays_that_of_the_wider_one() -> None:
     rates = Rates.of({"input_mtok": Rate(Decimal(2)), "cache_write_mtok": Rate(Decimal(3))})
     prices = {bucket: line.usd_per_mtok for bucket, line in rates.lines.items()}
-    plain = dict.fromkeys(("input", "cache_read", "input_audio", "cache_read_audio", "input_image"), Decimal(2))
+    plain = dict.fromkeys(
+        ("input", "cache_read", "input_audio", "cache_read_audio", "input_image", "cache_read_image"), Decimal(2)
+    )
     assert prices == plain | {"cache_write_5m": Decimal(3), "cache_write_1h": Decimal(3)}
 
 
-def test_prices_per_thousand_are_prices_per_unit() -> None:
-    rates = Rates.of({"web_searches_kcount": Rate(Decimal(10))})
-    assert rates.lines == {"web_searches": Line(None, Decimal("0.010"), Decimal("0.010"))}
+@pytest.mark.parametrize(
+    ("key", "price", "bucket", "each"),
+    [
+        ("web_searches_kcount", "10", "web_searches", "0.01"),
+        ("requests_kcount", "14", "web_searches_high", "0.014"),
+        ("web_searches_high_kcount", "14", "web_searches_high", "0.014"),
+        ("audio_hours", "0.36", "input_audio_seconds", "0.0001"),
+        ("input_mchars", "15", "input_characters", "0.000015"),
+        ("input_gpixels", "0.6", "input_pixels", "6E-10"),
+        ("input_document_kpages", "1", "pages", "0.001"),
+        ("compute_hours", "1", "compute_ms", "2.77777777778E-7"),
+    ],
+)
+def test_prices_of_many_units_are_prices_of_one(key: str, price: str, bucket: str, each: str) -> None:
+    rates = Rates.of({key: Rate(Decimal(price))})
+    assert rates.lines[bucket] == Line(None, Decimal(each), Decimal(each))
+
+
+def test_a_price_by_the_hour_keeps_18_decimal_places() -> None:
+    rates = Rates.of({"audio_hours": Rate(Decimal("0.111"))})
+    assert rates.lines["input_audio_seconds"].usd_each == Decimal("0.000030833333333333")
 
 
 def test_one_threshold_decides_for_all_buckets() -> None:
