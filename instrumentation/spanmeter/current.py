@@ -214,8 +214,9 @@ def innermost(place: Place) -> Place:
 def here() -> Place:
     """Return the innermost open span of the running context."""
     running = context.get_current()
-    span = trace.get_current_span(running)
-    known = span if isinstance(span, LiveSpan) else running.get(_INNERMOST)
+    span = known = running.get(_SPAN_KEY)
+    if not isinstance(span, LiveSpan):
+        span, known = trace.get_current_span(running), running.get(_INNERMOST)
     place = innermost(Place(known, known)) if isinstance(known, LiveSpan) else Place(span, None)
     if known is not span:
         place = Place(span, place.call)

@@ -32,22 +32,26 @@ def _is_clean(value: object) -> bool:
 
 
 class _Late:
-    """What the SDK makes for every span and few spans need: made when somebody asks for it."""
+    """What the SDK makes for every span and few spans need: made when somebody asks for it, and then kept in `name`."""
 
-    def __init__(self, make: Callable[[LightSpan], object]) -> None:
+    def __init__(self, name: str, make: Callable[[LightSpan], object]) -> None:
+        self._name = name
         self._make = make
 
-    def __set_name__(self, owner: type, name: str) -> None:
-        self._name = name
-
     def __get__(self, span: LightSpan, owner: type) -> Any:  # noqa: ANN401
-        return span.__dict__.setdefault(self._name, self._make(span))  # of two threads that ask, both get one
+        with span._lock:  # noqa: SLF001
+            if getattr(span, self._name) is None:
+                setattr(span, self._name, self._make(span))
+        return getattr(span, self._name)
+
+    def __set__(self, span: LightSpan, value: object) -> None:
+        setattr(span, self._name, value)
 
 
 def _bounded(span: LightSpan) -> BoundedAttributes:
     limits = span._limits  # noqa: SLF001
     attributes = BoundedAttributes(limits.max_span_attributes, immutable=_FREEZES and not span.is_recording())
-    attributes._dict = span._written  # noqa: SLF001  the same one: nothing written meanwhile gets lost
+    attributes._dict = span._written  # noqa: SLF001  the same one: who writes to either writes to both
     return attributes
 
 
@@ -56,8 +60,8 @@ class LightSpan(Span):
 
     What the SDK prepares for each span (three locks, lists of events and links, copies of attributes that are
     known to be clean) is made when it is needed: once anybody asks for `_attributes`, `_events` or `_links`, this
-    is the SDK's span. When it ends while only a processor with `takes_light_spans` listens, that one is given the
-    span itself; everybody else gets the SDK's `ReadableSpan`. Only a `LightTracer` makes them.
+    is the SDK's span. When it ends while only a processor listens that can `take_light` spans, that one is given
+    the span itself; everybody else gets the SDK's `ReadableSpan`. Only a `LightTracer` makes them.
     """
 
     _end_time: int | None = None
@@ -66,12 +70,14 @@ class LightSpan(Span):
     _record_exception = True
     _set_status_on_exception = True
     _record_end_metrics = None
+    _made_attributes: Any = None
+    _made_events: Any = None
+    _made_links: Any = None
     if not TYPE_CHECKING:
-        _attributes = _Late(_bounded)
-        _events = _Late(lambda span: BoundedList(span._limits.max_events))  # noqa: SLF001
-        _links = _Late(lambda span: BoundedList(span._limits.max_links))  # noqa: SLF001
+        _attributes = _Late("_made_attributes", _bounded)
+        _events = _Late("_made_events", lambda span: BoundedList(span._limits.max_events))  # noqa: SLF001
+        _links = _Late("_made_links", lambda span: BoundedList(span._limits.max_links))  # noqa: SLF001
     else:
-        _attributes: BoundedAttributes
         _lock: Any
         _written: dict[str, Any]
         _light: LightTracer
@@ -109,33 +115,13 @@ class LightSpan(Span):
     @property
     def attributes(self) -> Mapping[str, Any]:
         """What was written so far; while the span is open others may write meanwhile, which the SDK's own allows."""
-        mine = self._end_time is not None and "_attributes" not in self.__dict__
-        return MappingProxyType(self._written if mine else self._attributes)
+        mine = self._end_time is not None and self._made_attributes is None
+        return MappingProxyType(self._written if mine else self._attributes)  # type: ignore[arg-type]
 
     @property
-    def dropped_attributes(self) -> int:
-        """How many attributes had no room."""
-        return super().dropped_attributes if "_attributes" in self.__dict__ else 0
-
-    @property
-    def events(self) -> Any:  # noqa: ANN401  the SDK's
-        """What happened so far."""
-        return super().events if "_events" in self.__dict__ else ()
-
-    @property
-    def dropped_events(self) -> int:
-        """How many events had no room."""
-        return super().dropped_events if "_events" in self.__dict__ else 0
-
-    @property
-    def links(self) -> Any:  # noqa: ANN401  the SDK's
-        """What else belongs to it."""
-        return super().links if "_links" in self.__dict__ else ()
-
-    @property
-    def dropped_links(self) -> int:
-        """How many links had no room."""
-        return super().dropped_links if "_links" in self.__dict__ else 0
+    def is_bare(self) -> bool:
+        """Tell whether `_written` is all there is beside name, kind, status and times: no event, no link, no loss."""
+        return self._made_attributes is None and self._made_events is None and self._made_links is None
 
     def set_attributes(self, attributes: Mapping[str, Any]) -> None:
         """Write attributes; later ones replace earlier ones of the same key."""
@@ -158,7 +144,7 @@ class LightSpan(Span):
         with self._lock:
             if self._end_time is not None or len(written) + len(attributes) > self._light.room:
                 return False
-            held = self.__dict__.get("_attributes")
+            held = self._made_attributes
             if not written.keys().isdisjoint(attributes) or (held is not None and not _holds(held, written)):
                 return False
             if held is None:
@@ -170,19 +156,19 @@ class LightSpan(Span):
 
     def end(self, end_time: int | None = None) -> None:
         """End the span, once, and hand it to those who listen."""
-        taker = self._light.listeners(self._span_processor).taker
-        if taker is None or not self._closed(end_time):
+        take = self._light.listeners(self._span_processor).take
+        if take is None or not self._closed(end_time):
             super().end(end_time)
         else:
-            taker.on_end(self)
+            take(self)
 
     def _closed(self, end_time: int | None) -> bool:
         with self._lock:
             if self._end_time is not None:
                 return False
             self._end_time = time_ns() if end_time is None else end_time
-            if _FREEZES and "_attributes" in self.__dict__:
-                self._attributes._immutable = True  # noqa: SLF001
+            if _FREEZES and self._made_attributes is not None:
+                self._made_attributes._immutable = True  # noqa: SLF001
         return True
 
 

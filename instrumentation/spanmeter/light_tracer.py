@@ -24,12 +24,12 @@ from spanmeter.light_span import LightSpan, is_clean
 class Listeners(NamedTuple):
     """Which of the `processors` of a tracer want to hear of a span of ours.
 
-    `taker` is the only one that listens at the end, if it takes the span itself.
+    `take` is what the only one that listens at the end has for the span itself, its `take_light`.
     """
 
     processors: tuple[SpanProcessor, ...]
     at_start: tuple[SpanProcessor, ...]
-    taker: SpanProcessor | None
+    take: Callable[[LightSpan], object] | None
 
 
 class LightTracer(Tracer):
@@ -132,9 +132,9 @@ def context_below(parent: Span) -> Context:
 def _listeners(processors: tuple[SpanProcessor, ...]) -> Listeners:
     at_end = [processor for processor in processors if not _passes(processor.on_end)]
     ending = [processor for processor in processors if not _passes(getattr(processor, "_on_ending", None))]
-    alone = len(at_end) == 1 and not ending and getattr(at_end[0], "takes_light_spans", False)
+    take = getattr(at_end[0], "take_light", None) if len(at_end) == 1 and not ending else None
     at_start = tuple(processor for processor in processors if not _passes(processor.on_start))
-    return Listeners(processors, at_start, at_end[0] if alone else None)
+    return Listeners(processors, at_start, take)
 
 
 def _passes(method: object) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from opentelemetry import trace
@@ -21,10 +21,10 @@ from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 
 from spanmeter import semconv
-from spanmeter.barrier import barrier
 from spanmeter.exporter import Exporter
 from spanmeter.fork import in_child
 from spanmeter.instance import instance_id
+from spanmeter.light_span import LightSpan
 from spanmeter.loss import Reason, lose
 from spanmeter.settling import settling
 from spanmeter.spool import SpoolSettings
@@ -79,8 +79,6 @@ class Telemetry:
 class _Queue(BatchSpanProcessor):
     """The SDK's queue, which does not hold up an exit when there is no sidecar, and whose losses are counted."""
 
-    takes_light_spans = True
-
     def __init__(self, exporter: Exporter) -> None:
         outlet = _Outlet(exporter)
         super().__init__(
@@ -90,10 +88,19 @@ class _Queue(BatchSpanProcessor):
         )
         outlet.queue = _deque_of(self)
         self._hurry = exporter.hurry
+        self._emit: Callable[[ReadableSpan], object] = getattr(
+            getattr(self, "_batch_processor", None), "emit", super().on_end
+        )
 
     def on_end(self, span: ReadableSpan) -> None:
         super().on_end(span)
-        _count(span)
+        if span.context is not None and span.context.trace_flags.sampled:
+            tally.add_span()
+
+    def take_light(self, span: LightSpan) -> None:
+        """Queue a light span itself, which is sampled."""
+        self._emit(span)
+        tally.add_span()
 
     def force_flush(self, timeout_millis: int | None = None) -> bool:
         settling.now()
@@ -128,12 +135,6 @@ class _Outlet(SpanExporter):
 
     def shutdown(self) -> None:
         self._exporter.shutdown()
-
-
-@barrier
-def _count(span: ReadableSpan) -> None:
-    if span.context is not None and span.context.trace_flags.sampled:
-        tally.add_span()
 
 
 def _deque_of(queue: BatchSpanProcessor) -> deque[ReadableSpan]:
