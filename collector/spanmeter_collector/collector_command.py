@@ -6,6 +6,7 @@ import argparse
 import os
 from typing import Final
 
+from spanmeter_collector.console import complain
 from spanmeter_collector.extra import require
 
 MODULES: Final = ("chdb", "clickhouse_connect", "fastapi", "grpc", "uvicorn")
@@ -19,13 +20,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(_: argparse.Namespace) -> int:
-    """Serve until the process is told to stop.
+    """Serve until the process is told to stop; 2 when the price file cannot be used.
 
     Raises:
         MissingExtraError: The extra `collector` is not installed.
     """
     require("collector", *MODULES)
+    from spanmeter.pricing.price_file_error import PriceFileError  # noqa: PLC0415
     from spanmeter_collector.server import serve  # noqa: PLC0415  # after the check for the extra
     from spanmeter_collector.settings import Settings  # noqa: PLC0415
 
-    return serve(Settings.from_environment(os.environ))
+    try:
+        return serve(Settings.from_environment(os.environ))
+    except PriceFileError as error:
+        complain(str(error))
+        return 2

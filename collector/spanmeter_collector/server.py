@@ -58,7 +58,7 @@ def serve(settings: Settings) -> int:
         grpc_door = GrpcDoor(pipeline, status, token=settings.ingest_token)
         grpc_address = stack.enter_context(_serving_grpc(grpc_door, settings.grpc_listen))
         door = Door(pipeline, status, token=settings.ingest_token)
-        api: App = create_api(store=store, status=status)
+        api: App = create_api(store=store, status=status, use_book=pipeline.use)
         app = create_app(door=door, api=api, query_token=settings.query_token)
         http_address = Address(settings.listen.host, http_socket.getsockname()[1])
         return_engine_code()
@@ -98,8 +98,9 @@ async def _refuse(send: Send) -> None:
 
 @contextmanager
 def _pipeline(settings: Settings, status: Status) -> Iterator[tuple[Pipeline, Store]]:
+    book = PriceBook.load(prices=settings.prices or "")
     with closing(_open_log(settings)) as log, closing(_open_store(settings)) as store:
-        pipeline = Pipeline(log=log, store=store, book=PriceBook.load(), status=status)
+        pipeline = Pipeline(log=log, store=store, book=book, status=status)
         pipeline.start()
         try:
             yield pipeline, store

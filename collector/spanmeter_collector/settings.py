@@ -42,6 +42,7 @@ class Settings:
     store: str
     ingest_token: str = ""
     query_token: str = ""
+    prices: Path | None = None
 
     @property
     def shown_store(self) -> str:
@@ -90,6 +91,13 @@ def _directory(variable: str, value: str) -> Path:
     return path
 
 
+def _file(variable: str, value: str) -> Path:
+    path = Path(value).expanduser().absolute()
+    if not path.is_file():
+        raise SettingError(variable, value, "expected a file, such as deploy/prices.example.toml, and there is none")
+    return path
+
+
 def _store(variable: str, value: str) -> str:
     parts = urlsplit(value)
     embedded = parts.scheme == "chdb" and not parts.netloc and len(parts.path) > 1
@@ -116,7 +124,7 @@ _VARIABLES: Final[Mapping[str, Callable[[str, str], object]]] = {
     "SPANMETER_GRPC_LISTEN": _address,
     "SPANMETER_INGEST_TOKEN": _token,
     "SPANMETER_LISTEN": _address,
-    "SPANMETER_PRICES": _not_yet,
+    "SPANMETER_PRICES": _file,
     "SPANMETER_QUERY_TOKEN": _token,
     "SPANMETER_RETENTION_DAYS": _not_yet,
     "SPANMETER_STORE": _store,

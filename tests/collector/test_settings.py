@@ -66,7 +66,11 @@ def test_variables_of_the_application_beside_it_are_left_alone() -> None:
         ("SPANMETER_STORE", "chdb://relative/x", "expected chdb:///absolute/directory or clickhouse://"),
         ("SPANMETER_DATA_DIR", __file__, "expected a directory, and this is a file"),
         ("SPANMETER_RETENTION_DAYS", "30", "this version does not support the variable yet; unset it"),
-        ("SPANMETER_PRICES", "prices.toml", "this version does not support the variable yet; unset it"),
+        (
+            "SPANMETER_PRICES",
+            "/no/prices.toml",
+            "expected a file, such as deploy/prices.example.toml, and there is none",
+        ),
         ("SPANMETER_FORWARD", "http://x:4318", "this version does not support the variable yet; unset it"),
         ("SPANMETER_LISTENS", "x:1", "there is no such variable; known are SPANMETER_DATA_DIR, SPANMETER_FORWARD"),
     ],

@@ -16,6 +16,7 @@ from spanmeter.pricing.key_lines import key_lines, line_of
 from spanmeter.pricing.money import MONEY
 from spanmeter.pricing.names import provider_id
 from spanmeter.pricing.price_entry import Entry
+from spanmeter.pricing.price_file_error import PriceFileError
 from spanmeter.pricing.rates import TOKEN_PRICES, UNIT_PRICES, Rate
 from spanmeter.pricing.terms import AgreedPrice, Alias, Discount, Terms
 
@@ -28,10 +29,6 @@ _BUCKETS: Final = (*TOKEN_PRICES, *UNIT_PRICES)
 _ZERO, _ONE, _HUNDRED, _HOUR = Decimal(0), Decimal(1), Decimal(100), Decimal(3600)
 _PLACE: Final = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 _T = TypeVar("_T")
-
-
-class PriceFileError(ValueError):
-    """A price file cannot be used; the message has one line for each thing that is wrong in it."""
 
 
 def read_price_file(path: Path) -> Terms:

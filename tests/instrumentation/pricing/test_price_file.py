@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from spanmeter.pricing import PriceBook
-from spanmeter.pricing.price_file import PriceFileError, parse_prices, read_price_file
+from spanmeter.pricing.price_file import parse_prices, read_price_file
+from spanmeter.pricing.price_file_error import PriceFileError
 
 EXAMPLE = Path(__file__).parents[3] / "deploy" / "prices.example.toml"
 WHOLE = '[[price]]\nprovider = "openai"\nmodel = "gpt-4o"\nusd_per_mtok.input = 1\n'
