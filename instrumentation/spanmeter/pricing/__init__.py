@@ -9,8 +9,9 @@ from spanmeter.pricing.book import PriceBook
 from spanmeter.pricing.cost import Amount, Component, Cost, Grade
 from spanmeter.pricing.key import PriceKey
 from spanmeter.pricing.metadata import read_usage_metadata
-from spanmeter.pricing.reading import read_usage
-from spanmeter.pricing.reported import read_reported_usd, read_service_tier
+from spanmeter.pricing.price_file_error import PriceFileError
+from spanmeter.pricing.reading import Part, read_parts, read_usage
+from spanmeter.pricing.reported import read_region, read_reported_usd, read_service_tier
 from spanmeter.pricing.usage import Usage
 
 __all__ = [
@@ -18,9 +19,13 @@ __all__ = [
     "Component",
     "Cost",
     "Grade",
+    "Part",
     "PriceBook",
+    "PriceFileError",
     "PriceKey",
     "Usage",
+    "read_parts",
+    "read_region",
     "read_reported_usd",
     "read_service_tier",
     "read_usage",

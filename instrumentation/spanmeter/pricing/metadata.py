@@ -7,14 +7,29 @@ from typing import Any, Final
 
 from spanmeter.pricing.counts import Counts, count
 from spanmeter.pricing.dialect import no_count
-from spanmeter.pricing.reading import Part, Reading, read
+from spanmeter.pricing.dialects import OPENAI
+from spanmeter.pricing.reading import Part, Reading, count_search, read
 from spanmeter.pricing.usage import Usage
 
 # langchain-openai prefixes the details of a flex or priority response with the tier
 # (https://reference.langchain.com/python/langchain-openai, `_create_usage_metadata`). The bare key of the tier holds
 # what is left, and has counted cache writes twice, so that the rest is taken from the totals here.
-_TIERS: Final = ("", "flex_", "priority_")
+_TIERS: Final = ("", "flex_", "priority_", "fast_", "batch_", "scale_")
 _WHOLES: Final = {"input_tokens": "input", "output_tokens": "output", "total_tokens": "total"}
+_NO_UNITS: Final[Mapping[str, int]] = {}
+# Tools that a provider ran, in the metadata of a response or in the provider's own usage inside of it.
+_TOOLS: Final = frozenset(
+    {
+        "num_search_queries",
+        "num_sources_used",
+        "server_side_tool_usage",
+        "server_side_tool_usage_details",
+        "server_side_tools_used",
+        "server_tool_use",
+        "server_tool_use_details",
+        "tool_usage",
+    }
+)
 
 
 def _with_tiers(**fields: str) -> dict[str, str]:
@@ -29,7 +44,9 @@ _INPUT_DETAILS: Final = _with_tiers(
     audio="input_audio",
     image="input_image",
 )
-_OUTPUT_DETAILS: Final = _with_tiers(reasoning="reasoning", audio="output_audio", image="output_image")
+_OUTPUT_DETAILS: Final = _with_tiers(
+    reasoning="reasoning", audio="output_audio", image="output_image", citation_tokens="citation_tokens"
+)
 
 
 def read_usage_metadata(usage_metadata: Mapping[str, Any], response_metadata: Mapping[str, Any]) -> Usage:
@@ -40,19 +57,27 @@ def read_usage_metadata(usage_metadata: Mapping[str, Any], response_metadata: Ma
 def read_metadata(usage_metadata: Mapping[str, Any], response_metadata: Mapping[str, Any]) -> Reading:
     """As `read_usage_metadata`, by parts and with a note for each contradiction.
 
-    Totals include caches and reasoning, except in old langchain-aws releases, which the total gives away.
-    Anthropic's web searches and iterations stand only in its own usage inside `response_metadata`, and the
-    iterations are what it bills.
+    Totals include caches and reasoning, except in old langchain-aws releases, which the total gives away, and in
+    answers of its InvokeModel. Anthropic's iterations, which are what it bills, and the searches of every provider
+    stand only in the provider's own usage inside `response_metadata`.
     """
     own = response_metadata.get("usage")
-    if isinstance(own, Mapping) and isinstance(own.get("iterations"), list):
-        return read(own, provider="anthropic")
+    if isinstance(own, Mapping):
+        if isinstance(own.get("iterations"), list):
+            return read(own, provider="anthropic")
+        if own.get("cache_write_input_tokens"):
+            return read(own, provider="aws")
     notes: list[str] = []
     found: dict[str, Any] = {}
     _collect(usage_metadata, _WHOLES, found, notes)
     _collect(usage_metadata.get("input_token_details"), _INPUT_DETAILS, found, notes)
     _collect(usage_metadata.get("output_token_details"), _OUTPUT_DETAILS, found, notes)
-    usage = Counts(**found, web_searches=_web_searches(own)).disjoint(notes)
+    units = _units(found, response_metadata, own, notes)
+    habits = _habits(found, response_metadata)
+    usage = Counts(**found, units=units, **habits).disjoint(notes)
+    size = response_metadata.get("search_context_size")
+    if isinstance(size, str):
+        count_search(usage, size)
     return Reading((Part(usage),), tuple(notes))
 
 
@@ -70,6 +95,26 @@ def _collect(told: object, names: Mapping[str, str], found: dict[str, int], note
             found[name] = number
 
 
-def _web_searches(own_usage: object) -> int:
-    tools = own_usage.get("server_tool_use") if isinstance(own_usage, Mapping) else None
-    return (count(tools.get("web_search_requests")) or 0) if isinstance(tools, Mapping) else 0
+def _units(found: dict[str, Any], said: Mapping[str, Any], own: object, notes: list[str]) -> Mapping[str, int]:
+    """Searches and other fees; Perplexity's research reasons apart from its output and bills what it cites."""
+    units = _NO_UNITS
+    for told in (said, own, said.get("token_usage")):
+        if isinstance(told, Mapping) and not _TOOLS.isdisjoint(told):
+            units = {**units, **(OPENAI.counts(told, notes).units or {})}
+    if "citation_tokens" in found:
+        found["reasoning_apart"] = found.pop("reasoning", 0)
+        units = {**units, "citation_tokens": found.pop("citation_tokens")}
+    return units
+
+
+def _habits(found: dict[str, Any], said: Mapping[str, Any]) -> dict[str, bool]:
+    """How clients count otherwise than LangChain says they should.
+
+    The InvokeModel of langchain-aws leaves caches out of its input and its streams out of the total too; older
+    clients of Google tell thoughts in the total alone.
+    """
+    if said.get("model_provider") == "bedrock":
+        found.pop("total", None)
+        return {"input_includes_cache": False}
+    model = said.get("model_name")
+    return {"surplus_is_reasoning": True} if isinstance(model, str) and "gemini" in model else {}

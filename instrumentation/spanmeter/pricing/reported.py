@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
@@ -32,9 +32,18 @@ def read_reported_usd(payload: Mapping[str, Any], *, provider: str = "") -> Deci
     fee = _amount(cost)
     if not payload.get("is_byok"):
         return fee
-    details = payload.get("cost_details")
-    upstream = _amount(details.get("upstream_inference_cost")) if isinstance(details, Mapping) else None
+    upstream = _upstream(payload.get("cost_details"))
     return None if fee is None or upstream is None else MONEY.add(fee, upstream)
+
+
+def _upstream(details: object) -> Decimal | None:
+    if not isinstance(details, Mapping):
+        return None
+    whole = _amount(details.get("upstream_inference_cost"))
+    if whole is not None:
+        return whole
+    halves = [_amount(details.get(f"upstream_inference_{half}_cost")) for half in ("prompt", "completions")]
+    return None if halves[0] is None or halves[1] is None else MONEY.add(halves[0], halves[1])
 
 
 def _amount(value: object) -> Decimal | None:
@@ -51,14 +60,20 @@ def read_service_tier(*sources: Mapping[str, Any]) -> str:
     """The service tier that selects a price: `batch`, `flex`, `priority`, `fast`; "" is the standard one.
 
     The first source that names a tier counts, so give what the response says before what the request asked for.
+    A batch and Anthropic's fast mode stand beside a tier that says `standard`, so they are looked for first.
     """
     for source in sources:
-        if source.get("speed") == "fast":
-            return "fast"
-        if source.get("batch") is True:
+        if source.get("batch") is True or source.get("processing") == "batch":
             return "batch"
+    speed = next((source["speed"] for source in sources if source.get("speed") is not None), "")
+    return "fast" if speed == "fast" else _tier(sources)
+
+
+def _tier(sources: Iterable[Mapping[str, Any]]) -> str:
+    for source in sources:
         said = [source.get(key) for key in _TIER_KEYS]
-        names = {tier.lower().removeprefix("on_demand_") for tier in said if isinstance(tier, str)}
+        words = (each.get("type") if isinstance(each, Mapping) else each for each in said)  # Bedrock wraps its word
+        names = {tier.lower().removeprefix("on_demand_") for tier in words if isinstance(tier, str)}
         tiers = names - _UNDECIDED
         if tiers:
             return min(tiers - _STANDARD, default="")
@@ -68,7 +83,7 @@ def read_service_tier(*sources: Mapping[str, Any]) -> str:
 def read_region(*sources: Mapping[str, Any]) -> str:
     """Where the request had to be served when that has its own price (`us`, `eu`), else ""."""
     for source in sources:
-        for key in ("inference_geo", "data_residency", "region"):
+        for key in ("inference_geo", "data_residency", "region", "location"):
             said = source.get(key)
             if isinstance(said, str) and said.lower() not in {"", "global", "not_available"}:
                 return said.lower()

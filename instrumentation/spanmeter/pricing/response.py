@@ -10,8 +10,9 @@ from typing import Any
 from spanmeter.pricing.book import PriceBook
 from spanmeter.pricing.cost import Cost, together
 from spanmeter.pricing.key import PriceKey
-from spanmeter.pricing.reading import read
+from spanmeter.pricing.reading import Part, Reading, read
 from spanmeter.pricing.reported import read_region, read_reported_usd, read_service_tier
+from spanmeter.pricing.tools import tools_run
 from spanmeter.pricing.usage import Usage
 
 
@@ -31,7 +32,20 @@ class Response:
     def key(self) -> PriceKey:
         """What selects the price: what the response says of tier and region goes before what was asked for."""
         sources = (self.response_extra, self.usage, self.request_context)
-        return PriceKey(self.provider, self.model, self.api, read_service_tier(*sources), read_region(*sources))
+        tier = "batch" if "batch" in self.api.lower() else read_service_tier(*sources)
+        return PriceKey(self.provider, self.model, self.api, tier, read_region(*sources))
+
+    @property
+    def reading(self) -> Reading:
+        """What was consumed: what the usage object tells, and tools that only stand elsewhere in the response."""
+        breakdown = self.response_extra.get("usage_breakdown")
+        told = {**self.usage, "usage_breakdown": breakdown} if isinstance(breakdown, Mapping) else self.usage
+        reading = read(told, provider=self.provider, api=self.api)
+        beside = tools_run(self.response_extra, self.request_context, model=self.model)
+        missing = {bucket: number for bucket, number in beside.filled() if not getattr(reading.usage, bucket)}
+        if not missing:
+            return reading
+        return Reading((*reading.parts, Part(Usage(**missing))), reading.notes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +59,7 @@ class Bill:
 
 def price(book: PriceBook, response: Response) -> Bill:
     """Read and price a response; a cost that it reports itself goes before list prices."""
-    reading = read(response.usage, provider=response.provider, api=response.api)
+    reading = response.reading
     reported = read_reported_usd(response.usage, provider=response.provider)
     if reported is not None:
         cost = book.cost(response.key, reading.usage, at=response.at, reported_usd=reported)

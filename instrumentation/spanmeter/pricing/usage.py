@@ -55,7 +55,7 @@ class Usage:
         """The buckets that are not empty, as (name, count): input, then output, then units."""
         filled = [named for named in zip(TOKEN_BUCKETS, _tokens(self), strict=True) if named[1]]
         units = _units(self)
-        if any(units):
+        if units != _NO_UNITS:
             filled += [named for named in zip(UNIT_BUCKETS, units, strict=True) if named[1]]
         return filled
 
@@ -128,3 +128,4 @@ BUCKETS: Final = TOKEN_BUCKETS + UNIT_BUCKETS
 _counts: Final = attrgetter(*BUCKETS)
 _tokens: Final = attrgetter(*TOKEN_BUCKETS)
 _units: Final = attrgetter(*UNIT_BUCKETS)
+_NO_UNITS: Final = (0,) * len(UNIT_BUCKETS)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from spanmeter.pricing import Usage, read_usage
-from spanmeter.pricing.dialect import ANTHROPIC, BEDROCK, COHERE, GEMINI, GEMINI_PYTHON, OPENAI, XAI
+from spanmeter.pricing.dialects import ANTHROPIC, BEDROCK, COHERE, GEMINI, GEMINI_PYTHON, OPENAI, XAI
 from spanmeter.pricing.reading import Part, read
 from spanmeter.pricing.usage import BUCKETS
 
@@ -174,7 +174,7 @@ CASES = [
             "cacheTokensDetails": [{"modality": "IMAGE", "tokenCount": 258}],
             "totalTokenCount": 305,
         },
-        Usage(input=42, cache_read=258, output=5),
+        Usage(input=42, cache_read_image=258, output=5),
     ),
     Case(
         "deepseek",

@@ -1,0 +1,69 @@
+"""Tools that a provider ran and bills beside the tokens, where a response tells them outside of its usage object."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from spanmeter.pricing.dialects import OPENAI
+from spanmeter.pricing.reading import count_search
+from spanmeter.pricing.usage import Usage
+
+_GEMINI: Final = re.compile(r"gemini-(\d+)")
+_GROUNDING: Final = ("groundingMetadata", "grounding_metadata")
+
+
+def tools_run(said: Mapping[str, Any], asked: Mapping[str, Any], *, model: str) -> Usage:
+    """The units of tools in what a response said beside its usage and in what its request asked for.
+
+    OpenAI counts web searches in `tool_usage` and lists each call in `output`; a container of its code interpreter is
+    billed once. Its search models search once for each request. Google bills Gemini 2's grounded prompts, and each
+    query from Gemini 3 on (https://ai.google.dev/gemini-api/docs/pricing).
+    """
+    run = Usage(**OPENAI.counts({**_listed(said), **said}, []).units or {})
+    queries = [query for grounding in _groundings(said) for query in _queries(grounding)]
+    if queries and not run.web_searches:
+        generation = _GEMINI.search(model)
+        run.web_searches = len(queries) if generation and int(generation[1]) > 2 else 1
+    if "search-preview" in model:
+        options = asked.get("web_search_options")
+        size = options.get("search_context_size") if isinstance(options, Mapping) else None
+        count_search(run, size if isinstance(size, str) else "medium")
+    return run
+
+
+def _listed(said: Mapping[str, Any]) -> dict[str, int]:
+    items = said.get("output")
+    calls = [item for item in items if isinstance(item, Mapping)] if isinstance(items, list) else []
+    containers = {str(call.get("container_id")) for call in calls if call.get("type") == "code_interpreter_call"}
+    return {
+        "web_search_calls": sum(_searched(call) for call in calls),
+        "file_search_calls": sum(call.get("type") == "file_search_call" for call in calls),
+        "code_interpreter_sessions": len(containers),
+    }
+
+
+def _searched(call: Mapping[str, Any]) -> bool:
+    """Opening a page that a search found and looking for a word on it are not billed."""
+    action = call.get("action")
+    kind = action.get("type", "search") if isinstance(action, Mapping) else "search"
+    return call.get("type") == "web_search_call" and kind == "search"
+
+
+def _groundings(said: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    candidates = said.get("candidates")
+    sources = [said, *(candidates if isinstance(candidates, list) else [])]
+    for source in sources:
+        found = next((source.get(key) for key in _GROUNDING if source.get(key)), None) if _is(source) else None
+        if isinstance(found, Mapping):
+            yield found
+
+
+def _is(source: object) -> bool:
+    return isinstance(source, Mapping)
+
+
+def _queries(grounding: Mapping[str, Any]) -> list[Any]:
+    found = grounding.get("webSearchQueries") or grounding.get("web_search_queries")
+    return found if isinstance(found, list) else []
