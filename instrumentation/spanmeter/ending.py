@@ -7,17 +7,66 @@ from dataclasses import replace
 from typing import Literal, NamedTuple
 
 from spanmeter import semconv
-from spanmeter.answer import Answer
-from spanmeter.opening import Attributes, Opening
+from spanmeter.answer import Answer, answer_attributes, cost_attributes, usage_attributes
+from spanmeter.opening import Attributes, AttributeValue, Opening
+from spanmeter.pricing import Amount, Cost
+from spanmeter.receipt import NO_USAGE, Receipt
+
+How = Literal["stopped", "failed", "cancelled"]
 
 
 class Ending(NamedTuple):
-    """What ended a call, when and with which answer; `error_type` is empty unless it failed."""
+    """What ended a call and with which answer; `error_type` is empty unless it failed.
+
+    `at_ns` counts nanoseconds since 1970.
+    """
 
     answer: Answer
-    how: Literal["stopped", "failed", "cancelled"]
+    how: How
     duration_s: float
+    at_ns: int
     error_type: str = ""
+
+    def attributes(
+        self, first_chunk_s: float | None, *, cost: Amount | Cost | None = None, wrapper: bool = False
+    ) -> dict[str, AttributeValue]:
+        """Spell what is known at the end as span attributes."""
+        answer = self.answer
+        attributes = answer_attributes(answer)
+        if wrapper:
+            attributes[semconv.WRAPPER] = True
+        elif answer.cache_hit:
+            attributes[semconv.CACHE_HIT] = True
+        if first_chunk_s is not None:
+            attributes[semconv.REQUEST_STREAM] = True
+            attributes[semconv.TIME_TO_FIRST_CHUNK] = first_chunk_s
+        if answer.usage is not None:
+            attributes |= usage_attributes(answer.usage, estimated=answer.estimated)
+        if cost is not None:
+            attributes |= cost_attributes(cost, answer.reported_usd)
+        return attributes
+
+    def receipt(
+        self, opening: Opening, cost: Amount | Cost | None, *, calls: int, first_chunk_s: float | None
+    ) -> Receipt:
+        """What a counted call came to; `calls` are the requests that were answered."""
+        answer = self.answer
+        return Receipt(
+            framework=opening.framework,
+            operation=opening.operation,
+            provider=opening.provider,
+            model=answer.model or opening.model,
+            request_model=opening.model,
+            duration_s=self.duration_s,
+            calls=calls,
+            failed_calls=int(bool(self.error_type)),
+            cache_hits=int(answer.cache_hit),
+            usage=answer.usage or NO_USAGE,
+            cost_usd=cost.usd if cost else None,
+            time_to_first_chunk_s=first_chunk_s,
+            error_type=self.error_type,
+            usage_contradictions=int(bool(answer.usage_notes)),
+        )
 
 
 def estimated(ending: Ending, *, opening: Opening, heard: Sequence[str] | None) -> Ending:

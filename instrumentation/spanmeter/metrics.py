@@ -18,6 +18,7 @@ from spanmeter import semconv
 from spanmeter.histogram import Histogram
 from spanmeter.loss import Reason, lost
 from spanmeter.receipt import Receipt
+from spanmeter.settling import settling
 from spanmeter.tally import tally
 
 registry: Final = CollectorRegistry()
@@ -63,7 +64,15 @@ class _Spans(Collector):
         yield dropped
 
 
-for _collector in (_tokens, _duration, _first_chunk, _track, _Spans()):
+class _Settled(Collector):
+    """Has what ended before it is asked settled, so that the families after it count it."""
+
+    def collect(self) -> Iterator[Metric]:
+        settling.now()
+        return iter(())
+
+
+for _collector in (_Settled(), _tokens, _duration, _first_chunk, _track, _Spans()):
     registry.register(_collector)
 
 

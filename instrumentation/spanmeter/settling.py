@@ -21,6 +21,8 @@ MAX_WAITING: Final = 1_000
 PATIENCE_S: Final = 5.0
 GATHERING_S: Final = 0.05
 """How long the first end waits for company: they are settled together, and the thread wakes once."""
+LEISURE_S: Final = 1.0
+"""How long an end waits that nobody is waiting for, as long as spans wait in the queue they go to."""
 
 Settle = Callable[[], object]
 
@@ -52,12 +54,22 @@ class Settling:
         self._told: SimpleQueue[bool] = SimpleQueue()
         self._turn = threading.RLock()
         self._starting = threading.Lock()
+        self._soon = threading.Event()
         self._resting = threading.Event()
         self._thread: threading.Thread | None = None
 
     def later(self, settle: Settle) -> bool:
         """Have `settle` run soon and return at once; False when too many wait already."""
-        if len(self._waiting) >= self._room:
+        if not self.at_leisure(settle):
+            return False
+        if not self._soon.is_set():
+            self._soon.set()
+        return True
+
+    def at_leisure(self, settle: Settle) -> bool:
+        """Have `settle` run within a second and return at once; False when too many wait already."""
+        waiting = len(self._waiting)
+        if waiting >= self._room:
             return False
         self._waiting.append(settle)
         if self._thread is None or not self._thread.is_alive():
@@ -65,6 +77,8 @@ class Settling:
             self._told.put(True)
         elif self._told.empty():  # one word wakes the thread for all that wait
             self._told.put(True)
+        if waiting == self._room // 2:
+            self._soon.set()
         return True
 
     def now(self) -> None:
@@ -82,9 +96,11 @@ class Settling:
         thread, self._thread = self._thread, None
         if thread is not None and thread is not threading.current_thread():
             self._resting.set()
+            self._soon.set()
             self._told.put(False)
             thread.join(PATIENCE_S)
             self._resting.clear()
+            self._soon.clear()
             atexit.unregister(self.now)
 
     def _start(self) -> None:
@@ -102,7 +118,9 @@ class Settling:
 
     def _work(self) -> None:
         while self._told.get():
-            self._resting.wait(GATHERING_S)
+            if self._soon.wait(LEISURE_S):
+                self._resting.wait(GATHERING_S)
+            self._soon.clear()
             goes_on = all(self._told.get_nowait() for _ in range(self._told.qsize()))
             self.now()
             if not goes_on:

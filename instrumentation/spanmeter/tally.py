@@ -12,6 +12,7 @@ from opentelemetry.metrics import CallbackOptions, Meter, Observation
 
 from spanmeter.barrier import faults
 from spanmeter.receipt import Receipt
+from spanmeter.settling import settling
 
 
 class Tally:
@@ -79,7 +80,12 @@ class Tally:
             meter.create_observable_counter(f"spanmeter.client.{name}", [self._reader(name)], unit=unit)
 
     def _reader(self, name: str) -> Callable[[CallbackOptions], Iterable[Observation]]:
-        return lambda _: [Observation(float(value) if isinstance(value := getattr(self, name), Decimal) else value)]
+        def read(_: CallbackOptions) -> Iterable[Observation]:
+            settling.now()
+            value = getattr(self, name)
+            return [Observation(float(value) if isinstance(value, Decimal) else value)]
+
+        return read
 
 
 _COUNTERS: Final = (

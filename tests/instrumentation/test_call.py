@@ -26,7 +26,13 @@ USAGE = Usage(input=30, cache_read=10, output=4, reasoning=1)
 
 
 def price(
-    key: PriceKey, usage: Usage, *, at: datetime, reported_usd: Decimal | None = None, estimated: bool = False
+    key: PriceKey,
+    usage: Usage,
+    *,
+    at: datetime,
+    reported_usd: Decimal | None = None,
+    estimated: bool = False,
+    duration_s: Decimal | None = None,
 ) -> Cost:
     """A cent for each input token, whatever the model."""
     return Cost(Decimal(usage.input_tokens) / 100, "estimated" if estimated else "computed", (), "test", "")

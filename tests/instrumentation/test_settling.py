@@ -10,18 +10,19 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 from langchain_openai import ChatOpenAI
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 
 import spanmeter
 from spanmeter import semconv
 from spanmeter.bill import Bill
-from spanmeter.call import Answer, Calls, Opening
+from spanmeter.call import Answer, Call, Calls, Opening
 from spanmeter.estimate import estimate
 from spanmeter.pricing import PriceBook, Usage
 from spanmeter.receipt import Receipt
@@ -147,13 +148,86 @@ def test_with_too_many_waiting_a_call_ends_without_an_estimate(
     assert len(receipts) == len(spans.finished) == 3
 
 
+@pytest.fixture
+def alone(receipts: list[Receipt]) -> Iterator[tuple[Calls, list[str]]]:
+    """Calls whose spans go to us alone, and the ends that were seen."""
+    ended: list[str] = []
+
+    class Queue(SpanProcessor):
+        def on_end(self, span: ReadableSpan) -> None:
+            """Another's, that never gets a span of ours."""
+
+        def take_light(self, span: ReadableSpan) -> None:
+            ended.append(f"{span.name} by {(span.attributes or {}).get(semconv.RESPONSE_MODEL)}")
+
+    provider = TracerProvider()
+    provider.add_span_processor(Queue())
+    yield Calls(tracer_provider=provider, price=PriceBook.load().cost, receivers=(receipts.append,)), ended
+    provider.shutdown()
+
+
+def test_what_only_we_wait_for_is_read_before_anybody_reads_the_bill(
+    alone: tuple[Calls, list[str]], receipts: list[Receipt], held: threading.Event
+) -> None:
+    calls, ended = alone
+    usage = Usage(input=7)
+    with spanmeter.measure() as bill:
+        calls.start(opening()).stop_by(lambda: Answer(usage=usage, model="gpt-4o-mini"))
+    before = (list(ended), list(receipts))
+    held.set()
+
+    assert (before, bill.calls, bill.input_tokens) == (([], []), 1, 7)
+    assert (ended, [receipt.usage for receipt in receipts]) == (["chat gpt-4o-mini by gpt-4o-mini"], [usage])
+
+
+def test_what_others_wait_for_too_is_read_at_once(calls: Calls, spans: Any, held: threading.Event) -> None:
+    calls.start(opening()).stop_by(lambda: Answer(usage=Usage(input=7), model="gpt-4o-mini"))
+    assert [span.name for span in ended_by_now(spans)] == ["chat gpt-4o-mini"]
+    held.set()
+
+
+@pytest.mark.parametrize("late", [True, False], ids=["late", "at once"])
+def test_a_span_ends_even_when_its_answer_cannot_be_read(
+    late: bool,  # noqa: FBT001
+    alone: tuple[Calls, list[str]],
+    calls: Calls,
+    spans: Any,
+    receipts: list[Receipt],
+) -> None:
+    def unreadable() -> Answer:
+        raise LookupError("gone")
+
+    call = (alone[0] if late else calls).start(Opening("chat", "chat m", "langchain"))
+    with pytest.raises(LookupError):
+        _stopped_by_now(call, unreadable)
+
+    assert [*alone[1], *(span.name for span in spans.finished)] == ["chat m by None" if late else "chat m"]
+    assert [receipt.calls for receipt in receipts] == [1]
+
+
+def _stopped_by_now(call: Call, read: Callable[[], Answer]) -> None:
+    call.stop_by(read)
+    settling.now()
+
+
+def test_half_of_the_room_in_use_ends_the_leisure() -> None:
+    done = threading.Event()
+    eager = Settling(room=4)
+    for _ in range(2):
+        assert eager.at_leisure(lambda: None)
+    assert eager.at_leisure(done.set)
+    assert eager._soon.is_set() or done.is_set()
+    eager.rest()
+    assert done.is_set()
+
+
 def test_a_span_ends_even_when_nothing_can_be_read(calls: Calls, spans: Any, receipts: list[Receipt]) -> None:
     def unreadable() -> tuple[str, ...]:
         raise LookupError("gone")
 
     call = calls.open(opening(unreadable))
     with pytest.raises(LookupError):
-        call._settle(call.span, _ending(), time.time_ns())
+        call._settle(call.span, _ending())
 
     assert [span.attributes.get(semconv.USAGE_GRADE) for span in spans.finished] == [None]
     assert [receipt.calls for receipt in receipts] == [1]
@@ -162,7 +236,7 @@ def test_a_span_ends_even_when_nothing_can_be_read(calls: Calls, spans: Any, rec
 def _ending() -> Any:
     from spanmeter.ending import Ending  # noqa: PLC0415
 
-    return Ending(Answer(text=lambda: SAID), "stopped", 1.0)
+    return Ending(Answer(text=lambda: SAID), "stopped", 1.0, time.time_ns())
 
 
 def test_ends_are_settled_once_each_whoever_comes_first() -> None:
@@ -273,7 +347,7 @@ SCRIPT = """
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import ConsoleSpanExporter, SimpleSpanProcessor
-from spanmeter.call import Answer, Calls, Opening
+from spanmeter.call import Answer, Call, Calls, Opening
 
 trace.set_tracer_provider(TracerProvider())
 exporter = ConsoleSpanExporter(formatter=lambda span: span.attributes["spanmeter.usage.grade"] + " ")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from langchain_core.documents import Document
@@ -11,14 +12,14 @@ from langchain_core.messages import ToolMessage
 from langchain_core.outputs import LLMResult
 
 from spanmeter import semconv
-from spanmeter.answer import Answer
+from spanmeter.answer import Answer, billed_apart
 from spanmeter.langchain.cached import is_cached, maker_of
 from spanmeter.langchain.generated import reader
 from spanmeter.opening import AttributeValue
 from spanmeter.pricing import Usage
 from spanmeter.pricing.metadata import read_metadata
 from spanmeter.pricing.reading import Reading, read
-from spanmeter.pricing.reported import read_reported_usd, read_service_tier
+from spanmeter.pricing.reported import read_region, read_reported_usd, read_service_tier
 from spanmeter.receipt import NO_USAGE
 
 _Said = Mapping[str, Any]
@@ -27,28 +28,59 @@ _SCORES: Final = ("relevance_score", "score", "_score")
 
 
 def model_answer(result: LLMResult, *, run_id: UUID, provider: str, told: Mapping[str, Any] = _NOTHING) -> Answer:
-    """Read a model's result; `told` is the usage as the provider wrote it, where that is known. Never raises.
+    """Read a model's result; `told` is the usage as the provider wrote it, where that is known. Never raises."""
+    return model_reader(result, run_id=run_id, provider=provider, told=told)()
+
+
+def model_reader(
+    result: LLMResult, *, run_id: UUID, provider: str, told: Mapping[str, Any] = _NOTHING
+) -> Callable[[], Answer]:
+    """Return what reads a model's result as `model_answer` does, also later, when others have got hold of the message.
 
     Usage stands on each of several generations of one request, so the first alone is read.
     """
     prompts = result.generations
     generations = prompts[0] if prompts else []
     message = getattr(generations[0], "message", None) if generations else None
-    said = _mapping(getattr(message, "response_metadata", None))
-    output = _mapping(result.llm_output)
+    given = _Given(
+        generations,
+        getattr(message, "id", None),
+        _mapping(getattr(message, "response_metadata", None)),
+        _mapping(getattr(message, "usage_metadata", None)),
+        _mapping(result.llm_output),
+        is_cached(message, run_id=run_id),
+    )
+    return partial(_read, given, provider, told)
+
+
+class _Given(NamedTuple):
+    """What a result holds at its end: applications and LangChain's caches may change the message afterwards."""
+
+    generations: Sequence[Any]
+    message_id: object
+    said: _Said
+    metered: _Said
+    output: _Said
+    cached: bool
+
+
+def _read(given: _Given, provider: str, told: _Said) -> Answer:
+    said, output = given.said, given.output
     raw = told or _mapping(said.get("token_usage") or said.get("token_count") or output.get("token_usage"))
-    reading = _reading(_mapping(getattr(message, "usage_metadata", None)), said, raw, told, provider)
-    message_id = _word(getattr(message, "id", None))
+    reading = _reading(given.metered, said, raw, told, provider)
+    message_id = _word(given.message_id)
     return Answer(
         usage=reading.usage if reading else None,
         model=_once(_word(said.get("model_name") or said.get("model") or output.get("model_name"))),
         response_id=_word(said.get("id") or output.get("id")) or ("" if maker_of(message_id) else message_id),
-        finish_reasons=tuple(_finish_reasons(generations)),
+        finish_reasons=tuple(_finish_reasons(given.generations)),
         reported_usd=read_reported_usd(raw if "cost" not in said else {**said, **raw}, provider=provider),
-        cache_hit=is_cached(message, run_id=run_id),
+        cache_hit=given.cached,
         service_tier=_once(_word(said.get("service_tier"))) or read_service_tier(raw),
-        text=reader(generations),
+        text=reader(given.generations),
         usage_notes=reading.notes if reading else (),
+        parts=reading.parts if reading and billed_apart(reading.parts) else (),
+        region=read_region(raw, _mapping(said.get("usage"))),
     )
 
 

@@ -17,7 +17,7 @@ from langchain_core.outputs import LLMResult
 from spanmeter.answer import Answer
 from spanmeter.barrier import barrier, raises_faults
 from spanmeter.call import NO_ANSWER
-from spanmeter.langchain.answer import documents_found, model_answer, tool_answered
+from spanmeter.langchain.answer import documents_found, model_answer, model_reader, tool_answered
 from spanmeter.langchain.batch import Batch, batch_of
 from spanmeter.langchain.opening import (
     agent_name,
@@ -106,11 +106,11 @@ class SpanmeterCallbackHandler(BaseCallbackHandler):
         if run is None or call is None:
             return
         # Prompts of one `generate` are all open at once: what is told then may be another's.
-        told = take(call) if run.batch is None else {}
-        answer = model_answer(response, run_id=run_id, provider=call.opening.provider, told=told)
-        if run.batch is not None:
-            answer = run.batch.share(answer, run_id=run_id, output=response.llm_output or {})
-        call.stop(answer)
+        if run.batch is None:
+            call.stop_by(model_reader(response, run_id=run_id, provider=call.opening.provider, told=take(call)))
+            return
+        answer = model_answer(response, run_id=run_id, provider=call.opening.provider)
+        call.stop(run.batch.share(answer, run_id=run_id, output=response.llm_output or {}))
 
     @barrier
     def on_llm_error(self, error: BaseException, *, run_id: UUID, **options: Any) -> None:
