@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import os
 import re
 import shutil
 import subprocess
@@ -41,7 +42,10 @@ GROUPS: Final[Mapping[str, str]] = {
     "test_langgraph": "LangGraph",
     "test_llama_index": "LlamaIndex",
     "test_across": "Together",
+    "test_random": "At random",
 }
+RANDOM: Final = "0:20"
+"""The applications drawn at random, unless `SPANMETER_RANDOM` in the environment says which."""
 _BLOCK: Final = re.compile(r"(?<=<!-- compat -->\n).*(?=<!-- /compat -->)", re.DOTALL)
 
 
@@ -120,7 +124,9 @@ def _run(pair: Pair) -> dict[str, Cell]:
     # Warnings of versions that nobody mends any more are none of ours.
     options = ["--quiet", "-o", "filterwarnings=default", "-p", "no:cacheprovider", "--disable-warnings"]
     files = [path for group in GROUPS for path in sorted((ROOT / HERE).glob(f"{group}*.py"))]
-    ran = subprocess.run([python, "-m", "pytest", *files, *options, f"--junitxml={report}"], cwd=ROOT, check=False)
+    drawn = {"SPANMETER_RANDOM": RANDOM, **os.environ}
+    command = [python, "-m", "pytest", *files, *options, f"--junitxml={report}"]
+    ran = subprocess.run(command, cwd=ROOT, env=drawn, check=False)
     if ran.returncode > pytest.ExitCode.TESTS_FAILED or not report.exists():
         raise SystemExit(f"{pair.name}: the scenarios did not run")
     cases = list(ET.parse(report).iter("testcase"))
