@@ -13,7 +13,7 @@ from typing import Any, Final
 from spanmeter_collector.console import complain, say
 from spanmeter_collector.extra import MissingExtraError
 from spanmeter_collector.settings import SettingError
-from spanmeter_collector.sidecar import SidecarError
+from spanmeter_collector.sidecar import RefusedError, SidecarError
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,10 @@ COMMANDS: Final = {
     "traces": Command("list the latest, dearest or slowest traces", "traces_command"),
     "trace": Command("show one trace step by step, with the cost of each", "trace_command"),
     "duplicates": Command("list what was not counted twice, and why", "duplicates_command"),
+    "doctor": Command("check that this environment counts every call once and right", "doctor_command"),
+    "reprice": Command(
+        "bring the calls of a period to the present prices, or show what that changes", "reprice_command"
+    ),
     "price": Command("work out what a provider's response costs, with the arithmetic", "price_command"),
 }
 
@@ -73,7 +77,7 @@ def _run(name: str, words: Sequence[str]) -> int:
         sys.stdout.flush()
     except (MissingExtraError, SettingError, SidecarError) as error:
         complain(f"spanmeter {name}: {error}")
-        return 1
+        return 2 if isinstance(error, RefusedError) else 1
     except BrokenPipeError:  # whoever read us has seen enough, as in `spanmeter traces | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
