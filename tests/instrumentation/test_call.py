@@ -25,7 +25,7 @@ CHAT = Opening(operation="chat", name="chat small", framework="llama_index", pro
 USAGE = Usage(input=30, cache_read=10, output=4, reasoning=1)
 
 
-def price(
+def price(  # noqa: PLR0913  the signature is PriceBook.cost's
     key: PriceKey,
     usage: Usage,
     *,
