@@ -167,7 +167,7 @@ class LightSpan(Span):
             if self._end_time is not None:
                 return False
             self._end_time = time_ns() if end_time is None else end_time
-            if _FREEZES and self._made_attributes is not None:
+            if _FREEZES and type(self._made_attributes) is BoundedAttributes:
                 self._made_attributes._immutable = True  # noqa: SLF001
         return True
 

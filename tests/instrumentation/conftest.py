@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gzip
 import json
+import logging
 import socket
 import threading
 from collections.abc import Iterator
@@ -231,6 +232,13 @@ def _faults_surface(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     barrier.raise_faults(on=False)
     said = [record.getMessage() for record in caplog.get_records("call") if record.name.startswith("opentelemetry")]
     assert said == []
+
+
+@pytest.fixture
+def quiet_sdk(caplog: pytest.LogCaptureFixture) -> None:
+    """What the SDK says of odd values is not at issue."""
+    for name in ("opentelemetry.attributes", "opentelemetry.sdk.trace", "opentelemetry.trace.status"):
+        caplog.set_level(logging.CRITICAL, logger=name)
 
 
 @pytest.fixture
