@@ -64,6 +64,40 @@ class CostAnswer(Answer):
     truncated: bool
 
 
+class RepriceFigures(Answer):
+    """What calls cost before and after; null where no amount is known. The difference is that of the ledger's sum."""
+
+    calls: int
+    changed_calls: int
+    old_usd: str | None
+    new_usd: str | None
+    difference_usd: str
+    newly_priced: int
+    newly_unpriced: int
+
+
+class RepriceRow(RepriceFigures):
+    """The figures of one model."""
+
+    provider: str
+    model: str
+
+
+class RepriceAnswer(Answer):
+    """What other prices change, by model and in total, and whether that was written to the ledger.
+
+    Calls whose spans are not stored any more keep their price and are in no other figure.
+    """
+
+    rows: list[RepriceRow]
+    total: RepriceFigures
+    calls_without_span: int
+    price_version: str
+    written: bool
+    since: str
+    until: str
+
+
 class LatencyFigures(Answer):
     """How long spans took; null where there was nothing to measure."""
 

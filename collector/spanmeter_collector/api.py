@@ -6,13 +6,16 @@ import logging
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from clickhouse_connect.driver.exceptions import ClickHouseError
 from fastapi import FastAPI, Request, Response
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 from spanmeter import version
-from spanmeter_collector import cost, duplicates, latency, traces
+from spanmeter.pricing import PriceBook, PriceFileError
+from spanmeter_collector import cost, duplicates, latency, repricing, traces
 from spanmeter_collector.answers import (
     Answer,
     CostAnswer,
@@ -21,12 +24,13 @@ from spanmeter_collector.answers import (
     LatencyAnswer,
     Readiness,
     Refusal,
+    RepriceAnswer,
     TraceAnswer,
     TracesAnswer,
 )
 from spanmeter_collector.metrics import expose, register
 from spanmeter_collector.question_error import QuestionError
-from spanmeter_collector.selection import TAG, Options, Selection, read_selection
+from spanmeter_collector.selection import TAG, Options, Selection, read_fields, read_selection
 from spanmeter_collector.status import Status
 from spanmeter_collector.store import Store
 from spanmeter_collector.times import ALLOWED
@@ -42,14 +46,24 @@ _DESCRIPTIONS: Final = {
     "offset": "Traces to leave out before the first.",
     "order": f"What comes first: {', '.join(traces.ORDERS)}.",
     "errors": "true: only traces with a failed span.",
+    "dry_run": "true: say what would change and write nothing.",
 }
 
 _log = logging.getLogger(__name__)
 
 
-def create_api(*, store: Store, status: Status, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> FastAPI:
-    """The application that answers every path but the OTLP door's. It never writes.
+def create_api(
+    *,
+    store: Store,
+    status: Status,
+    load_book: Callable[[], PriceBook] = PriceBook.load,
+    use_book: Callable[[PriceBook], None] = lambda _: None,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> FastAPI:
+    """The application that answers every path but the OTLP door's. It writes nothing but corrections of the ledger.
 
+    `load_book` reads the present prices. `use_book` is told which ones the ledger is corrected to, so that what comes
+    in from then on is charged by them.
     Bad questions get 400, unknown routes and traces 404, a store that cannot answer 503, each with {"error": sentence}.
     """
     api = FastAPI(
@@ -62,6 +76,14 @@ def create_api(*, store: Store, status: Status, now: Callable[[], datetime] = la
     register(status.registry, store)
     _add_refusals(api)
     _add_questions(api, store, now)
+
+    def reprice(selection: Selection) -> RepriceAnswer:
+        book = _current(load_book)
+        if not repricing.is_dry_run(selection):
+            use_book(book)
+        return repricing.reprice(store, book, selection)
+
+    _add_corrections(api, reprice, now)
     _add_operations(api, status)
     return api
 
@@ -103,6 +125,35 @@ def _add_questions(api: FastAPI, store: Store, now: Callable[[], datetime]) -> N
     def get_trace(trace_id: str) -> Response:
         """One trace step by step."""
         return _json(answer_trace(store, trace_id))
+
+
+def _add_corrections(api: FastAPI, reprice: Callable[[Selection], RepriceAnswer], now: Callable[[], datetime]) -> None:
+    @api.post(
+        "/api/v1/reprice",
+        response_model=RepriceAnswer,
+        responses={**_REFUSALS, 403: {"model": Refusal}},
+        openapi_extra=_parameters(repricing.OPTIONS),
+    )
+    async def post_reprice(request: Request) -> Response:
+        """Bring the calls of a period to the present prices: parameters in the query, or the same in a JSON object."""
+        _refuse_other_sites(request)
+        asked = [*request.query_params.multi_items(), *read_fields(await request.body())]
+        selection = read_selection(asked, repricing.OPTIONS, now=now())
+        return _json(await run_in_threadpool(reprice, selection))
+
+
+def _current(load_book: Callable[[], PriceBook]) -> PriceBook:
+    try:
+        return load_book()
+    except PriceFileError as error:
+        raise QuestionError(str(error)) from error
+
+
+def _refuse_other_sites(request: Request) -> None:
+    """A page of another site may make a visitor's browser send a POST here; it says so in `Origin`."""
+    origin = request.headers.get("origin")
+    if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
+        raise HTTPException(403, "Pages of other sites are refused")
 
 
 def _add_operations(api: FastAPI, status: Status) -> None:

@@ -11,7 +11,7 @@ from spanmeter_collector import sidecar
 from spanmeter_collector.console import say
 from spanmeter_collector.money import readable_usd
 from spanmeter_collector.table import Column, render
-from spanmeter_collector.wording import nothing, number, period, priced_share
+from spanmeter_collector.wording import aligned, nothing, number, period, priced_share
 
 TOKENS: Final = {"input_tokens": "input", "cached_input_tokens": "cached", "output_tokens": "output"}
 WHEN_ANY: Final = {"failed_calls": "failed", "cache_hits": "cache hits", "unpriced_calls": "unpriced"}
@@ -54,11 +54,4 @@ def _columns(rows: Sequence[Mapping[str, Any]], total: Mapping[str, Any], dimens
     names = [Column(name, [*(row[name] or "-" for row in rows), ""], right=False) for name in dimensions]
     figures = {"calls": "calls"} | {name: text for name, text in WHEN_ANY.items() if total[name]} | TOKENS
     columns = [Column(heading, [number(row[name]) for row in (*rows, total)]) for name, heading in figures.items()]
-    return [*names, *columns, Column("cost", _aligned([readable_usd(row["cost_usd"]) for row in (*rows, total)]))]
-
-
-def _aligned(amounts: Sequence[str]) -> list[str]:
-    """Pads after the decimals, so that the points stand under each other."""
-    decimals = [len(amount.rpartition(".")[2]) if "." in amount else 0 for amount in amounts]
-    most = max(decimals)
-    return [amount + " " * (most - own) if own else amount for amount, own in zip(amounts, decimals, strict=True)]
+    return [*names, *columns, Column("cost", aligned([readable_usd(row["cost_usd"]) for row in (*rows, total)]))]

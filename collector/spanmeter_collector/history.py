@@ -54,11 +54,13 @@ def history(store: Store, keys: Collection[SpanKey], *, since_ns: int, until_ns:
     )
 
 
-def again(store: Store, keys: Collection[SpanKey], *, since_ns: int, until_ns: int) -> list[tuple[Row, Reading]]:
-    """Stored spans as they came in."""
+def again(
+    store: Store, keys: Collection[SpanKey], *, since_ns: int, until_ns: int, around_ns: int = _AROUND_NS
+) -> list[tuple[Row, Reading]]:
+    """Stored spans as they came in, as far as they started up to an hour, or `around_ns`, around the period."""
     if not keys:
         return []
-    parameters = of_traces(keys, since_ns=since_ns - _AROUND_NS, until_ns=until_ns + _AROUND_NS)
+    parameters = of_traces(keys, since_ns=since_ns - around_ns, until_ns=until_ns + around_ns)
     span_ids = sorted({span_id.hex() for _, span_id in keys})
     rows = [Row(**known) for known in store.query("spans_again", parameters | {"span_ids": span_ids})]
     return [(row, _reading(row)) for row in rows if (row.trace_id, row.span_id) in keys]

@@ -79,7 +79,13 @@ class Pipeline:
         self._out_of_time = threading.Event()
         self._executor = ThreadPoolExecutor(max_workers=2, thread_name_prefix="spanmeter")
         self._workers: dict[str, Future[None]] = {}
-        status.price_book.labels(version=book.version).set(1)
+        self.use(book)
+
+    def use(self, book: PriceBook) -> None:
+        """Price with another book from the next batch on."""
+        self._book = book
+        self._status.price_book.clear()
+        self._status.price_book.labels(version=book.version).set(1)
 
     def start(self) -> None:
         """Take up what the log holds from an earlier run, then start both workers."""
@@ -241,7 +247,7 @@ class Pipeline:
     def _write(self, batch: list[_Entry]) -> int:
         first, last = batch[0].position, batch[-1].position
         received = [Received(entry.request, entry.record.received_at, repeated=entry.repeated) for entry in batch]
-        with self._status.store_write_seconds.time():
+        with self._status.store_write_seconds.time(), self._store.ledger:
             posted = post(received, store=self._store, book=self._book, recorded_at=time.time_ns() // 1_000_000)
             self._store.write(posted, token=f"{first.segment}-{first.offset}-{last.segment}-{last.offset}")
         self._log.checkpoint(last)

@@ -6,6 +6,7 @@ No text of the asker ever becomes SQL: dimensions are looked up in a closed tabl
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -156,6 +157,35 @@ def read_selection(query: Iterable[tuple[str, str]], options: Options, *, now: d
         group_by=_read_group_by(chosen.get("group_by", ""), options.dimensions),
         filters={name: tuple(values) for name, values in filters.items()},
     )
+
+
+def read_fields(body: bytes) -> list[tuple[str, str]]:
+    """The parameters in a JSON object, as they would stand in a query string; an empty body has none.
+
+    Raises:
+        QuestionError: The body is no object of texts, numbers, truth values and lists of them.
+    """
+    if not body:
+        return []
+    try:
+        fields = json.loads(body)
+    except ValueError:
+        fields = None
+    if not isinstance(fields, dict):
+        raise QuestionError("the body is no JSON object; allowed: none, or the parameters as one")
+    return [
+        (name, _field(name, value))
+        for name, told in fields.items()
+        for value in (told if isinstance(told, list) else (told,))
+    ]
+
+
+def _field(name: str, value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str | int):
+        return str(value)
+    raise QuestionError(f"{name[:40]} is no text, whole number or truth value")
 
 
 def _read_group_by(text: str, dimensions: Dimensions) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ import signal
 import socket
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from contextlib import ExitStack, closing, contextmanager
+from functools import partial
 from typing import Any, Final
 
 import uvicorn
@@ -58,7 +59,9 @@ def serve(settings: Settings) -> int:
         grpc_door = GrpcDoor(pipeline, status, token=settings.ingest_token)
         grpc_address = stack.enter_context(_serving_grpc(grpc_door, settings.grpc_listen))
         door = Door(pipeline, status, token=settings.ingest_token)
-        api: App = create_api(store=store, status=status, use_book=pipeline.use)
+        api: App = create_api(
+            store=store, status=status, load_book=partial(_load_book, settings), use_book=pipeline.use
+        )
         app = create_app(door=door, api=api, query_token=settings.query_token)
         http_address = Address(settings.listen.host, http_socket.getsockname()[1])
         return_engine_code()
@@ -98,7 +101,7 @@ async def _refuse(send: Send) -> None:
 
 @contextmanager
 def _pipeline(settings: Settings, status: Status) -> Iterator[tuple[Pipeline, Store]]:
-    book = PriceBook.load(prices=settings.prices or "")
+    book = _load_book(settings)
     with closing(_open_log(settings)) as log, closing(_open_store(settings)) as store:
         pipeline = Pipeline(log=log, store=store, book=book, status=status)
         pipeline.start()
@@ -106,6 +109,10 @@ def _pipeline(settings: Settings, status: Status) -> Iterator[tuple[Pipeline, St
             yield pipeline, store
         finally:
             pipeline.close(within_s=_DRAIN_S)
+
+
+def _load_book(settings: Settings) -> PriceBook:
+    return PriceBook.load(prices=settings.prices or "")
 
 
 def _open_log(settings: Settings) -> Log:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import json
 import os
-from collections.abc import Iterable, Mapping
-from http.client import HTTPException
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from http.client import HTTPException, HTTPResponse
 from typing import Any, Final
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlencode, urlsplit
@@ -19,6 +20,10 @@ _EVERYWHERE: Final = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104  # 
 
 class SidecarError(Exception):
     """The sidecar was not reached or refused; the message is one line that says what to do."""
+
+
+class RefusedError(SidecarError):
+    """The question itself is wrong: the message says what, and what is allowed."""
 
 
 def default_url(environ: Mapping[str, str]) -> str:
@@ -47,26 +52,18 @@ def selection(arguments: argparse.Namespace) -> list[tuple[str, str]]:
     return [("since", arguments.since), ("until", arguments.until), *arguments.where]
 
 
-def ask(url: str, path: str, query: Iterable[tuple[str, str]] = ()) -> dict[str, Any]:
-    """The JSON answer to GET `path`, with the token of SPANMETER_QUERY_TOKEN where that is set.
+def ask(
+    url: str, path: str, query: Iterable[tuple[str, str]] = (), *, method: str = "GET", timeout_s: float = TIMEOUT_S
+) -> dict[str, Any]:
+    """The JSON answer to `path`, with the token of SPANMETER_QUERY_TOKEN where that is set.
 
     Raises:
-        SidecarError: No sidecar answers at `url`, or it refuses the question.
+        RefusedError: The question is wrong.
+        SidecarError: No sidecar answers at `url`, or it refuses for another reason.
     """
-    if urlsplit(url).scheme not in {"http", "https"}:
-        raise SidecarError(f"--url {url} is no address; allowed: http://host:port or https://host:port")
-    token = os.environ.get("SPANMETER_QUERY_TOKEN", "")
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
-    request = Request(f"{url.rstrip('/')}{path}?{urlencode(list(query))}", headers=headers)  # noqa: S310  # checked above
     try:
-        with urlopen(request, timeout=TIMEOUT_S) as response:  # noqa: S310
+        with opened(url, path, query, method=method, timeout_s=timeout_s) as response:
             answer = json.load(response)
-    except HTTPError as error:
-        with error:
-            raise SidecarError(_refusal(error)) from None
-    except OSError as error:
-        reason = error.reason if isinstance(error, URLError) else error
-        raise SidecarError(f"no sidecar answers at {url} ({reason}); start one with: spanmeter up") from None
     except (HTTPException, ValueError):
         answer = None
     if not isinstance(answer, dict):
@@ -74,13 +71,37 @@ def ask(url: str, path: str, query: Iterable[tuple[str, str]] = ()) -> dict[str,
     return answer
 
 
-def _refusal(error: HTTPError) -> str:
-    if error.code == 401:
-        return "the sidecar asks for its token; set SPANMETER_QUERY_TOKEN to what the sidecar was started with"
+@contextmanager
+def opened(
+    url: str, path: str, query: Iterable[tuple[str, str]] = (), *, method: str = "GET", timeout_s: float = TIMEOUT_S
+) -> Iterator[HTTPResponse]:
+    """The answer to `path` while it comes in; errors as for `ask`."""
+    if urlsplit(url).scheme not in {"http", "https"}:
+        raise SidecarError(f"--url {url} is no address; allowed: http://host:port or https://host:port")
+    token = os.environ.get("SPANMETER_QUERY_TOKEN", "")
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    address = f"{url.rstrip('/')}{path}?{urlencode(list(query))}"
+    request = Request(address, headers=headers, method=method)  # noqa: S310  # checked above
     try:
-        return str(json.load(error)["error"])
+        with urlopen(request, timeout=timeout_s) as response:  # noqa: S310
+            yield response
+    except HTTPError as error:
+        with error:
+            raise _refusal(error) from None
+    except OSError as error:
+        reason = error.reason if isinstance(error, URLError) else error
+        raise SidecarError(f"no sidecar answers at {url} ({reason}); start one with: spanmeter up") from None
+
+
+def _refusal(error: HTTPError) -> SidecarError:
+    if error.code == 401:
+        sentence = "the sidecar asks for its token; set SPANMETER_QUERY_TOKEN to what the sidecar was started with"
+        return SidecarError(sentence)
+    try:
+        sentence = str(json.load(error)["error"])
     except (ValueError, KeyError, TypeError):
-        return f"{error.url} answered {error.code} {error.reason}; is this a sidecar?"
+        return SidecarError(f"{error.url} answered {error.code} {error.reason}; is this a sidecar?")
+    return RefusedError(sentence) if error.code == 400 else SidecarError(sentence)
 
 
 def _filter(text: str) -> tuple[str, str]:

@@ -45,6 +45,10 @@ SpanKey = tuple[bytes, bytes]
 """Trace id and span id: what names a span."""
 
 
+class ClosedError(RuntimeError):
+    """The store was closed; nothing can be asked of it any more."""
+
+
 class Store:
     """Reads and writes one database; safe to share between threads.
 
@@ -55,6 +59,9 @@ class Store:
         self._connect = connect
         self._writer = connect()
         self._writing = threading.Lock()
+        self._closed = False
+        self.ledger = threading.Lock()
+        """Held by who reads the ledger and writes what it lacks, so that nobody corrects it in between."""
         self._readers: LifoQueue[Any] = LifoQueue()
         for _ in range(_READERS):
             self._readers.put(None)
@@ -105,13 +112,21 @@ class Store:
         return {(row["trace_id"], row["span_id"]): row["role"] for row in found}
 
     def close(self) -> None:
-        """Give the store back, after the queries under way have ended."""
+        """Give the store back, after the queries under way have ended; further ones raise `ClosedError`."""
         for _ in range(_READERS):
             client = self._readers.get()
             if client is not None:
                 client.close()
+        self._closed = True
+        for _ in range(_READERS):
+            self._readers.put(None)
         with self._writing:
             self._writer.close()
+
+    def _open(self) -> Any:  # noqa: ANN401  a client of clickhouse-connect
+        if self._closed:
+            raise ClosedError("the store is closed")
+        return self._connect()
 
     def _insert(self, table: str, records: Sequence[Record], token: str) -> None:
         if not records:
@@ -130,7 +145,7 @@ class Store:
     def _reader(self) -> Iterator[Any]:
         client = self._readers.get()
         try:
-            client = client or self._connect()
+            client = client or self._open()
             yield client
         finally:
             self._readers.put(client)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 
@@ -32,6 +32,13 @@ def period(answer: Mapping[str, Any]) -> str:
     """From when until when an answer speaks, to the second."""
     since, until = (answer[name][:19].replace("T", " ") for name in ("since", "until"))
     return f"from {since} to {until} UTC"
+
+
+def aligned(amounts: Sequence[str]) -> list[str]:
+    """Pads after the decimals, so that the points stand under each other."""
+    decimals = [len(amount.rpartition(".")[2]) if "." in amount else 0 for amount in amounts]
+    most = max(decimals)
+    return [amount + " " * (most - own) if own else amount for amount, own in zip(amounts, decimals, strict=True)]
 
 
 def priced_share(total: Mapping[str, Any], share: float) -> str:

@@ -1,0 +1,202 @@
+"""Repricing: the calls of a period at the prices of a book, and the entries that bring the ledger to them.
+
+A call is corrected by taking its standing entries back and charging it anew, both in one insert, so that whoever asks
+in between sees the one or the other. It is left alone while the same components cost the same, whatever the version of
+the prices is called: its entries keep the version they were made with.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from decimal import Decimal
+from hashlib import sha256
+from operator import attrgetter
+from typing import Final, Self
+
+from spanmeter.pricing import PriceBook
+from spanmeter.pricing.money import MONEY
+from spanmeter_collector.answers import RepriceAnswer, RepriceFigures, RepriceRow
+from spanmeter_collector.charge import Charge, charges, reversal, standing
+from spanmeter_collector.clauses import filtered
+from spanmeter_collector.history import again
+from spanmeter_collector.money import usd_text
+from spanmeter_collector.selection import CHARGES, Options, Selection
+from spanmeter_collector.store import Batch, SpanKey, Store, of_traces
+from spanmeter_collector.times import write_time
+
+OPTIONS: Final = Options(CHARGES, {"since": "24h", "until": "", "dry_run": "false"})
+_PAGE_CALLS: Final = 2000
+_ZERO: Final = Decimal(0)
+_billed = attrgetter(
+    "component",
+    "calls",
+    "failed_calls",
+    "unpriced_calls",
+    "input_tokens",
+    "cached_input_tokens",
+    "output_tokens",
+    "reasoning_tokens",
+    "quantity",
+    "usd_per_unit",
+    "usd",
+    "grade",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """A call as the ledger has it, and as it would be charged now; without an entry when its span is not stored."""
+
+    standing: Sequence[Charge]
+    anew: Sequence[Charge]
+    changes: bool
+
+    @classmethod
+    def of(cls, stands: Sequence[Charge], anew: Sequence[Charge]) -> Self:
+        return cls(stands, anew, bool(anew) and Counter(map(_billed, stands)) != Counter(map(_billed, anew)))
+
+    @property
+    def calls(self) -> int:
+        """How many calls it stands for; a failed one that is billed counts as well."""
+        return max(1, sum(entry.calls for entry in self.standing))
+
+    def entries(self, *, recorded_at: int) -> list[Charge]:
+        """What corrects the ledger."""
+        return [*(reversal(entry, recorded_at=recorded_at) for entry in self.standing), *self.anew]
+
+
+@dataclass(slots=True)
+class _Sums:
+    """What calls cost before and after, as far as that is known."""
+
+    calls: int = 0
+    changed_calls: int = 0
+    old_usd: Decimal | None = None
+    new_usd: Decimal | None = None
+    newly_priced: int = 0
+    newly_unpriced: int = 0
+
+    def add(self, call: _Call) -> None:
+        old = _usd(call.standing)
+        new = _usd(call.anew) if call.changes else old
+        self.calls += call.calls
+        self.changed_calls += call.calls if call.changes else 0
+        self.newly_priced += call.calls if old is None and new is not None else 0
+        self.newly_unpriced += call.calls if old is not None and new is None else 0
+        self.old_usd = _plus(self.old_usd, old)
+        self.new_usd = _plus(self.new_usd, new)
+
+    def figures(self) -> RepriceFigures:
+        difference = MONEY.subtract(self.new_usd or _ZERO, self.old_usd or _ZERO)
+        return RepriceFigures(
+            calls=self.calls,
+            changed_calls=self.changed_calls,
+            old_usd=usd_text(self.old_usd if self.calls else _ZERO),
+            new_usd=usd_text(self.new_usd if self.calls else _ZERO),
+            difference_usd=usd_text(difference) or "0",
+            newly_priced=self.newly_priced,
+            newly_unpriced=self.newly_unpriced,
+        )
+
+
+def is_dry_run(selection: Selection) -> bool:
+    """Whether nothing is to be written.
+
+    Raises:
+        QuestionError: Option `dry_run` is neither true nor false.
+    """
+    return selection.choice("dry_run", ("true", "false")) == "true"
+
+
+def reprice(store: Store, book: PriceBook, selection: Selection) -> RepriceAnswer:
+    """Compare the calls of a selection with what they cost by `book` and, unless it is a dry run, correct the ledger.
+
+    Some thousand calls at a time: each such page is written whole or not at all, and a run that was interrupted is
+    completed by the next. Calls whose spans are not stored any more are left alone and counted.
+
+    Raises:
+        QuestionError: Option `dry_run` is neither true nor false.
+    """
+    writes = not is_dry_run(selection)
+    whole, by_model, without_span = _Sums(), defaultdict[tuple[str, str], _Sums](_Sums), 0
+    for call in _repriced(store, book, selection, writes=writes):
+        if not call.anew:
+            without_span += 1
+            continue
+        for sums in (whole, by_model[call.standing[0].provider, call.standing[0].model]):
+            sums.add(call)
+    return RepriceAnswer(
+        rows=[
+            RepriceRow(provider=provider, model=model, **sums.figures().model_dump())
+            for (provider, model), sums in sorted(by_model.items())
+        ],
+        total=whole.figures(),
+        calls_without_span=without_span,
+        price_version=book.version,
+        written=writes,
+        since=write_time(selection.period.since),
+        until=write_time(selection.period.until),
+    )
+
+
+def _repriced(store: Store, book: PriceBook, selection: Selection, *, writes: bool) -> Iterator[_Call]:
+    reading: Callable[[], AbstractContextManager[object]] = (lambda: store.ledger) if writes else nullcontext
+    for page in _pages(store, selection):
+        with reading():
+            recorded_at = time.time_ns() // 1_000_000
+            calls = _calls(store, book, page, recorded_at=recorded_at)
+            if writes:
+                _write(store, [call for call in calls if call.changes], recorded_at=recorded_at)
+        yield from calls
+
+
+def _pages(store: Store, selection: Selection) -> Iterator[dict[SpanKey, int]]:
+    """The calls, some thousand at a time, each with its start in nanoseconds since 1970."""
+    clauses = filtered(selection, CHARGES)
+    after: tuple[int, bytes, bytes] = (0, bytes(16), bytes(8))
+    while True:
+        start, trace_id, span_id = after
+        parameters = {"after": start, "after_trace": trace_id.hex(), "after_span": span_id.hex(), "limit": _PAGE_CALLS}
+        rows = store.query("reprice_calls", {**clauses.parameters, **parameters}, clauses.fragments)
+        if not rows:
+            return
+        yield {(row["trace_id"], row["span_id"]): row["start"] for row in rows}
+        after = rows[-1]["start"], rows[-1]["trace_id"], rows[-1]["span_id"]
+
+
+def _calls(store: Store, book: PriceBook, page: Mapping[SpanKey, int], *, recorded_at: int) -> list[_Call]:
+    first, last = min(page.values()), max(page.values())
+    spans = again(store, page.keys(), since_ns=first, until_ns=last, around_ns=0)
+    anew = {(row.trace_id, row.span_id): charges(row, reading, book, recorded_at=recorded_at) for row, reading in spans}
+    entries: defaultdict[SpanKey, list[Charge]] = defaultdict(list)
+    for known in store.query("standing_charges", of_traces(page, since_ns=first, until_ns=last)):
+        entries[known["trace_id"], known["span_id"]].append(Charge(**known))
+    left = ((key, standing(entries[key])) for key in page)
+    return [_Call.of(stands, anew.get(key, ())) for key, stands in left if stands]
+
+
+def _write(store: Store, changed: Sequence[_Call], *, recorded_at: int) -> None:
+    if changed:
+        entries = [entry for call in changed for entry in call.entries(recorded_at=recorded_at)]
+        store.write(Batch(charges=entries), token=f"reprice-{_token(changed)}")
+
+
+def _token(changed: Iterable[_Call]) -> str:
+    """The same for the same correction of the same entries, whoever makes it; another when the prices come back."""
+    digest = sha256()
+    for call in changed:
+        digest.update(repr([*call.standing, *(entry._replace(recorded_at=0) for entry in call.anew)]).encode())
+    return digest.hexdigest()
+
+
+def _usd(entries: Iterable[Charge]) -> Decimal | None:
+    amounts = [entry.usd for entry in entries]
+    return None if None in amounts else sum(filter(None, amounts), _ZERO)
+
+
+def _plus(total: Decimal | None, usd: Decimal | None) -> Decimal | None:
+    return total if usd is None else MONEY.add(total or _ZERO, usd)
