@@ -17,6 +17,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 from spanmeter import semconv
 from spanmeter.pricing import PriceBook
 from spanmeter_collector.charge import Charge, charges, reversal, unmarked_charges
+from spanmeter_collector.companions import Companion, companions, under_way
 from spanmeter_collector.counter import Counter as ProcessCounter
 from spanmeter_collector.counter import counters
 from spanmeter_collector.duplicate import NOBODY, SAME_SPAN, Duplicate, duplicate, withdrawn
@@ -111,10 +112,11 @@ class _Posting:
                 contested[row.trace_id].append(sighting(row, reading))
             elif reason := mark(row, reading):
                 self._leave_out(sighting(row, reading), Found(reason, NOBODY))
-            elif key not in self._charged:
+            elif key not in self._charged and key not in self._history.duplicates:
                 self.charges += charges(row, reading, self._book, recorded_at=self._recorded_at)
         for trace_id, came in contested.items():
             self._settle(trace_id, came)
+        self._settle_across_traces()
         for key in self._sent_again():
             self._note_sent_again(sighting(*self._incoming.spans[key]))
 
@@ -135,11 +137,52 @@ class _Posting:
             key = trace_id, one.span_id
             if one.mark:
                 self._leave_out(one, Found(one.mark, _counted_above(one, seen, finds)))
-            elif found := finds.get(one.span_id):
+            elif found := finds.get(one.span_id) or self._found_elsewhere(key, seen):
                 self._leave_out(one, found)
             elif key in self._incoming.spans or key in self._history.duplicates:
                 restored.append(key)
         self._count(restored)
+
+    def _found_elsewhere(self, key: SpanKey, seen: Mapping[bytes, Sighting]) -> Found | None:
+        """What was found of a span whose call is counted by one in another trace: it stays so."""
+        earlier = self._history.duplicates.get(key)
+        if earlier is None or earlier.counted_span_id in seen or earlier.counted_span_id == NOBODY:
+            return None
+        return earlier.found
+
+    def _settle_across_traces(self) -> None:
+        """Leave out what another trace of the same process tells of too."""
+        called = [row for row, _ in self._incoming.spans.values() if row.operation in semconv.CALL_OPERATIONS]
+        if not called or not self.charges:
+            return
+        stored = under_way(self._store, called, since_ns=self._since, until_ns=self._until)
+        if len({row.scope for row in called} | {call.seen.scope for call in stored}) > 1:
+            new = self._new_companions()
+            settled = {call.key for call in new} | {(one.trace_id, one.span_id) for one in self.duplicates}
+            calls = [*(call for call in stored if call.key not in settled), *new]
+            self._leave_out_companions({call.key: call for call in calls}, companions(calls))
+
+    def _new_companions(self) -> list[Companion]:
+        """The calls that this batch counts."""
+        scopes: defaultdict[bytes, set[str]] = defaultdict(set)
+        for one in (*self.duplicates, *self._history.duplicates.values()):
+            scopes[one.counted_span_id].add(one.scope)
+        counted = {(entry.trace_id, entry.span_id) for entry in self.charges if entry.entry == "charge"}
+        sightings = [sighting(*self._incoming.spans[key]) for key in counted & self._incoming.spans.keys()]
+        return [Companion(seen, frozenset({seen.scope, *scopes[seen.span_id]})) for seen in sightings]
+
+    def _leave_out_companions(self, calls: Mapping[SpanKey, Companion], finds: Mapping[SpanKey, Found]) -> None:
+        stored = [key for key in finds if not calls[key].is_new]
+        entries = history(self._store, stored, since_ns=self._since, until_ns=self._until).charges
+        taken_back = {key: list(entries.get(key, ())) for key in finds}
+        reversals = [reversal(entry, recorded_at=self._recorded_at) for key in stored for entry in taken_back[key]]
+        kept: list[Charge] = []
+        for entry in self.charges:
+            taken_back.get((entry.trace_id, entry.span_id), kept).append(entry)
+        self.charges = kept + reversals
+        for key, found in finds.items():
+            seen, uncharged = calls[key].seen, taken_back[key]
+            self.duplicates.append(duplicate(seen, found, uncharged, recorded_at=self._recorded_at))
 
     def _leave_out(self, seen: Sighting, found: Found) -> None:
         if seen.operation not in semconv.CALL_OPERATIONS:

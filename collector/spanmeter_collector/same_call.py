@@ -3,7 +3,8 @@
 The rules, the first that holds wins: a call inside another of its kind is the one call there was; one response id is
 one call; two instrumentations that report one interval, inside or beside each other, with equal model and usage
 report one call. What our own instrumentation wrote is always kept, for it has counted once already; else the
-innermost, else what says more. Which one is kept depends on the spans alone, never on the order they came in.
+innermost, unless the call above it alone knows of a cache; else what says more. Which one is kept depends on the
+spans alone, never on the order they came in. What different traces tell of one call is found in `companions`.
 """
 
 from __future__ import annotations
@@ -64,12 +65,17 @@ def _nested(calls: Mapping[bytes, Sighting], parents: Mapping[bytes, bytes]) -> 
         for above, below in reversed(pairs)
         if not above.is_ours and below.span_id not in inside and _is_the_call(below, above)
     }
+    richer = {
+        wrappers.pop(above.span_id).counted: Found(INSIDE_CALL, above.span_id)
+        for above, below in _alone(pairs)
+        if wrappers.get(above.span_id) == Found(HAS_MODEL_DESCENDANT, below.span_id) and _says_more(above, below)
+    }
     unused = {
         below.span_id: Found(INSIDE_CALL, above.span_id)
         for above, below in pairs
         if not below.is_ours and not below.is_used and above.is_used and above.span_id not in wrappers
     }
-    return unused | wrappers | inside
+    return unused | wrappers | richer | inside
 
 
 def _above(call: Sighting, calls: Mapping[bytes, Sighting], parents: Mapping[bytes, bytes]) -> Iterator[Sighting]:
@@ -81,6 +87,22 @@ def _above(call: Sighting, calls: Mapping[bytes, Sighting], parents: Mapping[byt
         if seen is not None and above != call.span_id and seen.family in (call.family, "rerank"):
             yield seen
         above = parents.get(above)
+
+
+def _alone(pairs: Iterable[tuple[Sighting, Sighting]]) -> Iterator[tuple[Sighting, Sighting]]:
+    """The pairs in which the one below is all that there is below."""
+    below: defaultdict[bytes, list[Sighting]] = defaultdict(list)
+    aboves = {}
+    for above, call in pairs:
+        aboves[above.span_id] = above
+        below[above.span_id].append(call)
+    return ((aboves[span_id], calls[0]) for span_id, calls in below.items() if len(calls) == 1)
+
+
+def _says_more(above: Sighting, below: Sighting) -> bool:
+    """Some clients' instrumentations leave out what came from a cache, which the framework above knows."""
+    unknown = above.cached_input_tokens and not below.cached_input_tokens and not below.is_ours
+    return bool(unknown) and below.is_used and is_one_usage(above, below)
 
 
 def _is_the_call(below: Sighting, above: Sighting) -> bool:
@@ -139,29 +161,30 @@ def _pairs(calls: Sequence[Sighting]) -> Iterator[tuple[Distance, bytes, bytes]]
 
 def _distance(one: Sighting, other: Sighting) -> Distance | None:
     """How unlike two sightings are that may be of one call; None when they are of two."""
-    if one.scope == other.scope or one.family != other.family or not _is_one_model(one, other):
+    if one.scope == other.scope or one.family != other.family or not is_one_model(one, other):
         return None
     told = one.is_used and other.is_used
-    if (told and not _is_one_usage(one, other)) or not (_is_around(one, other) or _is_around(other, one)):
+    if (told and not is_one_usage(one, other)) or not (is_around(one, other) or is_around(other, one)):
         return None
     return not told, abs(one.start - other.start) + abs(one.end - other.end)
 
 
-def _is_around(outer: Sighting, inner: Sighting) -> bool:
+def is_around(outer: Sighting, inner: Sighting) -> bool:
+    """Whether one interval is inside the other, give or take the slack."""
     return outer.start - SLACK_NS <= inner.start and inner.end <= outer.end + SLACK_NS
 
 
-def _is_one_model(one: Sighting, other: Sighting) -> bool:
+def is_one_model(one: Sighting, other: Sighting) -> bool:
+    """Whether two sightings may be of one model, which some name as it was asked for and some as it answered."""
     names, others = _names(one), _names(other)
     return not names or not others or not names.isdisjoint(others)
 
 
 def _names(call: Sighting) -> set[str]:
-    """A model as asked for or as answered: some say the one, some the other."""
     return {_VERSION.sub("", name.rpartition("/")[2]) for name in (call.model, call.request_model) if name}
 
 
-def _is_one_usage(one: Sighting, other: Sighting) -> bool:
+def is_one_usage(one: Sighting, other: Sighting) -> bool:
     """Equal tokens; some instrumentations leave the cached ones out of the input."""
     return one.output_tokens == other.output_tokens and not _inputs(one).isdisjoint(_inputs(other))
 
@@ -175,11 +198,17 @@ def _all_but_one(group: Sequence[Sighting], reason: str) -> Finds:
     if ours:
         kept = {call.span_id: min(ours, key=lambda own: (abs(own.start - call.start), own.span_id)) for call in group}
         return {call.span_id: Found(reason, kept[call.span_id].span_id) for call in group if not call.is_ours}
-    first = min(group, key=lambda call: (call.start, call.span_id))
-    best = min((call for call in group if call.start <= first.end), key=_preference)
+    best = kept_of(group)
     return {call.span_id: Found(reason, best.span_id) for call in group if call is not best}
 
 
-def _preference(call: Sighting) -> tuple[bool, int, int, bytes]:
-    """What says its usage, then the innermost, which of those around each other is the shortest, then the details."""
-    return not call.is_used, call.end - call.start, -call.details, call.span_id
+def kept_of(group: Sequence[Sighting]) -> Sighting:
+    """Of several sightings of one call the one that counts."""
+    first = min(group, key=lambda call: (call.start, call.span_id))
+    return min((call for call in group if call.start <= first.end or call.is_ours), key=_preference)
+
+
+def _preference(call: Sighting) -> tuple[bool, bool, bool, int, int, bytes]:
+    """What is ours, then what says its usage, with its cache, then the shortest as the innermost, then the details."""
+    plain = not call.cached_input_tokens
+    return not call.is_ours, not call.is_used, plain, call.end - call.start, -call.details, call.span_id

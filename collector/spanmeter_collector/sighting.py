@@ -26,6 +26,7 @@ class Sighting(NamedTuple):
     start: int
     end: int
     service: str
+    instance: str
     scope: str
     name: str
     operation: str

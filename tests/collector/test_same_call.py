@@ -52,6 +52,14 @@ CASES: dict[str, tuple[list[Sighting], dict[int, tuple[str, int]]]] = {
         {1: ("has_model_descendant", 2)},
     ),
     "above ours": ([seen(1, **NONE), seen(2, OURS, parent=1)], {1: ("has_model_descendant", 2)}),
+    "above, and alone in knowing of a cache": (
+        [seen(1, cached_input_tokens=64), seen(2, B, parent=1)],
+        {2: ("inside_call", 1)},
+    ),
+    "above with a cache, and below it two calls": (
+        [seen(1, input_tokens=200, cached_input_tokens=64), seen(2, parent=1), seen(3, parent=1, ms=(200, 290))],
+        {1: ("has_model_descendant", 2)},
+    ),
     "below ours": ([seen(1, OURS), seen(2, B, parent=1)], {2: ("inside_call", 1)}),
     "below and without usage": ([seen(1), seen(2, B, parent=1, **NONE)], {2: ("inside_call", 1)}),
     "three deep, none with usage": (
@@ -98,7 +106,7 @@ CASES: dict[str, tuple[list[Sighting], dict[int, tuple[str, int]]]] = {
     "usage without the cached": ([seen(1, cached_input_tokens=64), seen(2, B, **CACHED)], {2: ("same_interval", 1)}),
     "usage that tells no cached": (
         [seen(1, cached_input_tokens=64), seen(2, B, input_tokens=36, ms=(1, 99))],
-        {1: ("same_interval", 2)},
+        {2: ("same_interval", 1)},
     ),
     "other model": ([seen(1), seen(2, B, model="gpt-4o")], {}),
     "the model asked for and that answered": (

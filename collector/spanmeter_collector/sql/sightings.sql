@@ -6,6 +6,7 @@ SELECT
     toUnixTimestamp64Nano(start_time) AS start,
     start + toInt64(least(duration_ns, 4291747200000000000 - start)) AS end,
     service,
+    instance,
     scope,
     name,
     operation,

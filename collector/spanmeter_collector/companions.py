@@ -1,0 +1,133 @@
+"""Companions: spans in different traces of one process that tell of one call.
+
+An instrumentation that does not make its span current leaves what a client below it reports in a trace of its own.
+Two instrumentations of one process that report equal model and usage, one interval inside the other, told of one
+call; so did two that give one response id. What has found its companion keeps it: each instrumentation tells of a
+call once, so a third span of the same instrumentation is another call.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final, NamedTuple
+
+from spanmeter import semconv
+from spanmeter_collector.otlp import LAST_NANOSECOND
+from spanmeter_collector.row import Row
+from spanmeter_collector.same_call import (
+    SAME_INTERVAL,
+    SAME_RESPONSE_ID,
+    SLACK_NS,
+    Distance,
+    Found,
+    is_around,
+    is_one_model,
+    is_one_usage,
+    kept_of,
+)
+from spanmeter_collector.sighting import Sighting, is_our_scope, stored_sighting
+from spanmeter_collector.store import SpanKey, Store
+
+_LONGEST_CALL_NS: Final = 600_000_000_000
+_MOST_COMPARED: Final = 64
+
+
+class Companion(NamedTuple):
+    """A call that is counted, with all instrumentations that told of it; `is_new` says that no batch before had it."""
+
+    seen: Sighting
+    scopes: frozenset[str]
+    is_new: bool = True
+
+    @property
+    def key(self) -> SpanKey:
+        """Trace id and span id."""
+        return self.seen.trace_id, self.seen.span_id
+
+
+def companions(calls: Iterable[Companion]) -> dict[SpanKey, Found]:
+    """Of counted calls in many traces those that another one tells of too, and which one counts in their place."""
+    groups: dict[SpanKey, list[Companion]] = {}
+    for _, _, _, one, other in sorted(_pairs(calls), key=lambda pair: pair[:3]):
+        group, joining = groups.setdefault(one.key, [one]), groups.setdefault(other.key, [other])
+        if _scopes(group).isdisjoint(_scopes(joining)):
+            group += joining
+            groups.update(dict.fromkeys((call.key for call in joining), group))
+    return {call.key: found for group in groups.values() for call, found in _left_out(group)}
+
+
+def under_way(store: Store, called: Sequence[Row], *, since_ns: int, until_ns: int) -> list[Companion]:
+    """What was counted before of the calls of the same services that were under way in a period.
+
+    Where all that came in is ours, only what others told can be one call with it.
+    """
+    since, others_only = since_ns - SLACK_NS, all(is_our_scope(scope) for scope in {row.scope for row in called})
+    parameters = {
+        "since": max(since - _LONGEST_CALL_NS, 0),
+        "overlapping": max(since, 0),
+        "until": min(until_ns + SLACK_NS, LAST_NANOSECOND),
+        "services": sorted({row.service for row in called}),
+        "operations": sorted(semconv.CALL_OPERATIONS),
+        "others_only": others_only,
+    }
+    stored = [stored_sighting(known) for known in store.query("under_way", parameters)]
+    told: defaultdict[bytes, set[str]] = defaultdict(set)
+    for known in store.query("told_beside", parameters) if stored else ():
+        told[known["counted_span_id"]].add(known["scope"])
+    return [Companion(seen, frozenset({seen.scope, *told[seen.span_id]}), is_new=False) for seen in stored]
+
+
+def _scopes(group: Sequence[Companion]) -> frozenset[str]:
+    return frozenset[str]().union(*(call.scopes for call in group))
+
+
+def _left_out(group: Sequence[Companion]) -> Iterator[tuple[Companion, Found]]:
+    kept = kept_of([call.seen for call in group])
+    for call in group:
+        if call.seen is not kept:
+            same_id = call.seen.response_id and call.seen.response_id == kept.response_id
+            yield call, Found(SAME_RESPONSE_ID if same_id else SAME_INTERVAL, kept.span_id)
+
+
+Pair = tuple[Distance, SpanKey, SpanKey, Companion, Companion]
+
+
+def _pairs(calls: Iterable[Companion]) -> Iterator[Pair]:
+    for bucket in _buckets(calls):
+        for index, one in enumerate(bucket):
+            for other in bucket[index + 1 : index + 1 + _MOST_COMPARED]:
+                if other.seen.start > one.seen.end + SLACK_NS:
+                    break
+                if (one.is_new or other.is_new) and _is_one_call(one, other):
+                    yield _distance(one.seen, other.seen), one.key, other.key, one, other
+
+
+def _buckets(calls: Iterable[Companion]) -> Iterator[Sequence[Companion]]:
+    """Calls that can be one, in the order in which they began; where one instrumentation tells of all, none is."""
+    buckets: defaultdict[tuple[str, str, int], list[Companion]] = defaultdict(list)
+    for call in calls:
+        if call.seen.is_used:
+            buckets[call.seen.service, call.seen.family, call.seen.output_tokens].append(call)
+    for bucket in buckets.values():
+        if len({call.seen.scope for call in bucket}) > 1:
+            yield sorted(bucket, key=lambda call: (call.seen.start, call.key))
+
+
+def _is_one_call(one: Companion, other: Companion) -> bool:
+    seen, also = one.seen, other.seen
+    if seen.trace_id == also.trace_id or not one.scopes.isdisjoint(other.scopes) or not _is_one_process(seen, also):
+        return False
+    if seen.response_id and also.response_id:
+        return seen.response_id == also.response_id
+    inside = is_around(seen, also) or is_around(also, seen)
+    return inside and is_one_model(seen, also) and is_one_usage(seen, also)
+
+
+def _is_one_process(one: Sighting, other: Sighting) -> bool:
+    return not one.instance or not other.instance or one.instance == other.instance
+
+
+def _distance(one: Sighting, other: Sighting) -> Distance:
+    same_id = bool(one.response_id) and one.response_id == other.response_id
+    return not same_id, abs(one.start - other.start) + abs(one.end - other.end)

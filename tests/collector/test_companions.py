@@ -1,0 +1,175 @@
+"""Spans in different traces that tell of one call are charged once, in whatever order they come."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
+
+from spanmeter.pricing import PriceBook
+from spanmeter_collector.companions import Companion, companions
+from spanmeter_collector.cost import OPTIONS as COST_OPTIONS
+from spanmeter_collector.cost import answer_cost
+from spanmeter_collector.duplicates import OPTIONS, answer_duplicates
+from spanmeter_collector.posting import Received, post
+from spanmeter_collector.same_call import Found
+from spanmeter_collector.selection import read_selection
+from spanmeter_collector.sighting import Sighting
+from spanmeter_collector.store import Store
+
+NOW = datetime(2026, 11, 22, 14, tzinfo=UTC)
+START_NS = 1_795_352_400_000_000_000
+OURS, CHAIN, CLIENT = "spanmeter", "openinference.instrumentation.langchain", "opentelemetry.instrumentation.openai.v1"
+
+
+def seen(number: int, scope: str, *, ms: tuple[int, int] = (0, 100), **known: Any) -> Sighting:
+    """A chat of 100 tokens in and 20 out, alone in its trace."""
+    usual: dict[str, Any] = dict.fromkeys(Sighting._fields, "") | {"operation": "chat", "model": "m"}
+    usage = {"input_tokens": 100, "cached_input_tokens": 0, "output_tokens": 20, "reasoning_tokens": 0}
+    ids = {"trace_id": number.to_bytes(16), "span_id": number.to_bytes(8), "parent_span_id": bytes(8)}
+    times = {"start": START_NS + ms[0] * 1_000_000, "end": START_NS + ms[1] * 1_000_000}
+    return Sighting(**usual | usage | ids | times | {"scope": scope} | known)
+
+
+def new(number: int, scope: str, **known: Any) -> Companion:
+    return Companion(seen(number, scope, **known), frozenset({scope}))
+
+
+def old(number: int, scope: str, *beside: str, **known: Any) -> Companion:
+    return Companion(seen(number, scope, **known), frozenset({scope, *beside}), is_new=False)
+
+
+INNER = (1, 99)
+CASES: dict[str, tuple[list[Companion], dict[int, tuple[str, int]]]] = {
+    "one inside the other": ([new(1, CHAIN), new(2, CLIENT, ms=INNER)], {1: ("same_interval", 2)}),
+    "one came before": ([old(1, CHAIN), new(2, CLIENT, ms=INNER)], {1: ("same_interval", 2)}),
+    "the inner came before": ([new(1, CHAIN), old(2, CLIENT, ms=INNER)], {1: ("same_interval", 2)}),
+    "both were settled before": ([old(1, CHAIN), old(2, CLIENT, ms=INNER)], {}),
+    "ours": (
+        [new(1, OURS, ms=INNER), new(2, CHAIN), new(3, CLIENT)],
+        {2: ("same_interval", 1), 3: ("same_interval", 1)},
+    ),
+    "one that knows of a cache": (
+        [new(1, CHAIN, cached_input_tokens=64), new(2, CLIENT, ms=INNER)],
+        {2: ("same_interval", 1)},
+    ),
+    "of one instrumentation": ([new(1, CHAIN), new(2, CHAIN, ms=INNER)], {}),
+    "of an instrumentation that told of it already": ([old(1, CLIENT, CHAIN, ms=INNER), new(2, CHAIN)], {}),
+    "other usage": ([new(1, CHAIN), new(2, CLIENT, ms=INNER, input_tokens=101)], {}),
+    "other model": ([new(1, CHAIN), new(2, CLIENT, ms=INNER, model="n")], {}),
+    "other service": ([new(1, CHAIN, service="a"), new(2, CLIENT, ms=INNER, service="b")], {}),
+    "other process": ([new(1, CHAIN, instance="a"), new(2, CLIENT, ms=INNER, instance="b")], {}),
+    "a process that only one names": (
+        [new(1, CHAIN, instance="a"), new(2, CLIENT, ms=INNER)],
+        {1: ("same_interval", 2)},
+    ),
+    "no usage": ([new(1, CHAIN, input_tokens=0, output_tokens=0), new(2, CLIENT, input_tokens=0, output_tokens=0)], {}),
+    "partly beside": ([new(1, CHAIN), new(2, CLIENT, ms=(50, 150))], {}),
+    "partly beside with one response id": (
+        [new(1, CHAIN, response_id="r"), new(2, CLIENT, ms=(50, 150), response_id="r")],
+        {2: ("same_response_id", 1)},
+    ),
+    "two response ids": ([new(1, CHAIN, response_id="r"), new(2, CLIENT, ms=INNER, response_id="s")], {}),
+    "in one trace, where the other rules have spoken": (
+        [new(1, CHAIN), new(2, CLIENT, ms=INNER, trace_id=(1).to_bytes(16))],
+        {},
+    ),
+    "two calls side by side": (
+        [new(1, CHAIN), new(2, CHAIN, ms=(0, 110)), new(3, CLIENT, ms=INNER), new(4, CLIENT, ms=(2, 108))],
+        {1: ("same_interval", 3), 2: ("same_interval", 4)},
+    ),
+}
+
+
+@pytest.mark.parametrize(("calls", "expected"), CASES.values(), ids=CASES)
+def test_rule(calls: list[Companion], expected: dict[int, tuple[str, int]]) -> None:
+    finds = {
+        (number.to_bytes(16), number.to_bytes(8)): Found(reason, counted.to_bytes(8))
+        for number, (reason, counted) in expected.items()
+    }
+
+    assert [companions(order) for order in (calls, calls[::-1])] == [finds, finds]
+
+
+@pytest.fixture(scope="module")
+def book() -> PriceBook:
+    return PriceBook.load()
+
+
+Take = Callable[[Sequence[tuple[int, str]]], None]
+
+
+@pytest.fixture
+def take(
+    store: Store,
+    book: PriceBook,
+    span: Callable[..., Span],
+    request_of: Callable[..., ExportTraceServiceRequest],
+    call_attributes: dict[str, Any],
+) -> Take:
+    """Post one batch of calls, each by its number and instrumentation and in a trace of its own."""
+    tokens = itertools.count()
+
+    def post_all(calls: Sequence[tuple[int, str]]) -> None:
+        received = []
+        for number, scope in calls:
+            inside = {"start_time_unix_nano": START_NS + number, "end_time_unix_nano": START_NS + 10**8 - number}
+            one = span(number, trace_id=number.to_bytes(16), attributes=call_attributes, **inside)
+            request = request_of(one)
+            request.resource_spans[0].scope_spans[0].scope.name = scope
+            received.append(Received(request, 1))
+        token = next(tokens)
+        store.write(post(received, store=store, book=book, recorded_at=token), token=str(token))
+
+    return post_all
+
+
+def billed(store: Store) -> tuple[int, str | None, list[tuple[int, str, int]]]:
+    """The calls, the cost, and of each span that is not counted the number, the reason and the counted number."""
+    total = answer_cost(store, read_selection([], COST_OPTIONS, now=NOW)).total
+    rows = answer_duplicates(store, read_selection([], OPTIONS, now=NOW)).rows
+    left_out = [(int(row.span_id, 16), row.reason, int(row.counted_span_id, 16)) for row in rows]
+    return total.calls, total.cost_usd, sorted(row for row in left_out if row[1] != "same_span")
+
+
+THREE = [(1, CHAIN), (2, "opentelemetry.instrumentation.langchain"), (3, CLIENT)]
+ONCE = (1, "0.000195", [(1, "same_interval", 3), (2, "same_interval", 3)])
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(THREE)))
+def test_three_traces_that_tell_of_one_call_are_charged_once_in_any_order(
+    store: Store, take: Take, order: Sequence[tuple[int, str]]
+) -> None:
+    for one in order:
+        take([one])
+        take([one])
+
+    calls, cost, left_out = billed(store)
+    assert (calls, cost, {number for number, *_ in left_out}) == (1, "0.000195", {1, 2})
+
+
+def test_three_traces_in_one_batch_are_one_call(store: Store, take: Take) -> None:
+    take(THREE)
+    take(THREE)
+
+    assert billed(store) == ONCE
+
+
+def test_what_ours_counts_is_kept_when_others_tell_of_it_before_and_after(store: Store, take: Take) -> None:
+    for one in ((5, CHAIN), (4, OURS), (6, CLIENT)):
+        take([one])
+
+    assert billed(store) == (1, "0.000195", [(5, "same_interval", 4), (6, "same_interval", 4)])
+
+
+def test_calls_of_one_instrumentation_are_all_counted_where_another_tells_of_one(store: Store, take: Take) -> None:
+    take([(1, CHAIN), (2, CHAIN), (3, CHAIN)])
+    take([(4, CLIENT)])
+
+    calls, _, left_out = billed(store)
+    assert (calls, len(left_out)) == (3, 1)
