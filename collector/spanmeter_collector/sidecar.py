@@ -42,6 +42,11 @@ def add_selection(parser: argparse.ArgumentParser) -> None:
     """Options that select a period and filter by dimensions."""
     parser.add_argument("--since", default="24h", metavar="TIME", help="start: a length such as 24h or 7d, or RFC 3339")
     parser.add_argument("--until", default="", metavar="TIME", help="end, now unless given")
+    add_filters(parser)
+
+
+def add_filters(parser: argparse.ArgumentParser) -> None:
+    """The option that filters by dimensions."""
     parser.add_argument(
         "--where", action="append", default=[], type=_filter, metavar="DIM=VALUE", help="filter; may be given again"
     )
