@@ -18,6 +18,7 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status
 
 from spanmeter import semconv
+from spanmeter.light_span import LightSpan
 
 _KINDS: Final[Mapping[SpanKind, bytes]] = {kind: bytes((0x30, kind.value + 1)) for kind in SpanKind}
 _HAS_IS_REMOTE: Final = 0x100
@@ -27,9 +28,17 @@ _SHORT: Final = 127
 _fixed64: Final = struct.Struct("<Q").pack
 _fixed32: Final = struct.Struct("<I").pack
 _double: Final = struct.Struct("<d").pack
+_two_bytes: Final = struct.Struct("BB").pack
 _short: Final = tuple(bytes((size,)) for size in range(128))
 _keys: Final[dict[str, bytes]] = {}
-_texts: Final[dict[tuple[str, str], bytes]] = {}
+_texts: Final[dict[tuple[str, str | tuple[str, ...]], bytes]] = {}
+_numbers: Final[dict[tuple[str, int], bytes]] = {}
+_names: Final[dict[tuple[str, int], bytes]] = {}
+_identity: Final = struct.Struct(">2sQQ2sQ").pack
+_above: Final = struct.Struct(">2sQ").pack
+_times: Final = struct.Struct("<sQsQ").pack
+_UNSET: Final = b"\x7a\x00"
+_WORDS: Final = frozenset({str})
 
 
 def encode(spans: Iterable[ReadableSpan], *, instance_id: str | None = None) -> bytes:
@@ -70,20 +79,43 @@ def _scope_spans(scope: InstrumentationScope | None, encoded: Sequence[bytes]) -
 
 
 def _span(span: ReadableSpan) -> bytes:
-    context, parent, status = span.context, span.parent, span.status
-    parts = [b"\x0a\x10", context.trace_id.to_bytes(16), b"\x12\x08", context.span_id.to_bytes(8)] if context else []
-    if context and context.trace_state:
+    context, parent = span.context, span.parent
+    parts = [] if context is None else [_identity(b"\x0a\x10", *_halves(context), b"\x12\x08", context.span_id)]
+    if context is not None and context.trace_state:
         parts.append(_text(b"\x1a", context.trace_state.to_header()))
-    if parent:
-        parts += (b"\x22\x08", parent.span_id.to_bytes(8))
-    parts += (_text(b"\x2a", str(span.name)), _KINDS[span.kind])
-    parts += (b"\x39", _fixed64(span.start_time or 0), b"\x41", _fixed64(span.end_time or 0))
-    parts += _attributes(b"\x4a", span.attributes)
-    parts += (_message(b"\x5a", _event(event)) for event in span.events)
-    parts += (_message(b"\x6a", _link(link)) for link in span.links)
-    parts += (_count(b"\x50", span.dropped_attributes), _count(b"\x60", span.dropped_events))
-    parts += (_count(b"\x70", span.dropped_links), _message(b"\x7a", _status(status)), b"\x85\x01", _flags(parent))
+    if parent is not None:
+        parts.append(_above(b"\x22\x08", parent.span_id))
+    parts += (_named(span.name, span.kind), _times(b"\x39", span.start_time or 0, b"\x41", span.end_time or 0))
+    parts += _span_attributes(span.attributes)
+    if type(span) is not LightSpan or not span.is_bare:
+        parts += _rarer_parts(span)
+    parts.append(_UNSET if span.status.is_unset else _message(b"\x7a", _status(span.status)))
+    parts += (b"\x85\x01", _flags(parent))
     return b"".join(parts)
+
+
+def _halves(context: SpanContext) -> tuple[int, int]:
+    trace_id = context.trace_id
+    return trace_id >> 64, trace_id & _WORD
+
+
+def _named(name: str, kind: SpanKind) -> bytes:
+    known = _names.get((name, id(kind)))  # the hash of a member of an enumeration takes longer than all of this
+    if known is None:
+        known = _text(b"\x2a", str(name)) + _KINDS[kind]
+        if len(_names) >= _MAX_KEPT:
+            _names.clear()
+        if len(known) <= _SHORT:
+            _names[name, id(kind)] = known
+    return known
+
+
+def _rarer_parts(span: ReadableSpan) -> list[bytes]:
+    parts = [_message(b"\x5a", _event(event)) for event in span.events]
+    parts += [_message(b"\x6a", _link(link)) for link in span.links]
+    parts += (_count(b"\x50", span.dropped_attributes), _count(b"\x60", span.dropped_events))
+    parts.append(_count(b"\x70", span.dropped_links))
+    return parts
 
 
 def _event(event: Event) -> bytes:
@@ -110,21 +142,42 @@ def _flags(context: SpanContext | None) -> bytes:
 def _attributes(tag: bytes, attributes: Mapping[str, Any] | None) -> list[bytes]:
     parts: list[bytes] = []
     for key, value in attributes.items() if attributes else ():
-        if type(value) is str:
-            parts += (tag, _texts.get((key, value)) or _text_pair(key, value))
-        elif (encoded := _value(value)) is not None:
+        if (encoded := _value(value)) is not None:
             parts += (tag, _pair(key, encoded))
     return parts
 
 
-def _text_pair(key: str, text: str) -> bytes:
-    """Return a `KeyValue` and its length, and keep short ones: few pairs are most attributes of an application."""
-    pair = _pair(key, _string(text))
+def _span_attributes(attributes: Mapping[str, Any] | None) -> list[bytes]:
+    """Return the attributes of a span; short texts, and what they stand for, are few in one application and kept."""
+    parts: list[bytes] = []
+    for key, value in attributes.items() if attributes else ():
+        kind = type(value)
+        if kind is int and 0 <= value < _SIGN:
+            number = _varint(value)
+            parts += ((_numbers.get((key, len(number))) or _number_key(key, len(number))), number)
+        elif (kind is str and len(value) < _SHORT) or (kind is tuple and _WORDS.issuperset(map(type, value))):
+            parts.append(_texts.get((key, value)) or _text_pair(key, value))
+        elif (encoded := _value(value)) is not None:
+            parts += (b"\x4a", _pair(key, encoded))
+    return parts
+
+
+def _text_pair(key: str, text: str | tuple[str, ...]) -> bytes:
+    pair = b"\x4a" + _pair(key, _string(text) if isinstance(text, str) else _collection(text))
     if len(pair) <= _SHORT:
         if len(_texts) >= _MAX_KEPT:
             _texts.clear()
         _texts[key, text] = pair
     return pair
+
+
+def _number_key(key: str, size: int) -> bytes:
+    """Return all of a `KeyValue` of a number but the number, whose encoding takes `size` bytes."""
+    named = (_keys.get(key) or _key(key)) + _short[size + 1] + b"\x18"
+    if len(_numbers) >= _MAX_KEPT:
+        _numbers.clear()
+    encoded = _numbers[key, size] = b"\x4a" + _varint(len(named) + size) + named
+    return encoded
 
 
 def _pair(key: str, encoded: bytes) -> bytes:
@@ -197,6 +250,8 @@ def _message(tag: bytes, body: bytes) -> bytes:
 def _varint(number: int) -> bytes:
     if number < 128:
         return _short[number]
+    if number < 16_384:
+        return _two_bytes(number & 127 | 128, number >> 7)
     encoded = bytearray()
     while number > 127:
         encoded.append(number & 127 | 128)
