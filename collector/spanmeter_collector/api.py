@@ -29,6 +29,7 @@ from spanmeter_collector.answers import (
     TracesAnswer,
 )
 from spanmeter_collector.metrics import expose, register
+from spanmeter_collector.prices import add_prices
 from spanmeter_collector.question_error import QuestionError
 from spanmeter_collector.selection import TAG, Options, Selection, read_fields, read_selection
 from spanmeter_collector.status import Status
@@ -52,18 +53,19 @@ _DESCRIPTIONS: Final = {
 _log = logging.getLogger(__name__)
 
 
-def create_api(
+def create_api(  # noqa: PLR0913  what the process around it gives, each by its name
     *,
     store: Store,
     status: Status,
     load_book: Callable[[], PriceBook] = PriceBook.load,
     use_book: Callable[[PriceBook], None] = lambda _: None,
+    book_in_use: Callable[[], PriceBook] = PriceBook.load,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> FastAPI:
     """The application that answers every path but the OTLP door's. It writes nothing but corrections of the ledger.
 
-    `load_book` reads the present prices. `use_book` is told which ones the ledger is corrected to, so that what comes
-    in from then on is charged by them.
+    `load_book` reads the present prices, `book_in_use` gives those that calls are charged by. `use_book` is told which
+    ones the ledger is corrected to, so that what comes in from then on is charged by them.
     Bad questions get 400, unknown routes and traces 404, a store that cannot answer 503, each with {"error": sentence}.
     """
     api = FastAPI(
@@ -76,6 +78,7 @@ def create_api(
     register(status.registry, store)
     _add_refusals(api)
     _add_questions(api, store, now)
+    add_prices(api, store, book_in_use, now)
 
     def reprice(selection: Selection) -> RepriceAnswer:
         book = _current(load_book)

@@ -40,10 +40,12 @@ COMMANDS: Final = {
     "traces": Command("list the latest, dearest or slowest traces", "traces_command"),
     "trace": Command("show one trace step by step, with the cost of each", "trace_command"),
     "duplicates": Command("list what was not counted twice, and why", "duplicates_command"),
+    "reconcile": Command("hold a provider's bill against the ledger", "reconcile_command"),
     "doctor": Command("check that this environment counts every call once and right", "doctor_command"),
     "reprice": Command(
         "bring the calls of a period to the present prices, or show what that changes", "reprice_command"
     ),
+    "prices": Command("show what a model costs today and why, or which prices there are", "prices_command"),
     "price": Command("work out what a provider's response costs, with the arithmetic", "price_command"),
 }
 

@@ -87,6 +87,10 @@ class Pipeline:
         self._status.price_book.clear()
         self._status.price_book.labels(version=book.version).set(1)
 
+    def book(self) -> PriceBook:
+        """The book that calls are priced with at this moment."""
+        return self._book
+
     def start(self) -> None:
         """Take up what the log holds from an earlier run, then start both workers."""
         for position, record in self._log.replay():

@@ -60,7 +60,11 @@ def serve(settings: Settings) -> int:
         grpc_address = stack.enter_context(_serving_grpc(grpc_door, settings.grpc_listen))
         door = Door(pipeline, status, token=settings.ingest_token)
         api: App = create_api(
-            store=store, status=status, load_book=partial(_load_book, settings), use_book=pipeline.use
+            store=store,
+            status=status,
+            load_book=partial(_load_book, settings),
+            use_book=pipeline.use,
+            book_in_use=pipeline.book,
         )
         app = create_app(door=door, api=api, query_token=settings.query_token)
         http_address = Address(settings.listen.host, http_socket.getsockname()[1])

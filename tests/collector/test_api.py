@@ -198,6 +198,8 @@ async def test_the_description_names_every_parameter_of_a_question(client: httpx
         "/api/v1/cost",
         "/api/v1/duplicates",
         "/api/v1/latency",
+        "/api/v1/prices",
+        "/api/v1/reprice",
         "/api/v1/traces",
         "/api/v1/traces/{trace_id}",
         "/health",

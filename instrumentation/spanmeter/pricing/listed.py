@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
@@ -68,6 +68,14 @@ class Listed:
 
     def _variants(self) -> list[PriceVariant]:
         return [] if self.model is None else self.model.price_variants or []
+
+
+def dated_changes(model: ModelInfo) -> Iterator[date]:
+    """The days from which the list has another price of a model."""
+    conditionals = model.prices if isinstance(model.prices, list) else ()
+    for each in (*conditionals, *(model.price_variants or ())):
+        if isinstance(each.constraint, StartDateConstraint):
+            yield each.constraint.start_date
 
 
 def _daily_bounds(model: ModelInfo | None) -> set[time]:

@@ -5,8 +5,9 @@ Importing this module imports genai-prices and pydantic (some 0.3 s of CPU), so 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, time
+from decimal import Decimal
 from typing import Final
 
 from genai_prices.data import providers
@@ -14,8 +15,8 @@ from genai_prices.data_snapshot import find_provider_by_id
 from genai_prices.types import ModelInfo
 
 from spanmeter.pricing.key import PriceKey
-from spanmeter.pricing.listed import LIST_VERSION, Listed
-from spanmeter.pricing.names import listed_provider, model_names
+from spanmeter.pricing.listed import LIST_VERSION, Listed, dated_changes
+from spanmeter.pricing.names import listed_provider, model_names, provider_id
 from spanmeter.pricing.overlay import FactorEntry, Overlay
 from spanmeter.pricing.rates import PriceSheet, Rates, Schedule
 from spanmeter.pricing.terms import Terms
@@ -48,7 +49,7 @@ class Listing:
         """The rates of a model on one UTC day; without prices and with the reason while they are not known."""
         starts = {time(0)} | self.terms.changes(day)
         starts |= {change for start in starts for change in self.find(key, _at(day, start)).changes(day)}
-        return Schedule(tuple((start, self._rates(key, _at(day, start))) for start in sorted(starts)))
+        return Schedule(tuple((start, self.rates(key, _at(day, start))) for start in sorted(starts)))
 
     def find(self, key: PriceKey, moment: datetime) -> Listed:
         """The listed model that a key means at a time, after the user's alias if there is one."""
@@ -75,7 +76,8 @@ class Listing:
         region = self._overlay.region_factor(listed.provider, listed.name, moment, key.region)
         return self.terms.applied(_times(sheet, region), listed.names, key, moment, of_tier=True)
 
-    def _rates(self, key: PriceKey, moment: datetime) -> Rates:
+    def rates(self, key: PriceKey, moment: datetime) -> Rates:
+        """The rates of a key at a time, in the context MONEY; without prices and with the reason when not known."""
         sheet = self.sheet(key, moment)
         if sheet is None:
             return Rates(reason=f"no price for the {key.service_tier} tier of model {key.model!r}")
@@ -83,6 +85,32 @@ class Listing:
         if not sheet and not listed.known:
             return Rates(reason=f"no price for model {key.model!r} of provider {key.provider!r}")
         return Rates.of(sheet, over_reported=self.terms.over_reported(listed.names, key, moment))
+
+    @property
+    def providers(self) -> list[str]:
+        """The ids of all providers that the list, the overlay or the user's file name."""
+        own = {scope.provider for scope in (*self.terms.scopes, *self._overlay.scopes)}
+        named = {provider for provider in own if not {"*", "?", "["} & set(provider)}
+        return sorted(named | {provider.id for provider in self._providers})
+
+    def newest_change(self, day: date) -> date:
+        """The day of the newest price change that the list knows of, up to a day: how old the list is at least."""
+        dates = (change for each in self._providers for model in each.models for change in dated_changes(model))
+        return max((change for change in dates if change <= day), default=date.min)
+
+    def models(self, provider: str) -> set[str]:
+        """The names of the models that a provider, or with "" any, is listed with."""
+        wanted = provider_id(provider)
+        listed = {model.id for each in self._providers if wanted in {"", each.id} for model in each.models}
+        scopes = (*self.terms.scopes, *self._overlay.scopes)
+        own = {name for scope in scopes if wanted in {"", scope.provider} for name in scope.models}
+        return listed | {name for name in own if not {"*", "?", "["} & set(name)}
+
+    def regions(self, listed: Listed, moment: datetime) -> Iterator[tuple[str, Decimal, str]]:
+        """The regions in which a model has other prices: (pattern, factor, source)."""
+        for entry in self._overlay.factors:
+            if entry.scope.region and entry.scope.names(listed.provider, listed.name) and entry.scope.holds(moment):
+                yield entry.scope.region, entry.factor, entry.source
 
     def _find(self, key: PriceKey, names: tuple[tuple[str, str], ...]) -> Listed:
         provider = listed_provider(key.provider, key.model)

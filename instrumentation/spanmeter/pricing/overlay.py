@@ -57,6 +57,11 @@ class Overlay:
             factors=tuple(_factor(entry) for entry in entries.get("factor", ())),
         )
 
+    @property
+    def scopes(self) -> list[Scope]:
+        """What the entries are about."""
+        return [entry.scope for entry in self.prices] + [entry.scope for entry in self.factors]
+
     def prices_for(self, provider: str, model: str) -> tuple[PriceEntry, ...]:
         """The price entries about a model, whatever their time."""
         return tuple(entry for entry in self.prices if entry.scope.names(provider, model))

@@ -111,7 +111,7 @@ _UNIT_KEYS: Final[Mapping[str, tuple[tuple[str, int], ...]]] = {
 TOKEN_PRICES: Final = {bucket: keys[0] for bucket, keys in _TOKEN_KEYS.items()}
 UNIT_PRICES: Final = {bucket: units[0] for bucket, units in _UNIT_KEYS.items() if bucket != "compute_ms"}
 """The key of each bucket's own price; for units with how many of them that price is for."""
-_KEYS: Final = dict(_TOKEN_KEYS) | {bucket: tuple(key for key, _ in _UNIT_KEYS[bucket]) for bucket in UNIT_PRICES}
+_KEYS: Final = dict(_TOKEN_KEYS) | {bucket: tuple(key for key, _ in units) for bucket, units in _UNIT_KEYS.items()}
 _UNIT_PLACES: Final = Decimal("1e-18")
 
 
@@ -161,7 +161,12 @@ def _lines(sheet: PriceSheet, input_tokens: int) -> dict[str, Line]:
 
 def own_key(bucket: str) -> str:
     """The key of a bucket's own price."""
-    return TOKEN_PRICES.get(bucket) or UNIT_PRICES[bucket][0]
+    return _KEYS[bucket][0]
+
+
+def each_of(bucket: str, price: Decimal) -> Decimal:
+    """A price of the list as it is shown: per million tokens, or for one unit of the bucket."""
+    return price if bucket in TOKEN_PRICES else _each(price, _UNIT_KEYS[bucket][0][1])
 
 
 def paying_keys(sheet: PriceSheet) -> dict[str, str]:
