@@ -5,15 +5,30 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from tests.instrumentation.pricing.case import Case, cases
 
 from spanmeter.pricing import PriceBook, PriceKey
 from spanmeter.pricing.response import Response, price
+
+CASES = list(cases())
 
 AT = datetime(2026, 6, 1, tzinfo=UTC)
 
 
 def _response(usage: dict[str, Any], provider: str = "anthropic", model: str = "claude-sonnet-4-6") -> Response:
     return Response(provider=provider, model=model, usage=usage, at=AT)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+def test_bills_what_the_provider_bills(book: PriceBook, case: Case) -> None:
+    bill = price(book, case.response)
+    assert (bill.usage, bill.cost.usd, bill.cost.grade) == (case.buckets, case.usd, case.grade)
+    assert bill.notes == case.notes
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+def test_the_arithmetic_of_a_case_comes_to_its_cost(case: Case) -> None:
+    assert case.worked_out == case.usd
 
 
 def test_the_response_decides_the_tier_before_the_request() -> None:

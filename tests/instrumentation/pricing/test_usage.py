@@ -23,7 +23,7 @@ def test_every_unit_has_a_name_for_one_of_it() -> None:
 
 def test_adding_adds_bucket_by_bucket() -> None:
     assert Usage(input=1, output=2) + Usage(input=10, web_searches=3) == Usage(input=11, output=2, web_searches=3)
-    assert FULL + FULL == Usage(*range(2, 2 * len(BUCKETS) + 1, 2))
+    assert Usage(*range(2, 2 * len(BUCKETS) + 1, 2)) == FULL + FULL
 
 
 def test_filled_buckets_come_in_order_and_without_empty_ones() -> None:
