@@ -15,7 +15,8 @@ from spanmeter.pricing.reading import Part
 from spanmeter.pricing.usage import INPUT_BUCKETS, OUTPUT_BUCKETS
 from spanmeter_collector.otlp import Value, text
 from spanmeter_collector.parts import PartsError, read_parts
-from spanmeter_collector.vocabulary import COUNT_KEYS, OPERATION_KEYS, TEXT_KEYS
+from spanmeter_collector.raw_usage import RAW_USAGE_KEYS, detailed
+from spanmeter_collector.vocabulary import COUNT_KEYS, OPERATION_KEYS, OPERATION_NAMES, TEXT_KEYS
 
 LANGSMITH_INTEGRATION: Final = "langsmith.metadata.ls_integration"
 _MOST_TOKENS: Final = 10**12
@@ -63,11 +64,16 @@ class _Layout:
     counts: tuple[tuple[str, tuple[str, ...]], ...]
     operations: tuple[str, ...]
     tags: tuple[str, ...]
+    raw: tuple[str, ...]
 
 
 _IN_COLUMNS: Final = frozenset(TEXT_KEYS) - {"service_tier", "region", "outcome"}
 _INPUT_PARTS: Final = INPUT_BUCKETS[1:]
 _OUTPUT_PARTS: Final = OUTPUT_BUCKETS[1:]
+_API: Final = re.compile(r"\.(chat|responses|messages|completion|embedding|textEmbedding|generative-ai)$")
+"""What Vercel's AI SDK appends to a provider's name."""
+_HALF: Final = re.compile(r"logfire\.")
+"""Logfire tells of a stream in two spans: of the request, and of the usage in a log once the stream has been read."""
 _FRAMEWORK_IN_SCOPE: Final = re.compile(r"(langchain|langgraph|llama_?index)$")
 
 
@@ -88,7 +94,10 @@ def read(known: Mapping[str, Value], *, scope: str) -> Reading:
             in_columns.add(key)
     words["framework"] = words["framework"] or _framework(scope)
     words["model"] = words["model"] or words["request_model"]
+    words["provider"] = _API.sub("", words["provider"])
     usage = _usage(dict(_counts(known, layout)))
+    for key in layout.raw:
+        usage = detailed(usage, key, rest[key], provider=words["provider"])
     parts = _parts(known, usage, rest) if semconv.USAGE_PARTS in known else ()
     return Reading(
         **words,
@@ -96,7 +105,7 @@ def read(known: Mapping[str, Value], *, scope: str) -> Reading:
         wrapper=_truth(known.get(semconv.WRAPPER)),
         inside_call=_truth(known.get(semconv.INSIDE_CALL)) or _is_counted_run(known),
         cache_hit=_truth(known.get(semconv.CACHE_HIT)),
-        calls=_count(known.get(semconv.CALLS)),
+        calls=0 if usage is None and _HALF.match(scope) else _count(known.get(semconv.CALLS)),
         usage=usage,
         parts=parts,
         estimated=known.get(semconv.USAGE_GRADE) == "estimated",
@@ -133,6 +142,7 @@ def _layout(keys: tuple[str, ...]) -> _Layout:
         counts=_present(COUNT_KEYS, there),
         operations=tuple(key for key in OPERATION_KEYS if key in there),
         tags=tuple(key for key in keys if key.startswith(semconv.TAG_PREFIX) and key != semconv.TAG_PREFIX),
+        raw=tuple(key for key in RAW_USAGE_KEYS if key in there),
     )
 
 
@@ -149,7 +159,9 @@ def _operation(known: Mapping[str, Value], layout: _Layout) -> tuple[str, str]:
     for key in layout.operations:
         said, names = known[key], OPERATION_KEYS[key]
         if isinstance(said, str) and said:
-            return (key, said) if names is None else ("", names.get(said, said.lower()))
+            if names is not None:
+                return "", names.get(said, said.lower())
+            return ("", OPERATION_NAMES[said]) if said in OPERATION_NAMES else (key, said)
     return "", ""
 
 

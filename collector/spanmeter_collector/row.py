@@ -80,7 +80,7 @@ def read_span(resource: Mapping[str, str], scope: str, span: Span, *, received_a
         received_at=received_at,
         name=span.name,
         kind=_KINDS[span.kind] if 0 <= span.kind < len(_KINDS) else "",
-        status=_status(span, reading),
+        status=_status(span, reading, scope),
         status_message=span.status.message,
         service=resource.get(semconv.SERVICE_NAME, ""),
         instance=resource.get(semconv.SERVICE_INSTANCE_ID, ""),
@@ -97,9 +97,11 @@ def read_span(resource: Mapping[str, str], scope: str, span: Span, *, received_a
     return row, reading
 
 
-def _status(span: Span, reading: Reading) -> str:
+def _status(span: Span, reading: Reading, scope: str) -> str:
     if reading.outcome in _OUTCOMES:
         return "cancelled"
+    if scope == semconv.LANGSMITH_SCOPE and any(event.name == "exception" for event in span.events):
+        return "error"  # LangSmith ends some failed runs with the status of good ones
     return {Status.STATUS_CODE_OK: "ok", Status.STATUS_CODE_ERROR: "error"}.get(span.status.code, "unset")
 
 
