@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Final
 
-from spanmeter_collector.console import complain, say
+from spanmeter_collector.console import OutputError, complain, drop_output, flush, say
 from spanmeter_collector.extra import MissingExtraError
 from spanmeter_collector.settings import SettingError
 from spanmeter_collector.sidecar import RefusedError, SidecarError
@@ -46,6 +45,7 @@ COMMANDS: Final = {
         "bring the calls of a period to the present prices, or show what that changes", "reprice_command"
     ),
     "prices": Command("show what a model costs today and why, or which prices there are", "prices_command"),
+    "export": Command("write the ledger to a file: CSV, Parquet or FOCUS 1.2", "export_command"),
     "price": Command("work out what a provider's response costs, with the arithmetic", "price_command"),
 }
 
@@ -76,12 +76,12 @@ def _run(name: str, words: Sequence[str]) -> int:
     module: Any = import_module(f"spanmeter_collector.{command.module}")
     try:
         status = int(module.run(words if command.passes_on else _parse(name, words, module)))
-        sys.stdout.flush()
-    except (MissingExtraError, SettingError, SidecarError) as error:
+        flush()
+    except (MissingExtraError, SettingError, SidecarError, OutputError) as error:
         complain(f"spanmeter {name}: {error}")
         return 2 if isinstance(error, RefusedError) else 1
     except BrokenPipeError:  # whoever read us has seen enough, as in `spanmeter traces | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        drop_output()
         return 1
     return status
 

@@ -1,0 +1,1 @@
+"""A provider's own account of a period, held against the ledger."""
