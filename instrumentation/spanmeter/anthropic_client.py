@@ -11,9 +11,10 @@ import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any, Final
 
-from spanmeter.answer import Answer
+from spanmeter.answer import Answer, billed_apart
 from spanmeter.barrier import barrier
 from spanmeter.call import Call
+from spanmeter.pricing import read_region, read_service_tier
 from spanmeter.pricing.reading import read
 from spanmeter.tap import Taps
 
@@ -64,7 +65,15 @@ class _Ear:
             self._note(event.usage)
             reading = read(self._usage, provider="anthropic")
             self._call.report(
-                Answer(usage=reading.known, model=self._model, response_id=self._id, usage_notes=reading.notes)
+                Answer(
+                    usage=reading.known,
+                    model=self._model,
+                    response_id=self._id,
+                    service_tier=read_service_tier(self._usage),
+                    usage_notes=reading.notes,
+                    parts=reading.parts if billed_apart(reading.parts) else (),
+                    region=read_region(self._usage),
+                )
             )
 
     def _note(self, usage: Any) -> None:

@@ -25,26 +25,34 @@ ASKED: dict[str, Any] = {
     "messages": [{"role": "user", "content": "2+2?"}],
     "stream": True,
 }
-EVENTS: list[dict[str, Any]] = [
-    {"type": "message_start", "message": MESSAGE | {"stop_reason": None, "stop_sequence": None, "usage": STARTED}},
-    {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
-    {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "Four."}},
-    {"type": "content_block_stop", "index": 0},
-    # As the API ended its streams until 2025: without the input.
-    {
-        "type": "message_delta",
-        "delta": {"stop_reason": "end_turn", "stop_sequence": None},
-        "usage": {"output_tokens": 77},
-    },
-    {"type": "message_stop"},
-]
+
+
+def events(started: dict[str, Any], ended: dict[str, Any]) -> list[dict[str, Any]]:
+    message = MESSAGE | {"stop_reason": None, "stop_sequence": None, "usage": started}
+    return [
+        {"type": "message_start", "message": message},
+        {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
+        {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "Four."}},
+        {"type": "content_block_stop", "index": 0},
+        {"type": "message_delta", "delta": {"stop_reason": "end_turn", "stop_sequence": None}, "usage": ended},
+        {"type": "message_stop"},
+    ]
+
+
+def stream_of(started: dict[str, Any], ended: dict[str, Any]) -> Recording:
+    lines = [f"event: {event['type']}\ndata: {json.dumps(event)}\n\n" for event in events(STARTED | started, ended)]
+    return Recording("stream", "", {}, {"content-type": "text/event-stream"}, "".join(lines).encode())
+
+
+# As the API ended its streams until 2025: without the input.
+ENDED = {"output_tokens": 77}
+EVENTS = events(STARTED, ENDED)
 
 
 @pytest.fixture
 def player() -> Iterator[Player]:
     with playing() as served:
-        body = "".join(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n" for event in EVENTS).encode()
-        served.load(Recording("stream", "", {}, {"content-type": "text/event-stream"}, body))
+        served.load(stream_of({}, ENDED))
         yield served
 
 
@@ -74,6 +82,24 @@ def test_a_stream_tells_its_first_and_its_last_event(player: Player, instrumente
     assert counted == [1805, 1536, 77]
     assert (said[semconv.RESPONSE_MODEL], said[semconv.RESPONSE_ID]) == ("claude-3-haiku-20240307", "msg_1")
     assert seen == [event["type"] for event in EVENTS]
+
+
+def test_a_stream_tells_what_is_billed_apart_how_fast_and_where(player: Player, instrumented: Any) -> None:
+    asked_first = {**STARTED, "type": "message", "input_tokens": 300, "output_tokens": 60}
+    advised = {"type": "advisor_message", "model": "claude-opus-4-6", "input_tokens": 800, "output_tokens": 90}
+    told = {"input_tokens": 300, "output_tokens": 60, "iterations": [asked_first, advised]}
+    player.load(stream_of({"inference_geo": "us", "service_tier": "priority"}, told))
+    around = chat()
+    with around.held():
+        asked(player.url)
+    around.stop()
+
+    said = instrumented.one("chat claude").attributes
+    assert (said[semconv.INPUT_TOKENS], said[semconv.OUTPUT_TOKENS]) == (2892, 150)
+    assert (said[semconv.PRICE_REGION], said[semconv.OPENAI_SERVICE_TIER]) == ("us", "priority")
+    first = {"input": 300, "cache_read": 1536, "cache_write_5m": 256, "output": 60}
+    parts = [first, {"model": "claude-opus-4-6", "input": 800, "output": 90}]
+    assert json.loads(said[semconv.USAGE_PARTS]) == parts
 
 
 def test_a_stream_left_early_has_reported_nothing(player: Player, instrumented: Any) -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from spanmeter.barrier import barrier
 from spanmeter.call import NO_ANSWER, Answer, Call, Opening, reporting_providers
 from spanmeter.current import is_suppressed
 from spanmeter.llama_index.message import tool_calls_text
-from spanmeter.llama_index.response import answer_of, has_content
+from spanmeter.llama_index.response import answer_reader, has_content, nothing
 from spanmeter.llama_index.stream import Stream, hand_out, is_over
 from spanmeter.llama_index.unended import Unended
 from spanmeter.process import calls
@@ -41,12 +41,12 @@ class ModelCall:
         A client that reports made none when there is no report; of others each start was taken for one.
         """
         reports = self.call.opening.provider in reporting_providers
+        answer = NO_ANSWER
         if reports and may_be_cached and not self.call.reported:
-            self.call.stop(Answer(cache_hit=True))
-        elif self.call.reported or self.started == 1:
-            self.call.stop()
-        else:
-            self.call.stop(Answer(requests=self.started))
+            answer = Answer(cache_hit=True)
+        elif not self.call.reported and self.started > 1:
+            answer = Answer(requests=self.started)
+        self.call.stop_by(lambda: answer)
 
     def fail(self, error: BaseException) -> None:
         """End the call with an error; of a stream's calls of tools only now is known how far they came."""
@@ -101,13 +101,12 @@ class ModelCalls:
         model = self._open.pop(span_id, None)
         if model is None:
             return
-        answer = NO_ANSWER
+        call, read = model.call, nothing
         try:
-            answer = answer_of(response, provider=model.call.opening.provider, finishing=model.finishing)
-            if model.call.reported:
-                answer = replace(answer, usage=None)  # the client below heard more of its stream
+            heard, provider = call.reported > 0, call.opening.provider
+            read = answer_reader(response, provider=provider, finishing=model.finishing, heard=heard)
         finally:
-            model.call.stop(answer)
+            call.stop_by(read)
 
     def answered(self, span_id: str, *, may_be_cached: bool, texts: Iterable[str] = ()) -> None:
         """Note the end of one request of embeddings or of a rerank; the last one ends the call."""

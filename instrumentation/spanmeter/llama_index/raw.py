@@ -14,7 +14,8 @@ from decimal import Decimal
 from enum import Enum
 from typing import Any, Final
 
-from spanmeter.pricing import Usage, read_reported_usd, read_service_tier
+from spanmeter.answer import billed_apart
+from spanmeter.pricing import Part, Usage, read_region, read_reported_usd, read_service_tier
 from spanmeter.pricing.reading import read
 
 Path = tuple[str, ...]
@@ -40,6 +41,7 @@ _USAGE: Final = _paths(
 )
 _BESIDE: Final = _paths("additional_kwargs.usage message.additional_kwargs.usage")
 _TERMS: Final = frozenset({"service_tier", "serviceTier", "speed", "batch"})
+_REGIONS: Final = frozenset({"inference_geo", "data_residency", "region", "location"})
 _COUNTED: Final = ("prompt_tokens", "completion_tokens", "eval_count", "inputTextTokenCount")
 MODEL: Final = _paths("model data.model response.model message.model model_version _raw_response.model_version")
 RESPONSE_ID: Final = _paths("id data.id response.id message.id response_id response.response_id generation_id")
@@ -54,12 +56,18 @@ _FINISH: Final = _paths(
 
 @dataclass(frozen=True, slots=True)
 class Reported:
-    """What a provider said of usage; `usage` None when what it said are no counts, as the notes tell."""
+    """What a provider said of usage; `usage` None when what it said are no counts, as the notes tell.
+
+    `parts` are what is billed apart where that is not the usage as a whole, `region` where it was served if that has
+    prices of its own.
+    """
 
     usage: Usage | None = None
     usd: Decimal | None = None
     service_tier: str = ""
     notes: tuple[str, ...] = ()
+    parts: tuple[Part, ...] = ()
+    region: str = ""
 
 
 UNREPORTED: Final = Reported()
@@ -115,7 +123,8 @@ def _reported(payload: Mapping[str, Any], provider: str) -> Reported | None:
     if usage is None and usd is None and not reading.notes:
         return None
     tier = "" if _TERMS.isdisjoint(payload) else read_service_tier(payload)
-    return Reported(usage, usd, tier, reading.notes)
+    region = "" if _REGIONS.isdisjoint(payload) else read_region(payload)
+    return Reported(usage, usd, tier, reading.notes, reading.parts if billed_apart(reading.parts) else (), region)
 
 
 def _plain(value: Any) -> Mapping[str, Any]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from spanmeter.barrier import barrier
 from spanmeter.call import NO_ANSWER, Answer, Opening
@@ -53,36 +54,80 @@ def rerank_opening(model: str, reranker: Any) -> Opening:  # noqa: ANN401  the f
     )
 
 
+class _Given(NamedTuple):
+    """What a response holds: its door keeps the names that `raw` looks for."""
+
+    raw: Any
+    additional_kwargs: Any
+    message: Any
+    text: Any
+
+
 def answer_of(response: Any, *, provider: str, finishing: Any = None) -> Answer:  # noqa: ANN401  the framework's door
     """The answer in a `ChatResponse` or `CompletionResponse`; of a stream, in its last chunk.
 
     Many providers send usage and finish reason in two chunks: what the last one does not tell is looked up in the
     one before, which is then given as `finishing`. Never raises; an answer that cannot be read has a note saying so.
     """
+    return answer_reader(response, provider=provider, finishing=finishing)()
+
+
+def answer_reader(
+    response: Any,  # noqa: ANN401  the framework's door
+    *,
+    provider: str,
+    finishing: Any = None,  # noqa: ANN401  the framework's door
+    heard: bool = False,
+) -> Callable[[], Answer]:
+    """What reads a response as `answer_of` does, also later, when others have got hold of it.
+
+    What the client below `heard` itself of the usage counts, and not what is left of it in the response.
+    """
     if response is None:
-        return NO_ANSWER
-    return _read(response, provider, finishing) or _UNREADABLE
+        return nothing
+    return partial(_answer, _given(response), _given(finishing), provider, heard)
+
+
+def nothing() -> Answer:
+    """Read no answer at all."""
+    return NO_ANSWER
+
+
+def _answer(given: _Given | None, before: _Given | None, provider: str, heard: bool) -> Answer:  # noqa: FBT001
+    answer = None if given is None else _read(given, before, provider)
+    if answer is None:
+        return _UNREADABLE
+    return replace(answer, usage=None, parts=()) if heard else answer
 
 
 @barrier
-def _read(response: Any, provider: str, finishing: Any) -> Answer:  # noqa: ANN401  the framework's door
-    reported = reported_in(response, provider) or reported_in(finishing, provider) or UNREPORTED
-    raw, before = getattr(response, "raw", None), getattr(finishing, "raw", None)
+def _given(response: Any) -> _Given | None:  # noqa: ANN401  the framework's door
+    if response is None:
+        return None
+    held = [getattr(response, name, None) for name in _Given._fields]
+    return _Given(*held)
+
+
+@barrier
+def _read(given: _Given, before: _Given | None, provider: str) -> Answer:
+    reported = reported_in(given, provider) or reported_in(before, provider) or UNREPORTED
+    raw, last = given.raw, before and before.raw
     return Answer(
         usage=reported.usage,
-        model=told_in(raw, MODEL) or told_in(before, MODEL),
-        response_id=told_in(raw, RESPONSE_ID) or told_in(before, RESPONSE_ID),
-        finish_reasons=finish_reasons(raw) or finish_reasons(before),
+        model=told_in(raw, MODEL) or told_in(last, MODEL),
+        response_id=told_in(raw, RESPONSE_ID) or told_in(last, RESPONSE_ID),
+        finish_reasons=finish_reasons(raw) or finish_reasons(last),
         reported_usd=reported.usd,
         service_tier=told_in(raw, SERVICE_TIER) or reported.service_tier,
-        text=partial(_generated, response),
+        text=partial(_generated, given),
         usage_notes=reported.notes,
+        parts=reported.parts,
+        region=reported.region,
     )
 
 
-def _generated(response: Any) -> str:  # noqa: ANN401  the framework's door
-    message = getattr(response, "message", None)
-    return message_text(message) if message is not None else str(getattr(response, "text", None) or "")
+def _generated(given: _Given) -> str:
+    return message_text(given.message) if given.message is not None else str(given.text or "")
 
 
 def has_content(response: Any) -> bool:  # noqa: ANN401  the framework's door

@@ -65,7 +65,7 @@ INNER: dict[str, Any] = {
         open_spans.OpenSpans.end,
         opening.opening_attributes,
         operation.opening_of,
-        response.answer_of,
+        response.answer_reader,
         runs.Runs.start,
         runs.Runs.end,
         settling.Settling.later,

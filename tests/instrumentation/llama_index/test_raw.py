@@ -15,7 +15,7 @@ from openai.types.responses import ResponseCompletedEvent
 from pydantic import BaseModel
 
 from spanmeter.llama_index.raw import MODEL, RESPONSE_ID, Reported, finish_reasons, reported_in, told_in
-from spanmeter.pricing import Usage
+from spanmeter.pricing import Part, Usage
 
 USAGE = {"prompt_tokens": 30, "completion_tokens": 9, "total_tokens": 39}
 READ = Usage(input=30, output=9)
@@ -154,6 +154,24 @@ def test_the_providers_own_cost_and_terms_are_read() -> None:
         for usage, by in ((openrouter, "openrouter"), (anthropic, "anthropic"))
     ]
     assert found == [Reported(READ, Decimal("0.25"), "", ()), Reported(READ, None, "priority", ())]
+
+
+def test_what_is_billed_apart_is_told_apart_and_where_it_was_served() -> None:
+    asked = {"type": "message", "input_tokens": 500, "output_tokens": 100}
+    summed_up = {"type": "compaction", "input_tokens": 9000, "output_tokens": 400}
+    usage = {"input_tokens": 500, "output_tokens": 100, "inference_geo": "us", "iterations": [summed_up, asked]}
+    reported = reported_in(SimpleNamespace(raw={"usage": usage}), "anthropic")
+    parts = (Part(Usage(input=9000, output=400)), Part(Usage(input=500, output=100)))
+    assert reported == Reported(Usage(input=9500, output=500), parts=parts, region="us")
+
+
+def test_an_advisor_is_a_part_of_its_own_model() -> None:
+    asked = {"type": "message", "input_tokens": 300, "output_tokens": 60}
+    advised = {"type": "advisor_message", "model": "claude-opus-4-6", "input_tokens": 800, "output_tokens": 90}
+    usage = {"input_tokens": 300, "output_tokens": 60, "inference_geo": "global", "iterations": [asked, advised]}
+    reported = reported_in(SimpleNamespace(raw={"usage": usage}), "anthropic")
+    parts = (Part(Usage(input=300, output=60)), Part(Usage(input=800, output=90), "claude-opus-4-6"))
+    assert reported == Reported(Usage(input=1100, output=150), parts=parts)
 
 
 class Reason(StrEnum):
