@@ -199,7 +199,7 @@ def _release(token: Token[Context], earlier: LiveSpan | None) -> None:
 
 def is_suppressed() -> bool:
     """Tell whether the running context asks instrumentations to stay silent, as OpenTelemetry's own exporters do."""
-    return bool(context.get_value(context._SUPPRESS_INSTRUMENTATION_KEY))  # noqa: SLF001  the API's own, unnamed
+    return bool(context.get_current().get(context._SUPPRESS_INSTRUMENTATION_KEY))  # noqa: SLF001  the API's own, unnamed
 
 
 def innermost(place: Place) -> Place:
@@ -240,11 +240,19 @@ def resolve(place: Place, named: LiveSpan | None, *, skip_claiming: bool = False
     With `skip_claiming` the framework would have named a claiming call if it were the parent: such calls that are
     current are siblings, as the runs of one `batch` are.
     """
-    if named is None and parent_hints:
-        named = next(filter(None, (hint() for hint in parent_hints)), None)
+    if named is None:
+        named = _hinted()
     while skip_claiming and isinstance(place.span, LiveSpan) and place.span is not named and place.span.claims_children:
         place = innermost(place.span.behind)
     return place if named is None or _is_below(place.call, named) else Place(named, named)
+
+
+def _hinted() -> LiveSpan | None:
+    for hint in parent_hints:
+        hinted = hint()
+        if hinted is not None:
+            return hinted
+    return None
 
 
 def _is_below(call: LiveSpan | None, ancestor: LiveSpan) -> bool:

@@ -13,7 +13,7 @@ from opentelemetry.sdk.trace import SpanProcessor, SynchronousMultiSpanProcessor
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor
 from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON, DEFAULT_ON, ParentBased, ParentBasedTraceIdRatio, Sampler
-from opentelemetry.trace import Span, SpanContext, SpanKind, TraceFlags, Tracer
+from opentelemetry.trace import Span, SpanContext, SpanKind, TraceFlags, Tracer, TraceState
 from opentelemetry.trace.propagation import _SPAN_KEY
 from opentelemetry.trace.span import DEFAULT_TRACE_STATE
 
@@ -61,15 +61,14 @@ class LightTracer(Tracer):
         above = parent.get_span_context()
         if not self._is_plain(above) or len(attributes) > self.room or not is_clean(attributes):
             return self.sdk.start_span(name, context=context_below(parent), kind=kind, attributes=attributes)
-        root = not above.is_valid
-        span = LightSpan.started(
-            name,
-            self._identity(above, root=root),
-            parent=None if root else above,
-            kind=kind,
-            attributes=attributes,
-            by=self,
-        )
+        if above.is_valid:
+            identity, over = (
+                self._identity(above.trace_id, _FLAGS[above.trace_flags & _RANDOM], above.trace_state),
+                above,
+            )
+        else:
+            identity, over = self._root_identity(), None
+        span = LightSpan.started(name, identity, parent=over, kind=kind, attributes=attributes, by=self)
         for processor in self.listeners(self.sdk.span_processor).at_start:
             processor.on_start(span, parent_context=context_below(parent))
         return span
@@ -96,15 +95,14 @@ class LightTracer(Tracer):
         self._samples_roots = sampler is DEFAULT_ON or sampler is ALWAYS_ON
         self._samples_below = sampler is ALWAYS_ON or _samples_below(sampler)
 
-    def _identity(self, above: SpanContext, *, root: bool) -> SpanContext:
+    def _root_identity(self) -> SpanContext:
+        generator = self.sdk.id_generator
+        flags = _FLAGS[_RANDOM if _RANDOM and generator.is_trace_id_random() else 0]
+        return self._identity(generator.generate_trace_id(), flags, DEFAULT_TRACE_STATE)
+
+    def _identity(self, trace_id: int, flags: TraceFlags, state: TraceState) -> SpanContext:
         """Return the identity of a sampled span, as the SDK makes it."""
         generator = self.sdk.id_generator
-        if root:
-            trace_id, state = generator.generate_trace_id(), DEFAULT_TRACE_STATE
-            flags = _FLAGS[_RANDOM if _RANDOM and generator.is_trace_id_random() else 0]
-        else:
-            trace_id, state = above.trace_id, above.trace_state
-            flags = _FLAGS[above.trace_flags & _RANDOM]
         span_id = generator.generate_span_id()
         if type(generator) is RandomIdGenerator:  # whose are valid: no need to look at their size
             return _tuple(SpanContext, (trace_id, span_id, False, flags, state, True))
