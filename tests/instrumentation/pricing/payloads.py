@@ -75,6 +75,10 @@ JUNK: Final = st.recursive(
     NUMBERS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=5), max_leaves=10
 )
 MIXED: Final = st.dictionaries(KEYS, JUNK, max_size=6)
+# Whatever stands where an object with the counts is looked for.
+AROUND_NOTHING: Final = JSON | st.dictionaries(
+    st.sampled_from(["usage", "meta", "response", "timings"]), JSON, max_size=2
+)
 # Words of providers in their own places.
 TOLD: Final = st.lists(st.tuples(st.sampled_from(PATHS), NUMBERS | JSON), max_size=10)
 TOKENS: Final = st.integers(min_value=0, max_value=1500)  # of which twelve buckets stay below every threshold

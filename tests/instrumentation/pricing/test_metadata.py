@@ -101,6 +101,112 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], Usage]] = {
         },
         Usage(input=9200, output=105),
     ),
+    "aws-invoke-model-leaves-cache-out": (
+        {
+            "input_tokens": 1000,
+            "output_tokens": 61,
+            "total_tokens": 1061,
+            "input_token_details": {"cache_read": 0, "cache_creation": 297},
+        },
+        {
+            "model_provider": "bedrock",
+            "usage": {
+                "prompt_tokens": 1000,
+                "completion_tokens": 61,
+                "cache_read_input_tokens": 0,
+                "cache_write_input_tokens": 297,
+                "total_tokens": 1061,
+            },
+        },
+        Usage(input=1000, cache_write_5m=297, output=61),
+    ),
+    "aws-invoke-model-stream-leaves-cache-out-of-the-total-too": (
+        {
+            "input_tokens": 3000,
+            "output_tokens": 61,
+            "total_tokens": 3061,
+            "input_token_details": {"cache_read": 2074, "cache_creation": 0},
+        },
+        {"model_provider": "bedrock"},
+        Usage(input=3000, cache_read=2074, output=61),
+    ),
+    "aws-converse-includes-cache": (
+        {
+            "input_tokens": 2374,
+            "output_tokens": 61,
+            "total_tokens": 2435,
+            "input_token_details": {
+                "cache_read": 2074,
+                "cache_creation": 297,
+                "ephemeral_5m_input_tokens": 97,
+                "ephemeral_1h_input_tokens": 200,
+            },
+        },
+        {"model_provider": "bedrock_converse"},
+        Usage(input=3, cache_read=2074, cache_write_5m=97, cache_write_1h=200, output=61),
+    ),
+    "google-thoughts-inside-the-output": (
+        {
+            "input_tokens": 20,
+            "output_tokens": 61,
+            "total_tokens": 81,
+            "input_token_details": {"cache_read": 0},
+            "output_token_details": {"reasoning": 53},
+        },
+        {"model_name": "gemini-2.5-flash", "model_provider": "google_genai"},
+        Usage(input=20, output=8, reasoning=53),
+    ),
+    "google-thoughts-beside-the-output": (
+        {"input_tokens": 20, "output_tokens": 8, "total_tokens": 81, "output_token_details": {"reasoning": 53}},
+        {"model_name": "gemini-2.5-flash"},
+        Usage(input=20, output=8, reasoning=53),
+    ),
+    "google-thoughts-only-in-the-total": (
+        {"input_tokens": 20, "output_tokens": 8, "total_tokens": 81, "input_token_details": {"cache_read": 5}},
+        {"model_name": "gemini-2.5-pro-preview"},
+        Usage(input=15, cache_read=5, output=8, reasoning=53),
+    ),
+    "fast": (
+        {
+            "input_tokens": 10,
+            "output_tokens": 5,
+            "total_tokens": 15,
+            "input_token_details": {"fast_cache_read": 4, "fast": 6},
+            "output_token_details": {"fast_reasoning": 2, "fast": 3},
+        },
+        {"service_tier": "fast"},
+        Usage(input=6, cache_read=4, output=3, reasoning=2),
+    ),
+    "perplexity-search": (
+        {"input_tokens": 25, "output_tokens": 300, "total_tokens": 325, "output_token_details": {}},
+        {"model_name": "sonar-pro", "search_context_size": "mediummedium"},
+        Usage(input=25, output=300, web_searches_medium=1),
+    ),
+    "perplexity-research-thinks-apart": (
+        {
+            "input_tokens": 33,
+            "output_tokens": 7163,
+            "total_tokens": 7196,
+            "output_token_details": {"reasoning": 95305, "citation_tokens": 20016},
+        },
+        {"model_name": "sonar-deep-research", "num_search_queries": 18},
+        Usage(input=33, output=7163, reasoning=95305, web_searches=18, citation_tokens=20016),
+    ),
+    "xai-live-search": (
+        {"input_tokens": 100, "output_tokens": 10, "total_tokens": 110},
+        {"token_usage": {"prompt_tokens": 100, "completion_tokens": 10, "num_sources_used": 4}},
+        Usage(input=100, output=10, search_sources=4),
+    ),
+    "openrouter-search": (
+        {"input_tokens": 100, "output_tokens": 10, "total_tokens": 110},
+        {"token_usage": {"server_tool_use_details": {"web_search_requests": 2}}},
+        Usage(input=100, output=10, web_searches=2),
+    ),
+    "numbers-as-text": (
+        {"input_tokens": "10", "output_tokens": 4.0, "total_tokens": "14"},
+        {},
+        Usage(input=10, output=4),
+    ),
     "nothing": ({}, {}, Usage()),
     "nonsense": (
         {
@@ -133,6 +239,16 @@ def test_notes_what_contradicts_itself() -> None:
         "cache_read is 'x', which is no count",
         "the total of 9 tokens is not the sum of 5 input and 0 output",
         "details of 7 output tokens exceed the 0 reported",
+    )
+
+
+def test_notes_thoughts_that_only_the_total_tells() -> None:
+    told = {"input_tokens": 20, "output_tokens": 8, "total_tokens": 81}
+    assert read_metadata(told, {"model_name": "gemini-2.5-pro"}).notes == (
+        "the total of 81 tokens tells 53 of reasoning",
+    )
+    assert read_metadata(told, {"model_name": "gpt-4o"}).notes == (
+        "the total of 81 tokens is not the sum of 20 input and 8 output",
     )
 
 

@@ -17,6 +17,18 @@ COSTS: dict[str, tuple[dict[str, Any], Decimal | None]] = {
         Decimal("0.21"),
     ),
     "openrouter-own-key-without-upstream": ({"cost": 0, "is_byok": True, "cost_details": "?"}, None),
+    "openrouter-own-key-by-halves": (
+        {
+            "cost": 0.01,
+            "is_byok": True,
+            "cost_details": {
+                "upstream_inference_cost": None,
+                "upstream_inference_prompt_cost": 0.05,
+                "upstream_inference_completions_cost": 0.1,
+            },
+        },
+        Decimal("0.16"),
+    ),
     "xai-ticks": ({"cost_in_usd_ticks": "77397500"}, Decimal("0.00773975")),
     "perplexity": ({"cost": {"input_tokens_cost": 0.1, "total_cost": 0.5}}, Decimal("0.5")),
     "a-cost-of-unknown-currency": ({"cost": 1.5}, None),
@@ -42,7 +54,12 @@ TIERS: dict[str, tuple[list[dict[str, Any]], str]] = {
     "vertex-standard": ([{"trafficType": "ON_DEMAND"}, {"service_tier": "flex"}], ""),
     "batch": ([{"batch": True}], "batch"),
     "fast": ([{"speed": "fast", "service_tier": "standard"}], "fast"),
-    "nonsense": ([{"service_tier": 3}], ""),
+    "fast-mode-that-was-asked-for": ([{"service_tier": "standard"}, {"speed": "fast"}], "fast"),
+    "fast-mode-that-was-not-given": ([{"speed": "standard"}, {"speed": "fast"}], ""),
+    "batch-beside-a-default": ([{"service_tier": "default"}, {"processing": "batch"}], "batch"),
+    "bedrock": ([{"serviceTier": {"type": "flex"}}], "flex"),
+    "vertex-priority": ([{"trafficType": "ON_DEMAND_PRIORITY"}], "priority"),
+    "nonsense": ([{"service_tier": 3, "speed": [], "batch": "yes"}], ""),
 }
 
 
@@ -53,8 +70,13 @@ def test_reads_the_service_tier(sources: list[dict[str, Any]], expected: str) ->
 
 @pytest.mark.parametrize(
     ("sources", "expected"),
-    [([{"inference_geo": "us"}], "us"), ([{"inference_geo": "global"}, {"region": "EU"}], "eu"), ([{}], "")],
-    ids=["us", "global-then-request", "none"],
+    [
+        ([{"inference_geo": "us"}], "us"),
+        ([{"inference_geo": "global"}, {"region": "EU"}], "eu"),
+        ([{"location": "europe-west1"}], "europe-west1"),
+        ([{}], ""),
+    ],
+    ids=["us", "global-then-request", "vertex", "none"],
 )
 def test_reads_the_region(sources: list[dict[str, Any]], expected: str) -> None:
     assert read_region(*sources) == expected
