@@ -5,17 +5,19 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from clickhouse_connect.driver.exceptions import ClickHouseError
 from fastapi import FastAPI, Request, Response
+from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 from spanmeter import version
 from spanmeter.pricing import PriceBook, PriceFileError
-from spanmeter_collector import cost, duplicates, latency, repricing, traces
+from spanmeter_collector import cost, duplicates, export, latency, repricing, traces
 from spanmeter_collector.answers import (
     Answer,
     CostAnswer,
@@ -47,6 +49,7 @@ _DESCRIPTIONS: Final = {
     "offset": "Traces to leave out before the first.",
     "order": f"What comes first: {', '.join(traces.ORDERS)}.",
     "errors": "true: only traces with a failed span.",
+    "format": f"How it is written: {', '.join(export.FORMATS)}.",
     "dry_run": "true: say what would change and write nothing.",
 }
 
@@ -86,6 +89,7 @@ def create_api(  # noqa: PLR0913  what the process around it gives, each by its 
             use_book(book)
         return repricing.reprice(store, book, selection)
 
+    _add_export(api, store, now)
     _add_corrections(api, reprice, now)
     _add_operations(api, status)
     return api
@@ -128,6 +132,28 @@ def _add_questions(api: FastAPI, store: Store, now: Callable[[], datetime]) -> N
     def get_trace(trace_id: str) -> Response:
         """One trace step by step."""
         return _json(answer_trace(store, trace_id))
+
+
+def _add_export(api: FastAPI, store: Store, now: Callable[[], datetime]) -> None:
+    @api.get(
+        "/api/v1/export",
+        response_class=StreamingResponse,
+        responses=_REFUSALS,
+        openapi_extra=_parameters(export.OPTIONS),
+    )
+    def get_export(request: Request) -> Response:
+        """The ledger as a file: its entries as CSV or Parquet, or FOCUS 1.2 as CSV.
+
+        FOCUS has no place for calls without a known price; `x-spanmeter-unpriced-calls` tells how many are left out.
+        """
+        selection = read_selection(request.query_params.multi_items(), export.OPTIONS, now=now())
+        chosen = export.chosen_format(selection)
+        headers = {"content-disposition": f'attachment; filename="spanmeter.{chosen.suffix}"'}
+        if selection.options["format"] == "focus":
+            headers["x-spanmeter-unpriced-calls"] = str(export.unpriced_calls(store, selection))
+        pieces = export.export(store, selection)
+        first = next(pieces)  # what the store refuses is refused before the answer has begun
+        return StreamingResponse(chain((first,), pieces), headers=headers, media_type=chosen.media_type)
 
 
 def _add_corrections(api: FastAPI, reprice: Callable[[Selection], RepriceAnswer], now: Callable[[], datetime]) -> None:

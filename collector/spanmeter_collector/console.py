@@ -2,18 +2,65 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from typing import TextIO
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import BinaryIO, TextIO
+
+
+class OutputError(Exception):
+    """An answer cannot be written; the message says where and why."""
 
 
 def say(text: str) -> None:
-    """Write an answer at once; what the terminal's encoding lacks becomes a question mark."""
-    _write(sys.stdout, text)
+    """Write an answer at once; what the terminal's encoding lacks becomes a question mark.
+
+    Raises:
+        OutputError: Standard output is closed or cannot be written.
+        BrokenPipeError: Whoever reads it has gone.
+    """
+    with _written() as stream:
+        _write(stream, text)
 
 
 def complain(text: str) -> None:
-    """Write why something was not done."""
-    _write(sys.stderr, text)
+    """Write why something was not done, where there is somewhere to."""
+    if sys.stderr is not None:
+        _write(sys.stderr, text)
+
+
+@contextmanager
+def binary_output() -> Iterator[BinaryIO]:
+    """Standard output for bytes; errors as for `say`."""
+    with _written() as stream:
+        yield stream.buffer
+        stream.flush()
+
+
+def flush() -> None:
+    """Write what is buffered; errors as for `say`, but a closed standard output is none."""
+    if sys.stdout is not None:
+        with _written() as stream:
+            stream.flush()
+
+
+def drop_output() -> None:
+    """Let what is still buffered go nowhere when the process ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+@contextmanager
+def _written() -> Iterator[TextIO]:
+    if sys.stdout is None:  # closed by the shell, as in `spanmeter cost >&-`
+        raise OutputError("standard output is closed")
+    try:
+        yield sys.stdout
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        drop_output()
+        raise OutputError(f"standard output cannot be written: {error.strerror}") from error
 
 
 def _write(stream: TextIO, text: str) -> None:

@@ -33,14 +33,20 @@ def default_url(environ: Mapping[str, str]) -> str:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of every sub-command that asks the sidecar."""
-    parser.add_argument("--url", default=default_url(os.environ), help="the sidecar's address (%(default)s)")
+    """Options of every sub-command that asks the sidecar for an answer in JSON."""
+    add_address(parser)
     parser.add_argument("--json", action="store_true", help="print the sidecar's answer as JSON")
 
 
-def add_selection(parser: argparse.ArgumentParser) -> None:
+def add_address(parser: argparse.ArgumentParser) -> None:
+    """The option that says where the sidecar is."""
+    parser.add_argument("--url", default=default_url(os.environ), help="the sidecar's address (%(default)s)")
+
+
+def add_selection(parser: argparse.ArgumentParser, *, since: str = "24h") -> None:
     """Options that select a period and filter by dimensions."""
-    parser.add_argument("--since", default="24h", metavar="TIME", help="start: a length such as 24h or 7d, or RFC 3339")
+    text = "start: a length such as 24h or 7d, or RFC 3339 (%(default)s)"
+    parser.add_argument("--since", default=since, metavar="TIME", help=text)
     parser.add_argument("--until", default="", metavar="TIME", help="end, now unless given")
     add_filters(parser)
 
@@ -71,6 +77,8 @@ def ask(
             answer = json.load(response)
     except (HTTPException, ValueError):
         answer = None
+    except OSError as error:
+        raise _silence(url, error) from None
     if not isinstance(answer, dict):
         raise SidecarError(f"{url} is no sidecar: it answered without a JSON object")
     return answer
@@ -88,14 +96,19 @@ def opened(
     address = f"{url.rstrip('/')}{path}?{urlencode(list(query))}"
     request = Request(address, headers=headers, method=method)  # noqa: S310  # checked above
     try:
-        with urlopen(request, timeout=timeout_s) as response:  # noqa: S310
-            yield response
+        response = urlopen(request, timeout=timeout_s)  # noqa: S310
     except HTTPError as error:
         with error:
             raise _refusal(error) from None
     except OSError as error:
-        reason = error.reason if isinstance(error, URLError) else error
-        raise SidecarError(f"no sidecar answers at {url} ({reason}); start one with: spanmeter up") from None
+        raise _silence(url, error) from None
+    with response:
+        yield response
+
+
+def _silence(url: str, error: OSError) -> SidecarError:
+    reason = error.reason if isinstance(error, URLError) else error
+    return SidecarError(f"no sidecar answers at {url} ({reason}); start one with: spanmeter up")
 
 
 def _refusal(error: HTTPError) -> SidecarError:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 from queue import LifoQueue
 from string import Template
+from tempfile import TemporaryDirectory
 from typing import Any, Final, Self
 from urllib.parse import parse_qs, urlsplit
 
@@ -23,6 +25,7 @@ from spanmeter_collector.otlp import LAST_NANOSECOND
 from spanmeter_collector.row import Row
 
 _READERS: Final = 4
+_PIECE_BYTES: Final = 2**18
 _SLACK_NS: Final = 60_000_000_000
 _SETTINGS: Final = {"max_threads": 2, "max_insert_threads": 1}
 _WRITE_SETTINGS: Final = {"max_partitions_per_insert_block": 0, "deduplicate_blocks_in_dependent_materialized_views": 1}
@@ -55,8 +58,9 @@ class Store:
     The embedded engine holds one path per process; a second path in the same process is refused by it.
     """
 
-    def __init__(self, connect: Callable[[], Any]) -> None:
+    def __init__(self, connect: Callable[[], Any], *, is_embedded: bool) -> None:
         self._connect = connect
+        self._is_embedded = is_embedded
         self._writer = connect()
         self._writing = threading.Lock()
         self._closed = False
@@ -80,7 +84,7 @@ class Store:
             if statement.strip():
                 client.command(statement)
         client.close()
-        return cls(connect)
+        return cls(connect, is_embedded=urlsplit(url).scheme == "chdb")
 
     def query(
         self, name: str, parameters: Mapping[str, object], fragments: Mapping[str, str] | None = None
@@ -93,6 +97,22 @@ class Store:
         sql = Template(_read_sql(name)).substitute(fragments or {})
         with self._reader() as client:
             return list(client.query(sql, parameters=dict(parameters)).named_results())
+
+    def stream(
+        self, name: str, parameters: Mapping[str, object], fragments: Mapping[str, str], *, written_as: str
+    ) -> Iterator[bytes]:
+        """The answer to a question in one of ClickHouse's formats, piece by piece, on a connection of its own.
+
+        The embedded engine would hold a whole Parquet file in memory, so it writes that to a temporary file first.
+        """
+        sql = Template(_read_sql(name)).substitute(fragments)
+        with closing(self._open()) as client:
+            if self._is_embedded and written_as == "Parquet":
+                yield from _by_file(client, sql, parameters)
+                return
+            with client.raw_stream(sql, parameters=dict(parameters), fmt=written_as) as stream:
+                while piece := stream.read(_PIECE_BYTES):
+                    yield piece
 
     def write(self, batch: Batch, *, token: str) -> None:
         """Add a batch; the same token with the same batch adds nothing a second time."""
@@ -166,6 +186,16 @@ def of_traces(keys: Iterable[SpanKey], *, since_ns: int, until_ns: int) -> dict[
     """The parameters of a question about the traces of these spans, as far as they started in a period."""
     traces = sorted({trace_id.hex() for trace_id, _ in keys})
     return {"since": max(since_ns, 0), "until": min(until_ns, LAST_NANOSECOND), "trace_ids": traces}
+
+
+def _by_file(client: Any, sql: str, parameters: Mapping[str, object]) -> Iterator[bytes]:  # noqa: ANN401
+    with TemporaryDirectory(prefix="spanmeter-") as directory:
+        path = Path(directory) / "export.parquet"
+        statement = f"INSERT INTO FUNCTION file({{path:String}}, 'Parquet')\n{sql}"
+        client.command(statement, parameters={**parameters, "path": str(path)})
+        with path.open("rb") as file:
+            while piece := file.read(_PIECE_BYTES):
+                yield piece
 
 
 def _connector(url: str) -> Callable[[], Any]:
