@@ -72,15 +72,16 @@ class Calls:
 
     def start(self, opening: Opening, *, parent: LiveSpan | None = None, skip_claiming: bool = False) -> Call:
         """Open a call under the deepest known parent and make it current until it ends."""
-        call = self.open(opening, parent=parent, skip_claiming=skip_claiming)
+        behind = here()
+        place = resolve(behind, parent, skip_claiming=skip_claiming)
+        call = Call(opening, calls=self, scope=current_scope(), place=place, behind=behind)
         call.attach()
         return call
 
-    def open(self, opening: Opening, *, parent: LiveSpan | None = None, skip_claiming: bool = False) -> Call:
+    def open(self, opening: Opening) -> Call:
         """Open a call that is current only where it is `held`, for code of ours that surrounds what it measures."""
         behind = here()
-        place = resolve(behind, parent, skip_claiming=skip_claiming)
-        return Call(opening, calls=self, scope=current_scope(), place=place, behind=behind)
+        return Call(opening, calls=self, scope=current_scope(), place=resolve(behind, None), behind=behind)
 
 
 class Call(LiveSpan):
@@ -214,7 +215,7 @@ class Call(LiveSpan):
 
     def _end(self, ending: Ending) -> None:
         span = self.span
-        if self._can_be_estimated(ending):
+        if self.opening.prompt is not None and self._can_be_estimated(ending):
             if settling.later(partial(self._settle, span, ending)):
                 super().forget()
                 return
@@ -222,7 +223,7 @@ class Call(LiveSpan):
         self._finish(span, ending)
 
     def _can_be_estimated(self, ending: Ending) -> bool:
-        if ending.answer.usage is not None or self.opening.prompt is None or not self._counted:
+        if ending.answer.usage is not None or not self._counted:
             return False
         return bool(self._requests(ending)[0] if ending.how == "stopped" else self.heard)
 
@@ -234,7 +235,7 @@ class Call(LiveSpan):
 
     def _settle(self, span: Span, ending: Ending) -> None:
         try:
-            if self._can_be_estimated(ending):
+            if self.opening.prompt is not None and self._can_be_estimated(ending):
                 ending = estimated(ending, opening=self.opening, heard=self.heard)
         finally:
             self._finish(span, ending)
@@ -255,6 +256,8 @@ class Call(LiveSpan):
     def _tell(self, span: Span, ending: Ending) -> None:
         """Write what is known at the end, and count it."""
         answer, counted = ending.answer, self._counted
+        if answer is NO_ANSWER and not counted and not self.wrapper and self.first_chunk_s is None:
+            return
         if answer.usage is not None and (answer.cache_hit or not counted):
             answer = replace(answer, usage=None, reported_usd=None, usage_notes=())
             ending = ending._replace(answer=answer)
@@ -267,7 +270,9 @@ class Call(LiveSpan):
         if calls != usual_calls:
             attributes[semconv.CALLS] = calls
         write(span, attributes)
-        self._hand_out(ending.receipt(self.opening, cost, calls=calls, first_chunk_s=self.first_chunk_s))
+        receipt = ending.receipt(self.opening, cost, calls=calls, first_chunk_s=self.first_chunk_s)
+        for receive in (*(bill.add for bill in self._scope.bills), *self._calls.receivers):
+            receive(receipt)
 
     def _cost(self, span: Span, ending: Ending) -> Amount | Cost | None:
         price = self._calls.price
@@ -276,12 +281,6 @@ class Call(LiveSpan):
         lasted_ns = ending.at_ns - getattr(span, "start_time", ending.at_ns)
         tenant = self._scope.attributes.get(semconv.TENANT, "")
         return cost_of(ending.answer, opening=self.opening, price=price, tenant=tenant, duration_ns=lasted_ns)
-
-    def _hand_out(self, receipt: Receipt) -> None:
-        for bill in self._scope.bills:
-            bill.add(receipt)
-        for receive in self._calls.receivers:
-            receive(receipt)
 
 
 def _goes_to_us_alone(span: Span) -> bool:

@@ -24,7 +24,8 @@ from spanmeter.receipt import NO_USAGE
 
 _Said = Mapping[str, Any]
 _NOTHING: Final[_Said] = {}
-_SCORES: Final = ("relevance_score", "score", "_score")
+_SCORES: Final = dict.fromkeys(("relevance_score", "score", "_score"))
+"""In this order."""
 
 
 def model_answer(result: LLMResult, *, run_id: UUID, provider: str, told: Mapping[str, Any] = _NOTHING) -> Answer:
@@ -143,5 +144,7 @@ def _finish_reasons(generations: Iterable[Any]) -> Iterable[str]:
 
 
 def _score(metadata: Mapping[str, Any]) -> float | None:
-    score = next((metadata[key] for key in _SCORES if key in metadata), None)
+    if _SCORES.keys().isdisjoint(metadata):
+        return None
+    score = next(metadata[key] for key in _SCORES if key in metadata)
     return float(score) if isinstance(score, int | float) else None

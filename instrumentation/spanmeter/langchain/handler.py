@@ -7,7 +7,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from langchain_core.callbacks import BaseCallbackHandler
@@ -35,6 +35,9 @@ from spanmeter.langchain.runs import Run, runs
 from spanmeter.langchain.stack import answers_before
 from spanmeter.opening import Opening
 from spanmeter.process import calls
+
+
+_find: Final = runs.find
 
 
 class SpanmeterCallbackHandler(BaseCallbackHandler):
@@ -68,28 +71,17 @@ class SpanmeterCallbackHandler(BaseCallbackHandler):
         opening = model_opening("text_completion", serialized, options, asked=prompts, together=batch is not None)
         _start(opening, run_id, options, batch=batch)
 
-    @barrier
-    def on_llm_new_token(
-        self,
-        token: Any,
-        *,
-        run_id: UUID,
-        chunk: Any = None,
-        parent_run_id: Any = None,
-        tags: Any = None,
-        **options: Any,
-    ) -> None:
-        """Keep what a stream brings, and note its first token; from here on the stream's consumer has control."""
-        run = runs.find(run_id)
-        if run is None:
-            return
-        run.tokens = True
-        piece = token if token.__class__ is str and token else piece_of(token, chunk)
-        call = run.call
-        if piece and call is not None and call.heard is not None and call.first_chunk_s is not None:
-            call.heard.append(piece)  # any but the first, without two calls more
+    def on_llm_new_token(self, *told: Any, **options: Any) -> None:
+        """Keep what a stream brings, and note its first token; from here on the stream's consumer has control.
+
+        All but the first of usual tokens take a look-up and an `append`, neither of which can fail: no barrier.
+        """
+        token = told[0] if told else options.get("token")
+        run = _find(options.get("run_id"))
+        if run is not None and run.hear is not None and type(token) is str and token:
+            run.hear(token)
         else:
-            _hear(run, piece)
+            _hear_token(*told, **options)
 
     @barrier
     def on_stream_event(self, event: Any, *, run_id: UUID, **options: Any) -> None:
@@ -185,6 +177,18 @@ class SpanmeterCallbackHandler(BaseCallbackHandler):
 
 def _start(opening: Opening, run_id: UUID, options: dict[str, Any], *, batch: Batch | None = None) -> None:
     runs.start(opening, run_id=run_id, parent_run_id=options.get("parent_run_id"), batch=batch)
+
+
+@barrier
+def _hear_token(token: object, *, run_id: UUID, chunk: object = None, **_: object) -> None:
+    run = runs.find(run_id)
+    if run is None:
+        return
+    run.tokens = True
+    _hear(run, token if type(token) is str and token else piece_of(token, chunk))
+    call = run.call
+    if call is not None and call.heard is not None and call.first_chunk_s is not None:
+        run.hear = call.heard.append
 
 
 def _hear(run: Run, piece: str) -> None:

@@ -37,7 +37,12 @@ _ADDRESSES: Final = (
     "endpoint",
 )
 
+_MODELS: Final = 256
+"""How many models' endpoints are known at once."""
+
 Options = Mapping[str, Any]
+_endpoints: Final[dict[tuple[int, str], tuple[Options, Endpoint]]] = {}
+"""By identity, and with the very object, so that no other one can have it."""
 
 
 def model_opening(
@@ -49,10 +54,8 @@ def model_opening(
     """
     metadata = _metadata(options)
     parameters = _mapping(options.get("invocation_params"))
-    # The `generate` of a completion model tells no `ls_provider`, but the integration's kind: openai, anthropic-llm.
-    kind = str(parameters.get("_type") or "").removesuffix("-chat").removesuffix("-llm")
-    provider = str(metadata.get("ls_provider") or kind)
-    endpoint = _endpoint(_mapping((serialized or {}).get("kwargs")), provider)
+    provider = str(metadata.get("ls_provider") or _kind(parameters))
+    endpoint = _endpoint(serialized, provider) if serialized else NOWHERE
     model = metadata.get("ls_model_name") or parameters.get("model") or parameters.get("model_name") or ""
     return Opening(
         operation=operation,
@@ -61,7 +64,7 @@ def model_opening(
         provider=endpoint.provider or PROVIDERS.get(provider, provider),
         model=str(model),
         region=read_region(parameters) or endpoint.region,
-        attributes=_session(metadata) | endpoint.attributes,
+        attributes=_session(metadata) if endpoint is NOWHERE else _session(metadata) | endpoint.attributes,
         claims_children=together,
         prompt=prompt.reader(asked, parameters),
     )
@@ -152,8 +155,10 @@ def _framework(metadata: Options) -> str:
 
 
 def _name(serialized: Options | None, options: Options) -> str:
-    given = options.get("name") or (serialized or {}).get("name")
-    return str(given or ((serialized or {}).get("id") or [""])[-1])
+    given = options.get("name")
+    if not given and serialized:
+        given = serialized.get("name") or (serialized.get("id") or ("",))[-1]
+    return str(given or "")
 
 
 def _session(metadata: Options) -> dict[str, AttributeValue]:
@@ -172,8 +177,25 @@ def _session(metadata: Options) -> dict[str, AttributeValue]:
     return said
 
 
-def _endpoint(given: Options, provider: str) -> Endpoint:
-    """Find where a model sends its requests: named by its `base_url`, or by the environment its client reads."""
+def _kind(parameters: Options) -> str:
+    """The `generate` of a completion model tells no `ls_provider`, but the integration: openai, anthropic-llm."""
+    return str(parameters.get("_type") or "").removesuffix("-chat").removesuffix("-llm")
+
+
+def _endpoint(serialized: Options, provider: str) -> Endpoint:
+    """Find where a model sends its requests; later versions serialize a model once, so that it is soon known."""
+    known = _endpoints.get((id(serialized), provider))
+    if known is not None and known[0] is serialized:
+        return known[1]
+    if len(_endpoints) >= _MODELS:
+        _endpoints.clear()
+    found = _endpoint_of(_mapping(serialized.get("kwargs")), provider)
+    _endpoints[id(serialized), provider] = (serialized, found)
+    return found
+
+
+def _endpoint_of(given: Options, provider: str) -> Endpoint:
+    """Read the address from a model's `base_url`, or from the environment that its client reads."""
     url = next((url for key in _ADDRESSES if (url := given.get(key)) and isinstance(url, str)), "")
     if not url and provider == "openai":
         url = os.environ.get("OPENAI_API_BASE") or os.environ.get("OPENAI_BASE_URL") or ""

@@ -36,7 +36,10 @@ Flow = asyncio.Task[Any] | int | None
 
 @dataclass(slots=True, eq=False)
 class Run:
-    """An open run; one that is hidden has no call, and what starts below it goes under its parent."""
+    """An open run; one that is hidden has no call, and what starts below it goes under its parent.
+
+    `hear` takes the further tokens of a stream that has begun.
+    """
 
     call: Call | None
     parent: Run | None
@@ -45,6 +48,7 @@ class Run:
     batch: Batch | None = None
     awaited: bool = False
     tokens: bool = False
+    hear: Callable[[str], object] | None = None
     children: dict[Run, UUID] = field(default_factory=dict)
 
     def nearest_call(self) -> Call | None:
