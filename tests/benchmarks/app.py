@@ -24,6 +24,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any, Final
 
 HERE: Final = Path(__file__).parent
@@ -86,8 +87,9 @@ def started(name: str, python: str, *, url: str, stack: ExitStack) -> Contestant
     """A contestant that is ready, or why there is none."""
     command = [python, str(HERE / "app_worker.py"), name.partition("@")[0], url]
     kept = {key: value for key, value in os.environ.items() if not key.startswith("OTEL_")}
+    complaints = stack.enter_context(TemporaryFile("w+"))  # noqa: SIM115  a pipe nobody reads would hold them up
     process = subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=kept
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=complaints, text=True, env=kept
     )
     stack.enter_context(process)
     stack.callback(process.terminate)
@@ -98,8 +100,9 @@ def started(name: str, python: str, *, url: str, stack: ExitStack) -> Contestant
             return Contestant(name, python, process, answer["versions"])
         if "missing" in answer:
             return str(answer["missing"])
-    assert process.stderr is not None
-    return (process.stderr.read().strip().splitlines() or ["it ended without a word"])[-1]
+    process.wait()
+    complaints.seek(0)
+    return (complaints.read().strip().splitlines() or ["it ended without a word"])[-1]
 
 
 def measure(contestants: Sequence[Contestant], *, slots: int) -> None:
