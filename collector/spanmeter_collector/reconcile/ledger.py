@@ -14,8 +14,8 @@ from spanmeter_collector.sidecar import SidecarError
 
 MOST_ROWS: Final = 10_000
 _CALL: Final = "call"
-_FEES: Final = frozenset({"web_searches"})
-_TOLD_APART: Final = {"reasoning": "output"}
+_SEARCHES: Final = "web_searches"
+_TOLD_AS: Final = {"reasoning": "output", "cache_read_image": "cache_read"}
 """Components that bills do not tell apart."""
 
 
@@ -53,11 +53,10 @@ def ask_entries(url: str, provider: str, days: Sequence[date], where: Sequence[t
 
 def _entry(day: date, row: dict[str, Any]) -> Entry:
     component, _, part = row["component"].partition("@")  # a part that another model answered
-    fee = component in _FEES
     return Entry(
         day=day,
-        model=WEB_SEARCHES if fee else part or row["model"],
-        component=_TOLD_APART.get(component, component),
+        model=WEB_SEARCHES if component.startswith(_SEARCHES) else part or row["model"],
+        component=_TOLD_AS.get(component, component),
         tokens=row["input_tokens"] + row["output_tokens"],
         usd=None if row["cost_usd"] is None else Decimal(row["cost_usd"]),
         calls=row["calls"] if component == _CALL else 0,

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 from typing import Final
 
 from spanmeter.doctor.finding import Finding
-from spanmeter.pricing import PriceBook
+from spanmeter.pricing import PriceBook, PriceFileError
 
 CHECK: Final = "prices"
 OLD_DAYS: Final = 60
@@ -18,7 +18,7 @@ def check(*, user_file: str, today: date | None = None) -> list[Finding]:
     """What the price book is; `user_file` is what SPANMETER_PRICES names."""
     try:
         book = PriceBook.load()
-    except (ValueError, OSError) as error:
+    except PriceFileError as error:
         advice = (
             "correct the file: until then the sidecar and all commands refuse to start, applications use list prices"
         )

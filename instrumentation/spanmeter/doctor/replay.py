@@ -33,7 +33,10 @@ from spanmeter.doctor.client import LANGCHAIN, LLAMA_INDEX, Client
 from spanmeter.doctor.exchange import Exchange
 from spanmeter.doctor.finding import Finding
 from spanmeter.doctor.provider import Provider, serving
-from spanmeter.pricing import PriceBook, PriceKey
+from spanmeter.pricing import PriceBook, PriceFileError, PriceKey
+
+_PRICES: Final = "prices"
+"""The fault that a price file which cannot be read is counted as."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +86,7 @@ class Replay:
     def __init__(self, provider: Provider, exporter: InMemorySpanExporter) -> None:
         self._provider = provider
         self._exporter = exporter
-        self._book = PriceBook.load()
+        self._book = _book()
         self.spans = 0
 
     def findings(self, framework: Framework) -> Iterator[Finding]:
@@ -177,6 +180,14 @@ def _installed(module: str) -> bool:
         return False
 
 
+def _book() -> PriceBook:
+    """The prices that applications have: without the user's where these cannot be read, which `prices` tells."""
+    try:
+        return PriceBook.load()
+    except PriceFileError:
+        return PriceBook.load(prices="")
+
+
 def _plain(usd: Decimal) -> str:
     return f"{usd:f}".rstrip("0").rstrip(".") if "." in f"{usd:f}" else f"{usd:f}"
 
@@ -194,7 +205,7 @@ def _gave_up(check: str, name: str, exchange: Exchange, error: str) -> Finding:
 
 
 def _faults(framework: Framework) -> Iterator[Finding]:
-    for hook, count in faults.items():
+    for hook, count in ((hook, count) for hook, count in faults.items() if hook != _PRICES):
         text = f"Spanmeter failed {count} times in {hook}; the application was spared"
         yield Finding.problem(f"{framework.name} replay", text, _report())
 

@@ -9,9 +9,12 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
+import pytest
+
 from spanmeter.doctor.finding import Finding
-from spanmeter.doctor.replay import Framework, _examine
+from spanmeter.doctor.replay import Framework, _book, _examine
 from spanmeter.doctor.surroundings import quiet
+from spanmeter.pricing import PriceBook
 
 TWICE = """\
 from spanmeter.bill import Totals
@@ -57,6 +60,13 @@ def test_a_call_that_is_counted_twice_is_a_problem(tmp_path: Path) -> None:
         "chat with cached input: calls 2 instead of 1"
     )
     assert "cost_usd 0.000605400000 instead of 0.000302700000" in wrong.text
+
+
+def test_a_price_file_that_cannot_be_read_keeps_nothing_from_being_replayed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SPANMETER_PRICES", str(tmp_path / "none.toml"))
+    assert _book().version == PriceBook.load(prices="").version
 
 
 def test_a_framework_that_is_not_there_is_skipped() -> None:
