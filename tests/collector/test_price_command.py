@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from spanmeter.pricing.usage import BUCKETS
 from spanmeter_collector.price_command import add_arguments, run
 
 LINE = {
@@ -21,19 +22,7 @@ LINE = {
     "request_context": {},
     "response_extra": {},
 }
-EMPTY = {
-    "cache_read": 0,
-    "cache_write_5m": 0,
-    "cache_write_1h": 0,
-    "input_audio": 0,
-    "cache_read_audio": 0,
-    "input_image": 0,
-    "reasoning": 0,
-    "output_audio": 0,
-    "output_image": 0,
-    "web_searches": 0,
-    "rerank_searches": 0,
-}
+EMPTY = {bucket: 0 for bucket in BUCKETS if bucket not in {"input", "output"}}
 
 
 def _price(*options: str) -> int:

@@ -37,7 +37,7 @@ class Listed:
     @property
     def known(self) -> bool:
         """Whether list or overlay know it."""
-        return self.model is not None or bool(self.entries)
+        return self.model is not None or any(not entry.fills for entry in self.entries)
 
     def changes(self, day: date) -> set[time]:
         """The times of that day at which the price may change."""
@@ -48,8 +48,8 @@ class Listed:
         """The standard price: the list's, under the corrections in force."""
         sheet = {} if self.model is None else _sheet(self.model.get_prices(moment))
         for entry in self.entries:
-            if entry.scope.holds(moment) and not entry.scope.service_tier:
-                sheet.update(entry.prices)
+            if entry.scope.holds(moment):
+                sheet = {**entry.prices, **sheet} if entry.fills else {**sheet, **entry.prices}
         return sheet
 
     def tier(self, moment: datetime, context: Mapping[str, str], standard: PriceSheet) -> PriceSheet | None:

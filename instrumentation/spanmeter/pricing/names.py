@@ -13,7 +13,10 @@ PROVIDERS: Final = {
     "amazon_bedrock": "aws",
     "azure.ai.inference": "azure",
     "azure.ai.openai": "azure",
+    "azure_ai": "azure",
     "azure_openai": "azure",
+    "cohere_chat": "cohere",
+    "fireworks_ai": "fireworks",
     "gcp.gemini": "google",
     "gcp.gen_ai": "google",
     "gcp.vertex_ai": "google",
@@ -21,16 +24,28 @@ PROVIDERS: Final = {
     "google_genai": "google",
     "google_vertexai": "google",
     "google-vertex": "google",
+    "jina_ai": "jina",
+    "jinaai": "jina",
     "vertex_ai": "google",
     "mistral_ai": "mistral",
     "mistralai": "mistral",
+    "moonshot": "moonshotai",
     "moonshot_ai": "moonshotai",
+    "together_ai": "together",
+    "togetherai": "together",
     "voyage": "voyageai",
     "x_ai": "x-ai",
     "xai": "x-ai",
 }
 
 _PATH: Final = re.compile(r"^(?:projects/[^/]+/locations/[^/]+/)?(?:publishers/[^/]+/)?models/")
+_CONTEXT: Final = re.compile(r"-\d+k(?=-\d{8})")
+_GLOBAL: Final = re.compile(r"^global(?:-standard)?/")
+# https://docs.litellm.ai/docs/providers: names that LiteLLM takes without a provider before them.
+_LITELLM: Final = (
+    (re.compile(r"gpt-|chatgpt-|o\d|ft:|text-embedding-(?:3|ada)|whisper-1|tts-1|dall-e"), "openai"),
+    (re.compile(r"claude-"), "anthropic"),
+)
 _ROUTES: Final = frozenset({"anthropic", "azure", "bedrock", "gemini", "google", "litellm", "openai", "vertex_ai"})
 
 
@@ -45,20 +60,25 @@ def listed_provider(provider: str, model: str) -> str:
     if provider.strip().lower() != "litellm":
         return provider_id(provider)
     prefix, slash, _ = model.partition("/")
-    return provider_id(prefix) if slash else ""
+    if slash:
+        return provider_id(prefix)
+    name = model.strip().lower()
+    return next((listed for pattern, listed in _LITELLM if pattern.match(name)), "")
 
 
 def model_names(provider: str, model: str) -> tuple[str, ...]:
     """The names under which a listed provider may list a model, the most literal first, without repeats.
 
-    Resource paths (`models/…`, `publishers/google/models/…`), a routing prefix (`azure/…`, `openai/…`) and
-    a variant after a colon (`:online`, `-v1:0`) are taken off one after the other. A free variant is not the paid one.
+    Resource paths (`models/…`, `publishers/google/models/…`), a routing prefix (`azure/…`, `openai/…`), the length of a
+    context (`-48k-`, as Bedrock answers) and a variant after a colon (`:online`, `-v1:0`) are taken off one after the
+    other. A free variant is not the paid one.
     """
     literal = model.strip().lower()
     names = [literal, _PATH.sub("", literal)]
     prefix, _, rest = names[-1].partition("/")
-    if provider != "openrouter" and (provider_id(prefix) == provider or prefix in _ROUTES):
-        names.append(rest)
+    if prefix == "openrouter" or (provider != "openrouter" and (provider_id(prefix) == provider or prefix in _ROUTES)):
+        names += [rest, _GLOBAL.sub("", rest)]
+    names.append(_CONTEXT.sub("", names[-1]))
     if not names[-1].startswith(("ft:", "arn:")) and not names[-1].endswith(":free"):
         names.append(names[-1].partition(":")[0])
     return tuple(dict.fromkeys(name for name in names if name))

@@ -19,10 +19,14 @@ _PRICE_ENDINGS: Final = ("_mtok", "_kcount", "_kpages", "_mchars", "_hours", "_g
 
 @dataclass(frozen=True, slots=True)
 class PriceEntry:
-    """Prices that replace or add to the listed ones, under the list's own keys such as `input_mtok`."""
+    """Prices that replace or add to the listed ones, under the list's own keys such as `input_mtok`.
+
+    One that `fills` gives only what is missing, and does not make a model known.
+    """
 
     scope: Scope
     prices: PriceSheet
+    fills: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +57,10 @@ class Overlay:
         entries = tomllib.loads(text, parse_float=Decimal)
         return cls(
             version=entries["version"],
-            prices=tuple(PriceEntry(_scope(entry), _prices(entry)) for entry in entries.get("price", ())),
+            prices=tuple(
+                PriceEntry(_scope(entry), _prices(entry), bool(entry.get("fills")))
+                for entry in entries.get("price", ())
+            ),
             factors=tuple(_factor(entry) for entry in entries.get("factor", ())),
         )
 

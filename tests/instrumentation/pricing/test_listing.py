@@ -80,6 +80,9 @@ CASES = [
     ),
     Case("fine-tuned", PriceKey("openai", "ft:gpt-4.1-mini-2025-04-14:a::b"), "2026-01-01", ("0.8", "0.2", "3.2")),
     Case("fine-tuned-cached", PriceKey("openai", "ft:gpt-4o-2024-08-06:a::b"), "2026-01-01", ("3.75", "1.875", "15")),
+    Case("fine-tuned-base", PriceKey("openai", "ft:davinci-002:a::b"), "2026-01-01", ("12", "12", "12")),
+    Case("context-in-the-name", PriceKey("aws", "claude-3-haiku-48k-20240307"), "2025-01-01", ("0.25", "0.25", "1.25")),
+    Case("routed-twice", PriceKey("openrouter", "openrouter/x-ai/grok-4"), "2025-11-02", ("3", "0.75", "15")),
     Case("routed", PriceKey("openrouter", "x-ai/grok-4"), "2025-11-02", ("3", "0.75", "15")),
     Case("retired-alias", PriceKey("x_ai", "grok-4-fast"), "2026-05-15T19:00", ("2.5", "0.4", "5")),
 ]
@@ -92,6 +95,28 @@ def test_prices_of_a_million_tokens(book: PriceBook, case: Case) -> None:
 
 
 UNITS = {
+    "free": (PriceKey("openrouter", "google/gemma-3-27b-it:free"), Usage(input=9, output=9), "0"),
+    "moderation": (PriceKey("openai", "omni-moderation-latest"), Usage(input=9), "0"),
+    "rerank-4": (PriceKey("cohere", "rerank-v4.0-pro"), Usage(rerank_searches=2), "0.005"),
+    "rerank-on-bedrock": (PriceKey("aws.bedrock", "cohere.rerank-v3-5:0"), Usage(rerank_searches=1), "0.002"),
+    "embedded-images": (PriceKey("cohere", "embed-english-v3.0"), Usage(input_images=3), "0.0003"),
+    "embedded-image-tokens": (PriceKey("cohere", "embed-v4.0"), Usage(input=1000, input_image=1000), "0.00059"),
+    "pixels": (PriceKey("voyageai", "voyage-multimodal-3"), Usage(input=100, input_pixels=2_000_000), "0.001212"),
+    "pages": (PriceKey("mistral_ai", "mistral-ocr-2505"), Usage(pages=4), "0.004"),
+    "audio-by-the-second": (PriceKey("openai", "whisper-1"), Usage(input_audio_seconds=45), "0.0045"),
+    "audio-on-groq": (PriceKey("groq", "whisper-large-v3"), Usage(input_audio_seconds=3600), "0.111"),
+    "characters": (PriceKey("openai", "tts-1"), Usage(input_characters=1000), "0.015"),
+    "generated-images": (PriceKey("gcp.gemini", "imagen-4.0-generate-001"), Usage(output_images=4), "0.16"),
+    "file-search": (PriceKey("openai", "gpt-5"), Usage(file_searches=2), "0.005"),
+    "file-search-where-the-list-has-none": (PriceKey("openai", "gpt-4.1-nano"), Usage(file_searches=2), "0.005"),
+    "code-interpreter": (PriceKey("openai", "o3"), Usage(code_executions=1), "0.03"),
+    "x-search": (PriceKey("xai", "grok-4.5"), Usage(social_searches=2, search_sources=1), "0.035"),
+    "citations": (PriceKey("perplexity", "sonar-deep-research"), Usage(citation_tokens=1000, web_searches=2), "0.012"),
+    "little-read": (PriceKey("perplexity", "sonar"), Usage(input=1000, web_searches_low=1), "0.006"),
+    "much-read": (PriceKey("perplexity", "sonar-pro"), Usage(input=1000, web_searches_high=1), "0.017"),
+    "depth-not-told": (PriceKey("perplexity", "sonar-pro"), Usage(input=1000), "0.009"),
+    "search-model": (PriceKey("openai", "gpt-4o-search-preview"), Usage(web_searches_high=1), "0.025"),
+    "jamba": (PriceKey("ai21", "jamba-large-1.7"), Usage(input=1000, output=1000), "0.01"),
     "rerank-by-token": (PriceKey("voyageai", "rerank-2.5"), Usage(input=1_000_000), "0.05"),
     "rerank-by-search": (PriceKey("cohere", "rerank-v3.5"), Usage(rerank_searches=5), "0.01"),
     "audio": (PriceKey("openai", "gpt-4o-audio-preview"), Usage(input_audio=1000, output_audio=1000), "0.12"),
@@ -101,6 +126,33 @@ UNITS = {
 @pytest.mark.parametrize(("key", "usage", "usd"), UNITS.values(), ids=UNITS)
 def test_prices_the_list_lacks(book: PriceBook, key: PriceKey, usage: Usage, usd: str) -> None:
     assert book.cost(key, usage, at=datetime(2026, 11, 20, tzinfo=UTC)).usd == Decimal(usd)
+
+
+@pytest.mark.parametrize(
+    ("model", "at", "usd"),
+    [
+        ("gpt-4o-search-preview", "2025-06-25T23:59", "0.05"),
+        ("gpt-4o-search-preview", "2025-06-26T00:00", "0.025"),
+        ("gpt-4o-mini-search-preview-2025-03-11", "2025-04-01T00:00", "0.03"),
+    ],
+)
+def test_search_models_cost_by_what_they_read_in_their_first_months(
+    book: PriceBook, model: str, at: str, usd: str
+) -> None:
+    moment = datetime.fromisoformat(at).replace(tzinfo=UTC)
+    assert book.cost(PriceKey("openai", model), Usage(web_searches_high=1), at=moment).usd == Decimal(usd)
+
+
+@pytest.mark.parametrize(("day", "usd"), [("2024-12-16", "0.32"), ("2024-12-17", "0.1225")])
+def test_the_first_snapshot_for_realtime_audio_was_dearer(book: PriceBook, day: str, usd: str) -> None:
+    usage = Usage(input_audio=1000, cache_read_audio=1000, output_audio=1000)
+    cost = book.cost(PriceKey("openai", "gpt-4o-realtime-preview"), usage, at=datetime.fromisoformat(day))
+    assert cost.usd == Decimal(usd)
+
+
+def test_what_fills_gaps_makes_no_model_known(book: PriceBook) -> None:
+    cost = book.cost(PriceKey("openai", "gpt-nope"), Usage(web_searches=1), at=datetime(2026, 6, 1, tzinfo=UTC))
+    assert (cost.usd, cost.reason) == (None, "no price for model 'gpt-nope' of provider 'openai'")
 
 
 def test_a_factor_leaves_searches_alone(book: PriceBook) -> None:
@@ -116,6 +168,6 @@ def test_a_tier_without_a_known_price_is_unpriced(book: PriceBook) -> None:
 
 
 def test_an_empty_price_in_the_list_is_no_price(book: PriceBook) -> None:
-    key = PriceKey("openrouter", "google/gemma-3-27b-it:free")
+    key = PriceKey("cerebras", "qwen-3-coder-480b")
     cost = book.cost(key, Usage(input=1), at=datetime(2026, 6, 1, tzinfo=UTC))
     assert (cost.usd, cost.reason) == (None, f"no price for input of model {key.model!r}")

@@ -16,6 +16,14 @@ NAMES = {
     ),
     "vertex-prefix": ("google", "vertex_ai/gemini-2.5-pro", ("vertex_ai/gemini-2.5-pro", "gemini-2.5-pro")),
     "maker-is-part-of-the-name": ("groq", "meta-llama/llama-4", ("meta-llama/llama-4",)),
+    "bedrock-context": (
+        "aws",
+        "claude-3-haiku-48k-20240307",
+        ("claude-3-haiku-48k-20240307", "claude-3-haiku-20240307"),
+    ),
+    "azure-global": ("azure", "azure/global/gpt-4o", ("azure/global/gpt-4o", "global/gpt-4o", "gpt-4o")),
+    "together-prefix": ("together", "together_ai/qwen/qwen3", ("together_ai/qwen/qwen3", "qwen/qwen3")),
+    "openrouter-prefix": ("openrouter", "openrouter/openai/gpt-4o", ("openrouter/openai/gpt-4o", "openai/gpt-4o")),
     "openrouter-keeps-the-maker": ("openrouter", "openai/gpt-4o:online", ("openai/gpt-4o:online", "openai/gpt-4o")),
     "free-is-not-the-paid-one": ("openrouter", "x/y:free", ("x/y:free",)),
     "fine-tuned": ("openai", "ft:gpt-4.1:acme::1", ("ft:gpt-4.1:acme::1",)),
@@ -37,7 +45,12 @@ def test_names_of_a_model(provider: str, model: str, expected: tuple[str, ...]) 
         ("AWS.Bedrock", "m", "aws"),
         ("openai", "gpt-4o", "openai"),
         ("litellm", "anthropic/claude-opus-4-6", "anthropic"),
-        ("litellm", "gpt-4o", ""),
+        ("litellm", "gpt-4o", "openai"),
+        ("litellm", "o3-mini", "openai"),
+        ("litellm", "claude-sonnet-4-5", "anthropic"),
+        ("litellm", "my-deployment", ""),
+        ("together_ai", "m", "together"),
+        ("jina_ai", "m", "jina"),
     ],
 )
 def test_providers_of_the_convention_are_found_in_the_list(provider: str, model: str, expected: str) -> None:
