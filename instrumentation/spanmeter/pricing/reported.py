@@ -11,6 +11,8 @@ from spanmeter.pricing.money import MONEY
 _TICK: Final = Decimal("1e-10")
 _STANDARD: Final = frozenset({"default", "on_demand", "standard", "standard_only"})
 _TIER_KEYS: Final = ("service_tier", "serviceTier", "processing", "trafficType", "traffic_type")
+_REGION_KEYS: Final = ("inference_geo", "data_residency", "region", "location", "deployment_type")
+_ANYWHERE: Final = ("global", "not_available")
 _UNDECIDED: Final = frozenset({"", "auto"})
 
 
@@ -81,10 +83,10 @@ def _tier(sources: Iterable[Mapping[str, Any]]) -> str:
 
 
 def read_region(*sources: Mapping[str, Any]) -> str:
-    """Where the request had to be served when that has its own price (`us`, `eu`), else ""."""
+    """Where the request had to be served when that has its own price (`us`, `eu`, `data_zone`), else ""."""
     for source in sources:
-        for key in ("inference_geo", "data_residency", "region", "location"):
+        for key in _REGION_KEYS:
             said = source.get(key)
-            if isinstance(said, str) and said.lower() not in {"", "global", "not_available"}:
+            if isinstance(said, str) and said and not said.lower().startswith(_ANYWHERE):
                 return said.lower()
     return ""

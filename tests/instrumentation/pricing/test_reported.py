@@ -68,15 +68,18 @@ def test_reads_the_service_tier(sources: list[dict[str, Any]], expected: str) ->
     assert read_service_tier(*sources) == expected
 
 
-@pytest.mark.parametrize(
-    ("sources", "expected"),
-    [
-        ([{"inference_geo": "us"}], "us"),
-        ([{"inference_geo": "global"}, {"region": "EU"}], "eu"),
-        ([{"location": "europe-west1"}], "europe-west1"),
-        ([{}], ""),
-    ],
-    ids=["us", "global-then-request", "vertex", "none"],
-)
+REGIONS: dict[str, tuple[list[dict[str, Any]], str]] = {
+    "us": ([{"inference_geo": "us"}], "us"),
+    "global-then-request": ([{"inference_geo": "global"}, {"region": "EU"}], "eu"),
+    "vertex": ([{"location": "europe-west1"}], "europe-west1"),
+    "azure": ([{"deployment_type": "Data_Zone"}], "data_zone"),
+    "azure-anywhere": ([{"deployment_type": "GlobalStandard"}], ""),
+    "not-available": ([{"inference_geo": "not_available"}], ""),
+    "nonsense": ([{"region": 7, "location": None}], ""),
+    "none": ([{}], ""),
+}
+
+
+@pytest.mark.parametrize(("sources", "expected"), REGIONS.values(), ids=REGIONS)
 def test_reads_the_region(sources: list[dict[str, Any]], expected: str) -> None:
     assert read_region(*sources) == expected
