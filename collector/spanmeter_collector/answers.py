@@ -53,12 +53,26 @@ class CostRow(CostFigures):
     model_config = ConfigDict(extra="allow")
 
 
+class UnpricedModel(Answer):
+    """A model of which no price is known, and what it was used for."""
+
+    provider: str
+    model: str
+    calls: int
+    input_tokens: int
+    output_tokens: int
+
+
 class CostAnswer(Answer):
-    """Rows by the asked dimensions and the total over all of them, also over those that `limit` left out."""
+    """Rows by the asked dimensions and the total over all of them, also over those that `limit` left out.
+
+    `unpriced` lists up to 100 models without a known price, those with the most tokens first.
+    """
 
     rows: list[CostRow]
     total: CostFigures
     priced_share: float
+    unpriced: list[UnpricedModel]
     since: str
     until: str
     truncated: bool

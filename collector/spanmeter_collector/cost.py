@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from spanmeter_collector.answers import CostAnswer, CostFigures, CostRow
-from spanmeter_collector.clauses import grouped
+from spanmeter_collector.answers import CostAnswer, CostFigures, CostRow, UnpricedModel
+from spanmeter_collector.clauses import filtered, grouped
 from spanmeter_collector.money import usd_text
 from spanmeter_collector.selection import CHARGES, Options, Selection, grouped_by
 from spanmeter_collector.store import Store
@@ -14,6 +14,7 @@ from spanmeter_collector.times import write_time
 
 OPTIONS: Final = Options(CHARGES, {"since": "24h", "until": "", "group_by": "", "limit": "1000"})
 MOST_ROWS: Final = 10_000
+MOST_UNPRICED: Final = 100
 
 COUNTS: Final = (
     "calls",
@@ -44,10 +45,17 @@ def answer_cost(store: Store, selection: Selection) -> CostAnswer:
         ],
         total=figures,
         priced_share=priced_share(figures),
+        unpriced=_unpriced(store, selection) if figures.unpriced_calls else [],
         since=write_time(selection.period.since),
         until=write_time(selection.period.until),
         truncated=len(rows) > limit,
     )
+
+
+def _unpriced(store: Store, selection: Selection) -> list[UnpricedModel]:
+    clauses = filtered(selection, CHARGES)
+    rows = store.query("unpriced", {**clauses.parameters, "limit": MOST_UNPRICED}, clauses.fragments)
+    return [UnpricedModel.model_validate(row) for row in rows]
 
 
 def cost_figures(row: Mapping[str, Any]) -> CostFigures:

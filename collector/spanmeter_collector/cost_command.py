@@ -47,7 +47,15 @@ def _bill(answer: Mapping[str, Any], dimensions: Sequence[str]) -> str:
     lines.append(priced_share(total, answer["priced_share"]))
     if answer["truncated"]:
         lines.append(f"The {number(len(rows))} first rows are shown; the total is over all.")
+    if answer["unpriced"]:
+        lines += ["", "Without a known price:", "", _without_price(answer["unpriced"])]
     return "\n".join(lines)
+
+
+def _without_price(models: Sequence[Mapping[str, Any]]) -> str:
+    counts = {"calls": "calls", "input_tokens": "input", "output_tokens": "output"}
+    names = [Column(name, [model[name] or "-" for model in models], right=False) for name in ("provider", "model")]
+    return render([*names, *(Column(text, [number(model[name]) for model in models]) for name, text in counts.items())])
 
 
 def _columns(rows: Sequence[Mapping[str, Any]], total: Mapping[str, Any], dimensions: Sequence[str]) -> list[Column]:

@@ -91,6 +91,7 @@ async def test_every_question_is_answered(client: httpx.AsyncClient, path: str, 
         ),
         ("/api/v1/traces?limit=many", 400, "limit='many' is not allowed; allowed: a whole number from 1 to 1000"),
         ("/api/v1/traces/xyz", 400, "trace id 'xyz' is malformed; allowed: 32 hexadecimal digits"),
+        ("/api/v1/export?format=xlsx", 400, "format='xlsx' is not allowed; allowed: csv, focus, parquet"),
         ("/api/v1/traces/" + "0f" * 16, 404, "no trace 0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f is stored; "),
         ("/api/v1/costs", 404, "there is no GET /api/v1/costs; see /api/v1/openapi.json for what there is"),
         ("/docs", 404, "there is no GET /docs; see /api/v1/openapi.json for what there is"),
@@ -106,6 +107,63 @@ async def test_asking_is_all_one_can_do(client: httpx.AsyncClient) -> None:
     response = await client.post("/api/v1/cost")
     assert (response.status_code, response.headers["allow"]) == (405, "GET")
     assert response.json()["error"].startswith("Method Not Allowed: POST /api/v1/cost; ")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "media_type", "filename", "left_out"),
+    [
+        ("csv", "text/csv; charset=utf-8", "spanmeter.csv", None),
+        ("focus", "text/csv; charset=utf-8", "spanmeter.csv", "1"),
+        ("parquet", "application/vnd.apache.parquet", "spanmeter.parquet", None),
+    ],
+)
+async def test_an_export_is_a_file(
+    client: httpx.AsyncClient, wanted: str, media_type: str, filename: str, left_out: str | None
+) -> None:
+    response = await client.get(f"/api/v1/export?format={wanted}")
+    told = [
+        response.headers.get(name) for name in ("content-type", "content-disposition", "x-spanmeter-unpriced-calls")
+    ]
+    assert told == [media_type, f'attachment; filename="{filename}"', left_out]
+    assert len(response.content) > 500
+
+
+@pytest.mark.parametrize(
+    ("query", "body"),
+    [
+        ("?dry_run=true&tenant=acme", b""),
+        ("", b'{"dry_run": true, "tenant": ["acme"]}'),
+        ("?tenant=acme", b'{"dry_run": "true"}'),
+    ],
+)
+async def test_repricing_is_asked_for_in_the_query_or_the_body(
+    client: httpx.AsyncClient, query: str, body: bytes
+) -> None:
+    answer = (await client.post(f"/api/v1/reprice{query}", content=body)).json()
+    assert (answer["total"]["calls"], answer["calls_without_span"], answer["written"]) == (2, 0, False)
+
+
+@pytest.mark.parametrize(
+    ("body", "sentence"),
+    [
+        (b"since=1h", "the body is no JSON object; allowed: none, or the parameters as one"),
+        (b'["since"]', "the body is no JSON object; allowed: none, or the parameters as one"),
+        (b'{"since": null}', "since is no text, whole number or truth value"),
+        (b'{"dryrun": true}', "unknown parameter 'dryrun'; allowed: since, until, dry_run, minute, "),
+        (b'{"dry_run": 1}', "dry_run='1' is not allowed; allowed: true, false"),
+    ],
+)
+async def test_a_body_that_is_not_understood_changes_nothing(
+    client: httpx.AsyncClient, body: bytes, sentence: str
+) -> None:
+    response = await client.post("/api/v1/reprice", content=body)
+    assert (response.status_code, response.json()["error"][: len(sentence)]) == (400, sentence)
+
+
+@pytest.mark.parametrize(("origin", "status"), [("http://evil.example", 403), ("null", 403), ("http://sidecar", 200)])
+async def test_pages_of_other_sites_cannot_reprice(client: httpx.AsyncClient, origin: str, status: int) -> None:
+    response = await client.post("/api/v1/reprice?dry_run=true", headers={"origin": origin})
+    assert response.status_code == status
 
 
 @pytest.mark.parametrize("name", [*CHARGES.names, "tag.branch"])
@@ -197,6 +255,7 @@ async def test_the_description_names_every_parameter_of_a_question(client: httpx
     assert {
         "/api/v1/cost",
         "/api/v1/duplicates",
+        "/api/v1/export",
         "/api/v1/latency",
         "/api/v1/prices",
         "/api/v1/reprice",

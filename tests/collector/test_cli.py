@@ -129,6 +129,11 @@ mystery-1        1       0         1     40       0       8    unknown
                  2       1         1  1,040       0     508  $0.000450
 
 Priced: 50.0 % of 2 calls; what the other 1 cost is unknown and not in the total.
+
+Without a known price:
+
+provider  model      calls  input  output
+acme      mystery-1      1     40       8
 """
     )
 

@@ -47,6 +47,7 @@ def test_the_whole_answer_by_model(known: Store) -> None:
         ],
         "total": TOTAL,
         "priced_share": pytest.approx(2 / 3),
+        "unpriced": [{"provider": "acme-ai", "model": "mystery-1", "calls": 1, "input_tokens": 40, "output_tokens": 8}],
         "since": "2026-11-21T12:00:00Z",
         "until": "2026-11-22T12:00:00Z",
         "truncated": False,
@@ -63,6 +64,7 @@ def test_an_empty_period_costs_nothing_and_is_wholly_priced(known: Store) -> Non
         "rows": [],
         "total": figures(0, 0, 0, 0, 0, 0, 0, "0", 0),
         "priced_share": 1.0,
+        "unpriced": [],
         "since": "2026-11-22T11:55:00Z",
         "until": "2026-11-22T12:00:00Z",
         "truncated": False,
@@ -72,6 +74,10 @@ def test_an_empty_period_costs_nothing_and_is_wholly_priced(known: Store) -> Non
 def test_calls_of_which_no_price_is_known_cost_an_unknown_amount(known: Store) -> None:
     answer = ask(known, model="mystery-1")
     assert (answer["total"], answer["priced_share"]) == (figures(1, 0, 0, 40, 0, 8, 0, None, 1), 0.0)
+
+
+def test_models_without_a_price_are_listed_as_far_as_they_are_asked_for(known: Store) -> None:
+    assert [len(ask(known, service=service)["unpriced"]) for service in ("batch", "shop-rag")] == [1, 0]  # type: ignore[arg-type]
 
 
 def test_hours_ascend_whatever_they_cost(known: Store) -> None:
