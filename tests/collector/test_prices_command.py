@@ -10,6 +10,7 @@ from spanmeter_collector.prices_command import add_arguments, run
 
 AT = ("--at", "2026-11-20T12:00:00Z")
 NOBODY = ("--url", "http://127.0.0.1:9")
+TOOLS = "https://platform.openai.com/docs/pricing#built-in-tools (unchecked)"
 VERSION = "Prices: genai-prices 0.2.3 + overlay "
 OWN = """
 [[price]]
@@ -43,13 +44,14 @@ def test_shows_what_applies_and_which_line_says_so(capsys: pytest.CaptureFixture
     *shown, version = capsys.readouterr().out.splitlines()
     assert shown == [
         "openai gpt-4o, tenant acme, at 2026-11-20T12:00:00Z",
-        "               price                                    source",
-        "input          $2 a million                             own.toml:2",
-        "               $3 a million above 100,000 input tokens",
-        "cache_read     $1.25 a million                          genai-prices 0.2.3",
-        "output         $10 a million                            genai-prices 0.2.3",
-        "web_searches   $0.01 each                               genai-prices 0.2.3",
-        "file_searches  $0.0025 each                             genai-prices 0.2.3",
+        "                 price                                    source",
+        "input            $2 a million                             own.toml:2",
+        "                 $3 a million above 100,000 input tokens",
+        "cache_read       $1.25 a million                          genai-prices 0.2.3",
+        "output           $10 a million                            genai-prices 0.2.3",
+        "web_searches     $0.01 each                               genai-prices 0.2.3",
+        "file_searches    $0.0025 each                             genai-prices 0.2.3",
+        f"code_executions  $0.03 each                               overlay ({TOOLS})",
         "Tier batch: input $1, above 100,000 $1.5; output $5",
         "Tier flex: input $1, above 100,000 $1.5; cache_read $0.625; output $5",
         "Tier priority: input $3.4, above 100,000 $5.1; cache_read $2.125; output $17",
