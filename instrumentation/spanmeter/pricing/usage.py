@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import compress
 from operator import add, attrgetter
 from types import MappingProxyType
 from typing import Final
@@ -53,11 +54,8 @@ class Usage:
 
     def filled(self) -> list[tuple[str, int]]:
         """The buckets that are not empty, as (name, count): input, then output, then units."""
-        filled = [named for named in zip(TOKEN_BUCKETS, _tokens(self), strict=True) if named[1]]
-        units = _units(self)
-        if units != _NO_UNITS:
-            filled += [named for named in zip(UNIT_BUCKETS, units, strict=True) if named[1]]
-        return filled
+        counts = _counts(self)
+        return list(zip(compress(BUCKETS, counts), filter(None, counts), strict=True))
 
     @property
     def input_tokens(self) -> int:
@@ -126,6 +124,3 @@ UNIT_BUCKETS: Final = tuple(UNITS)
 TOKEN_BUCKETS: Final = INPUT_BUCKETS + OUTPUT_BUCKETS
 BUCKETS: Final = TOKEN_BUCKETS + UNIT_BUCKETS
 _counts: Final = attrgetter(*BUCKETS)
-_tokens: Final = attrgetter(*TOKEN_BUCKETS)
-_units: Final = attrgetter(*UNIT_BUCKETS)
-_NO_UNITS: Final = (0,) * len(UNIT_BUCKETS)
