@@ -66,6 +66,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _provider(statements: Sequence[Statement]) -> str:
+    for number, statement in enumerate(statements):
+        same = next((each.file for each in statements[:number] if each.lines == statement.lines), None)
+        if same is not None:
+            raise BillFileError(f"{statement.file} says the same as {same}; give each export once")
     providers = {statement.provider for statement in statements}
     if len(providers) > 1:
         raise BillFileError(f"the files are of {' and '.join(sorted(providers))}; give those of one provider at a time")

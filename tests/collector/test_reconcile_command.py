@@ -368,6 +368,13 @@ def test_a_bill_of_days_is_compared_with_whole_days(reconcile: Reconcile) -> Non
     assert [(row["model"], *figures(row)[:2]) for row in answer["rows"]] == [("all models", "0.0091", "0.0091")]
 
 
+def test_usage_that_names_no_model_is_compared_with_whole_days(reconcile: Reconcile) -> None:
+    status, answer = reconcile(openai_usage((10, "", 12, 12_000, 0, 1_200)))
+    row = only(answer)
+    assert (status, row["model"], row["calls"], row["billed_calls"]) == (0, "all models", 12, 12)
+    assert row["names"] == ["gpt-4o", MINI]
+
+
 def test_lines_that_are_not_understood_are_shown_and_fail(reconcile: Reconcile) -> None:
     text = DAYS_EXPORT.format(one=seconds(10), two=seconds(11), three=seconds(12))
     status, answer = reconcile(text + f"{seconds(11)},,,,1.5,eur,,\nlater,,,,2,usd,,\n{seconds(11)},,,,cheap,usd,,\n")
@@ -451,6 +458,15 @@ def test_what_is_no_bill_is_refused(terminal: Callable[[str], tuple[int, str, st
 def test_a_file_that_is_not_there_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert main(["reconcile", str(tmp_path / "none")]) == 2
     assert capsys.readouterr().err == f"spanmeter reconcile: cannot read {tmp_path}/none: No such file or directory\n"
+
+
+def test_a_file_given_twice_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "one").write_text(openai_usage((1, MINI, 1, 1, 0, 1)))
+    (tmp_path / "two").write_text(openai_usage((1, MINI, 1, 1, 0, 1)))
+    assert main(["reconcile", str(tmp_path / "one"), str(tmp_path / "two")]) == 2
+    assert capsys.readouterr().err == (
+        f"spanmeter reconcile: {tmp_path}/two says the same as {tmp_path}/one; give each export once\n"
+    )
 
 
 def test_files_of_two_providers_are_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

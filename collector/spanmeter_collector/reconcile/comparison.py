@@ -24,8 +24,7 @@ def compare(statements: Sequence[Statement], entries: Sequence[Entry]) -> list[R
     Where one file tells tokens and another amounts, tokens are taken from the first: they are the same ones.
     """
     lines = [line for statement in statements for line in statement.lines]
-    nameless = bool(lines) and all(not line.model and not line.component for line in lines)
-    labels = _labels(lines, entries, nameless=nameless)
+    labels = _labels(lines, entries)
     rows = _Rows(labels)
     for entry in entries:
         rows.hold(entry)
@@ -36,11 +35,18 @@ def compare(statements: Sequence[Statement], entries: Sequence[Entry]) -> list[R
     return rows.sorted()
 
 
-def _labels(lines: Iterable[Line], entries: Iterable[Entry], *, nameless: bool) -> Mapping[str, str]:
-    known = {entry.model for entry in entries}
-    if nameless:
-        return dict.fromkeys(known | {""}, EVERY_MODEL)
+def _labels(lines: Sequence[Line], entries: Iterable[Entry]) -> Mapping[str, str]:
+    known, billed = {entry.model for entry in entries}, {_name(line) for line in lines}
+    if EVERY_MODEL in billed:
+        fees = {line.component for line in lines if not line.model}
+        return dict.fromkeys(known | (billed - fees), EVERY_MODEL)
     return pair({line.model for line in lines if line.model}, known)
+
+
+def _name(line: Line) -> str:
+    """What a line is compared under: its model, the fee it is for, or all models where it names none."""
+    of_calls = not line.component or line.component == REQUESTS or line.component in ORDER
+    return line.model or (EVERY_MODEL if of_calls else line.component)
 
 
 def _tells_tokens(statement: Statement) -> bool:
@@ -75,7 +81,7 @@ class _Rows:
         """Add what a statement has; its tokens only where no statement before it told any."""
         told = {key for key, row in self._rows.items() if row.tells_tokens}
         for line in statement.lines:
-            row = self._row(line.day, line.model or line.component)
+            row = self._row(line.day, _name(line))
             known = (row.day, row.model) in told
             self._add(row, replace(line, quantity=None) if known and line.usd is not None else line)
             row.rounded_lines += statement.rounded
@@ -96,7 +102,7 @@ class _Rows:
         return sorted(rows, key=lambda row: (row.day, -max(row.usd, row.billed_usd or _ZERO), row.model))
 
     def _add(self, row: Row, line: Line) -> None:
-        row.billed_names.add(line.model or line.component or EVERY_MODEL)
+        row.billed_names.add(_name(line))
         row.terms |= {line.terms} if line.terms else set()
         if line.usd is not None:
             row.billed_usd = (row.billed_usd or _ZERO) + line.usd

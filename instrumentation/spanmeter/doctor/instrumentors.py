@@ -17,7 +17,7 @@ _OF_MODELS: Final = re.compile(
     r"agno|anthropic|autogen|bedrock|cohere|crewai|dspy|genai|google|groq|haystack|langchain|langgraph|litellm"
     r"|llama|mistral|ollama|openai|pydantic_ai|replicate|sagemaker|together|vertex|watsonx"
 )
-_ADVICE: Final = "nothing has to be done: the ledger counts such a call once, and spanmeter duplicates lists the others"
+_ADVICE: Final = "its spans may reach the ledger too, which counts a call once: spanmeter duplicates lists the others"
 _SWITCHES: Final[Mapping[str, tuple[str, ...]]] = {
     "LangSmith": ("LANGSMITH_TRACING", "LANGCHAIN_TRACING_V2", "LANGSMITH_OTEL_ENABLED"),
     "Langfuse": ("LANGFUSE_SECRET_KEY",),
