@@ -32,6 +32,37 @@ class SpanmeterSpanHandler(BaseSpanHandler[BaseSpan]):
         """LlamaIndex's name for this class."""
         return "SpanmeterSpanHandler"
 
+    # The base class keeps books of what is open around the three methods below, under a lock.
+
+    def span_enter(
+        self,
+        id_: str,
+        bound_args: inspect.BoundArguments,
+        instance: Any = None,
+        parent_id: str | None = None,
+        tags: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Hand on to `new_span`."""
+        self.new_span(id_, bound_args, instance, parent_id, tags)
+
+    def span_exit(
+        self, id_: str, bound_args: inspect.BoundArguments, instance: Any = None, result: Any = None, **kwargs: Any
+    ) -> None:
+        """Hand on to `prepare_to_exit_span`."""
+        self.prepare_to_exit_span(id_, bound_args, instance, result)
+
+    def span_drop(
+        self,
+        id_: str,
+        bound_args: inspect.BoundArguments,
+        instance: Any = None,
+        err: BaseException | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Hand on to `prepare_to_drop_span`."""
+        self.prepare_to_drop_span(id_, bound_args, instance, err)
+
     @barrier
     def new_span(
         self,
