@@ -14,6 +14,7 @@ from typing import Any, BinaryIO, Final
 
 from spanmeter.pricing.book import PriceBook
 from spanmeter.pricing.cost import Component
+from spanmeter.pricing.price_file_error import PriceFileError
 from spanmeter.pricing.response import Bill, Response, price
 from spanmeter.pricing.usage import BUCKETS
 
@@ -28,23 +29,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--usage", metavar="JSON", help="the raw usage object of the response")
     parser.add_argument("--at", metavar="TIME", help="when it was answered, RFC 3339; now if not given")
     parser.add_argument(
-        "--context", metavar="JSON", default="{}", help='what else is known, such as {"service_tier": "flex"}'
+        "--context",
+        metavar="JSON",
+        default="{}",
+        help='what else is known: {"service_tier": "flex", "inference_geo": "us", "tenant": "acme", "duration_s": 1.5}',
     )
+    parser.add_argument("--prices", metavar="FILE", help="the file with your own prices; SPANMETER_PRICES unless given")
     parser.add_argument(
         "--jsonl", metavar="FILE", help="price each line of a file, - for standard input; one JSON line each"
     )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print what was asked for; 0, or 2 when any of the input is malformed."""
-    if arguments.jsonl:
-        return _price_lines(arguments.jsonl)
+    """Print what was asked for; 0, or 2 when any of the input, or the price file, is malformed."""
     try:
-        response = _from_options(arguments)
+        response = None if arguments.jsonl else _from_options(arguments)
+        book = PriceBook.load(prices=arguments.prices)
     except MalformedInputError as error:
         _complain(str(error))
         return _MALFORMED
-    sys.stdout.write(_arithmetic(response, price(PriceBook.load(), response)) + "\n")
+    except PriceFileError as error:
+        sys.stderr.write(f"{error}\n")
+        return _MALFORMED
+    if response is None:
+        return _price_lines(arguments.jsonl, book)
+    sys.stdout.write(_arithmetic(response, price(book, response)) + "\n")
     return 0
 
 
@@ -56,22 +65,22 @@ def _complain(sentence: str) -> None:
     sys.stderr.write(f"spanmeter price: {sentence}\n")
 
 
-def _price_lines(name: str) -> int:
+def _price_lines(name: str, book: PriceBook) -> int:
     try:
         opened = _opened(name)
     except OSError as error:
         _complain(f"cannot read --jsonl {name}: {error.strerror}")
         return _MALFORMED
     with opened as lines:
-        return _answer(lines)
+        return _answer(lines, book)
 
 
 def _opened(name: str) -> AbstractContextManager[BinaryIO]:
     return nullcontext(sys.stdin.buffer) if name == "-" else Path(name).open("rb")
 
 
-def _answer(lines: BinaryIO) -> int:
-    book, status = PriceBook.load(), 0
+def _answer(lines: BinaryIO, book: PriceBook) -> int:
+    status = 0
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue

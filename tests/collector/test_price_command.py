@@ -57,6 +57,51 @@ def test_context_selects_the_tier(capsys: pytest.CaptureFixture[str]) -> None:
     assert "1,000,000 input  x $0.625 per million  = $0.625" in capsys.readouterr().out
 
 
+OWN = """
+[[price]]
+provider = "openai"
+model = "gpt-4o-mini"
+tenant = "acme"
+usd_per_mtok = { input = 0.1 }
+[[price]]
+provider = "vllm"
+model = "*"
+usd_per_second = 0.002
+"""
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> str:
+    (tmp_path / "own.toml").write_text(OWN)
+    return str(tmp_path / "own.toml")
+
+
+def test_the_price_file_and_the_tenant_select_the_price(capsys: pytest.CaptureFixture[str], own: str) -> None:
+    options = ("--provider", "openai", "--model", "gpt-4o-mini", "--usage", '{"prompt_tokens": 1000000}')
+    assert _price(*options, "--context", '{"tenant": "acme"}', "--prices", own) == 0
+    _, line, total = capsys.readouterr().out.splitlines()
+    assert line == "  1,000,000 input  x $0.1 per million  = $0.1"
+    assert " + own.toml " in total
+
+
+def test_a_model_paid_by_time_costs_its_duration(capsys: pytest.CaptureFixture[str], own: str, tmp_path: Path) -> None:
+    timed = LINE | {"provider": "vllm", "model": "llama", "request_context": {"duration_s": 1.25}}
+    assert _price("--jsonl", _file(tmp_path, timed, LINE | {"provider": "vllm"}), "--prices", own) == 0
+    known, unknown = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    assert (known["cost_usd"], known["components"]) == (
+        "0.0025",
+        [{"label": "compute_ms", "count": 1250, "usd_per_unit": "0.000002", "usd": "0.0025"}],
+    )
+    reason = "the model is paid by time, and how long the call took is not known"
+    assert (unknown["cost_usd"], unknown["reason"]) == (None, reason)
+
+
+def test_a_wrong_price_file_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "bad.toml").write_text("x = 1")
+    assert _price("--jsonl", _file(tmp_path, LINE), "--prices", str(tmp_path / "bad.toml")) == 2
+    assert capsys.readouterr().err.startswith(f"{tmp_path}/bad.toml:1: key 'x': there is no such table; allowed:")
+
+
 def test_an_unknown_price_is_said_not_zero(capsys: pytest.CaptureFixture[str]) -> None:
     assert _price("--provider", "openai", "--model", "nope", "--usage", '{"prompt_tokens": 7}') == 0
     _, line, total, reason = capsys.readouterr().out.splitlines()

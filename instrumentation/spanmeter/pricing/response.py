@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from decimal import Decimal
+from typing import Any, Final
 
 from spanmeter.pricing.book import PriceBook
 from spanmeter.pricing.cost import Cost, together
@@ -14,6 +15,8 @@ from spanmeter.pricing.reading import Part, Reading, read
 from spanmeter.pricing.reported import read_region, read_reported_usd, read_service_tier
 from spanmeter.pricing.tools import tools_run
 from spanmeter.pricing.usage import Usage
+
+_NO_TIME: Final = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +36,15 @@ class Response:
         """What selects the price: what the response says of tier and region goes before what was asked for."""
         sources = (self.response_extra, self.usage, self.request_context)
         tier = "batch" if "batch" in self.api.lower() else read_service_tier(*sources)
-        return PriceKey(self.provider, self.model, self.api, tier, read_region(*sources))
+        tenant = self.request_context.get("tenant")
+        region = read_region(*sources)
+        return PriceKey(self.provider, self.model, self.api, tier, region, tenant if isinstance(tenant, str) else "")
+
+    @property
+    def duration_s(self) -> Decimal | None:
+        """How long the call took, as `duration_s` of the request's context says in seconds; None where it does not."""
+        said = self.request_context.get("duration_s")
+        return Decimal(str(said)) if isinstance(said, int | float | Decimal) and not isinstance(said, bool) else None
 
     @property
     def reading(self) -> Reading:
@@ -43,9 +54,10 @@ class Response:
         reading = read(told, provider=self.provider, api=self.api)
         beside = tools_run(self.response_extra, self.request_context, model=self.model)
         missing = {bucket: number for bucket, number in beside.filled() if not getattr(reading.usage, bucket)}
-        if not missing:
-            return reading
-        return Reading((*reading.parts, Part(Usage(**missing))), reading.notes)
+        units = Usage(**missing)
+        if len(reading.parts) == 1:
+            return Reading((Part(reading.usage + units),), reading.notes, reading.silent and not missing)
+        return Reading((*reading.parts, Part(units)), reading.notes) if missing else reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +73,14 @@ def price(book: PriceBook, response: Response) -> Bill:
     """Read and price a response; a cost that it reports itself goes before list prices."""
     reading = response.reading
     reported = read_reported_usd(response.usage, provider=response.provider)
+    key, at, duration_s = response.key, response.at, response.duration_s
     if reported is not None:
-        cost = book.cost(response.key, reading.usage, at=response.at, reported_usd=reported)
+        cost = book.cost(key, reading.usage, at=at, reported_usd=reported, duration_s=duration_s)
         return Bill(reading.usage, cost, reading.notes)
-    key = response.key
+    keys = [key._replace(model=part.model) if part.model else key for part in reading.parts]
+    times = [duration_s, *[_NO_TIME] * (len(keys) - 1)]  # the parts took it together
     costs = [
-        book.cost(key._replace(model=part.model) if part.model else key, part.usage, at=response.at)
-        for part in reading.parts
+        book.cost(own, part.usage, at=at, duration_s=time)
+        for own, part, time in zip(keys, reading.parts, times, strict=True)
     ]
     return Bill(reading.usage, together(costs), reading.notes)
