@@ -30,6 +30,8 @@ LEDGER = (
     (9, SONNET, 20, 5000, 0, 1000),
     (10, MINI, 10, 1000, 0, 100),
     (10, "gpt-4o", 2, 1000, 0, 100),
+    (12, MINI, 4, 1000, 0, 100),
+    (14, SONNET, 2, 1000, 0, 100),
 )
 
 Reconcile = Callable[..., tuple[int, dict[str, Any]]]
@@ -53,6 +55,8 @@ def call(number: int, model: str, used: int, cached: int, said: int) -> dict[str
         "gen_ai.usage.output_tokens": said,
         "gen_ai.usage.cache_read.input_tokens": cached,
     }
+    if number == 14:
+        told |= {"spanmeter.usage.input": used, "spanmeter.usage.output": said, "spanmeter.usage.web_searches": 3}
     identity, start = next(NUMBERS), (seconds(number) + 43_200) * 10**9
     return {
         "traceId": f"ec{identity:030x}",
@@ -249,6 +253,57 @@ def test_calls_around_midnight_settle_each_other(reconcile: Reconcile) -> None:
     status, answer = reconcile(openai_usage((6, MINI, 10, 10_000, 0, 1_000), (7, MINI, 10, 10_000, 0, 1_000)))
     assert (status, [row["agrees"] for row in answer["rows"]]) == (0, [False, False])
     assert [names(row) for row in answer["rows"]] == [["day_boundary"], ["day_boundary"]]
+
+
+@pytest.mark.parametrize(
+    ("billed", "cause", "text"),
+    [
+        (
+            (4, 6_000, 600),
+            "missing_tokens",
+            "all 4 calls are in the ledger, 2,200 of 6,600 tokens are not: ",
+        ),
+        (
+            (3, 3_000, 300),
+            "more_calls",
+            "the ledger has 1,100 tokens and 1 call more: ",
+        ),
+        (
+            (1, 1_000, 100),
+            "duplicates",
+            "the ledger has everything 4 times: ",
+        ),
+    ],
+)
+def test_tokens_that_differ_are_told_with_their_calls(
+    reconcile: Reconcile, billed: tuple[int, int, int], cause: str, text: str
+) -> None:
+    calls, used, said = billed
+    status, answer = reconcile(openai_usage((12, MINI, calls, used, 0, said)))
+    (told,) = only(answer)["causes"]
+    assert (status, told["name"], told["text"][: len(text)]) == (1, cause, text)
+
+
+def test_searches_are_compared_apart_from_models(reconcile: Reconcile) -> None:
+    # Anthropic bills $10 per 1,000 searches: 2 calls with 3 each; 2,000 x 3 + 200 x 15 per million for the tokens
+    day_of_searches = {"starting_at": "2026-09-14T00:00:00Z", "ending_at": "2026-09-15T00:00:00Z"}
+    costs = [
+        {
+            "amount": "0.6",
+            "currency": "USD",
+            "model": SONNET,
+            "token_type": "uncached_input_tokens",
+            "cost_type": "tokens",
+        },
+        {"amount": "0.3", "currency": "USD", "model": SONNET, "token_type": "output_tokens", "cost_type": "tokens"},
+        {"amount": "6", "currency": "USD", "model": None, "token_type": None, "cost_type": "web_search"},
+    ]
+    status, answer = reconcile(json.dumps({"data": [{**day_of_searches, "results": costs}], "has_more": False}))
+    assert [(row["model"], *figures(row)[:2]) for row in answer["rows"]] == [
+        ("web searches", "0.06", "0.06"),
+        (SONNET, "0.009", "0.009"),
+    ]
+    assert status == 0
 
 
 def test_models_without_a_price_are_named(reconcile: Reconcile) -> None:

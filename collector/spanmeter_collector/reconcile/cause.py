@@ -10,6 +10,7 @@ from typing import Final
 
 from spanmeter_collector.reconcile.line import WEB_SEARCHES
 from spanmeter_collector.reconcile.row import Row
+from spanmeter_collector.wording import counted
 
 _ZERO: Final = Decimal(0)
 _NEAR: Final = Decimal("0.02")
@@ -119,7 +120,7 @@ def _more(row: Row, tokens: Decimal, billed: Decimal) -> Cause:
         text = f"the ledger has everything {round(times)} times: look at spanmeter duplicates and spanmeter doctor"
         return Cause("duplicates", text)
     surplus = 0 if row.billed_calls is None else row.calls - row.billed_calls
-    calls = f" and {surplus:,} calls" if surplus > 0 else ""
+    calls = f" and {counted(int(surplus), 'call')}" if surplus > 0 else ""
     text = f"the ledger has {tokens:,} tokens{calls} more: calls of another key or project, or some counted twice"
     return Cause("more_calls", f"{text} (spanmeter duplicates)")
 

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Final
 
 from spanmeter_collector.reconcile.ledger import Entry
-from spanmeter_collector.reconcile.line import REQUESTS, Line, Statement
+from spanmeter_collector.reconcile.line import REQUESTS, WEB_SEARCHES, Line, Statement
 from spanmeter_collector.reconcile.names import pair
 from spanmeter_collector.reconcile.row import NOTHING, ORDER, Amount, Row
 
@@ -40,7 +40,7 @@ def _labels(lines: Sequence[Line], entries: Iterable[Entry]) -> Mapping[str, str
     if EVERY_MODEL in billed:
         fees = {line.component for line in lines if not line.model}
         return dict.fromkeys(known | (billed - fees), EVERY_MODEL)
-    return pair({line.model for line in lines if line.model}, known)
+    return pair({line.model for line in lines if line.model} - {WEB_SEARCHES}, known - {WEB_SEARCHES})
 
 
 def _name(line: Line) -> str:
