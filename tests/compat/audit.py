@@ -79,10 +79,10 @@ class Auditor:
         before = tally.calls, tally.tokens, tally.cost_usd
         with tracer.start_as_current_span("request") as root, spanmeter.measure() as bill:
             # In a task of its own, as servers run requests: a timeout that the application catches ends LangChain's run
-            # only when the task ends or starts another, for LangChain tells nobody.
+            # only when the task ends or starts another, for LangChain tells nobody. It is not current any more, though.
             left = await asyncio.create_task(self._act(program, stage))
             await _let_end()
-            stays = left != root.get_span_context() and not any(map(_waits, program))
+            stays = left != root.get_span_context()
         settling.now()
         finished = self.exporter.get_finished_spans()
         after = tally.calls - before[0], tally.tokens - before[1], tally.cost_usd - before[2]
@@ -189,10 +189,6 @@ def _failed(finished: tuple[ReadableSpan, ...]) -> int:
         and not said.get(semconv.WRAPPER)
         for said in told
     )
-
-
-def _waits(piece: Piece) -> bool:
-    return piece.kind == "timeout" or any(map(_waits, piece.inside))
 
 
 def _open() -> list[str]:

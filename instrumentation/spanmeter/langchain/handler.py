@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Final
 from uuid import UUID
@@ -36,8 +36,7 @@ from spanmeter.langchain.stack import answers_before
 from spanmeter.opening import Opening
 from spanmeter.process import calls
 
-
-_find: Final = runs.find
+_find: Final[Callable[[Any], Run | None]] = runs.find
 
 
 class SpanmeterCallbackHandler(BaseCallbackHandler):

@@ -7,6 +7,7 @@ import itertools
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from time import monotonic
 from typing import Any, Final
 from uuid import UUID
@@ -18,6 +19,7 @@ from spanmeter.barrier import barrier
 from spanmeter.call import Call
 from spanmeter.current import is_suppressed
 from spanmeter.langchain import stack
+from spanmeter.langchain.awaiting import awaits
 from spanmeter.langchain.batch import Batch
 from spanmeter.opening import Opening
 from spanmeter.process import calls
@@ -100,6 +102,7 @@ class Runs:
         self._add(run_id, Run(call, parent, flow, self._clock(), batch, awaited))
         if task and awaited:
             self._await(run_id, task)
+            call.leave(current_while=partial(awaits, task, run_id))
         return call
 
     def hide(self, *, run_id: UUID, parent_run_id: UUID | None) -> None:

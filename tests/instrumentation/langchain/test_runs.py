@@ -17,6 +17,7 @@ from langchain_core.retrievers import BaseRetriever
 from langchain_core.runnables import Runnable, RunnableLambda
 from langchain_core.tools import tool
 from langchain_openai import ChatOpenAI
+from opentelemetry import trace
 from pydantic import SecretStr
 
 from spanmeter import semconv
@@ -100,6 +101,34 @@ async def test_a_model_call_that_timed_out_ends_when_its_task_goes_on(
 
     assert instrumented.one("chat gpt-5").attributes[semconv.OUTCOME] == "cancelled"
     assert instrumented.path_of("chat gpt-5-mini") == ["chat gpt-5-mini"]
+
+
+WAITING: dict[str, Callable[[Any], Coroutine[Any, Any, Any]]] = {
+    "tool": lambda _: patient.ainvoke("a"),
+    "retriever": lambda _: PatientRetriever().ainvoke("a"),
+    "model": lambda model: model.ainvoke("a"),
+    "several prompts": lambda model: model.agenerate([[HumanMessage("a")], [HumanMessage("b")]]),
+    "chain": lambda model: (RunnableLambda(str) | model).ainvoke("a"),
+}
+
+
+@pytest.mark.usefixtures("waiting")
+@pytest.mark.parametrize("wait", WAITING.values(), ids=WAITING)
+async def test_nothing_is_left_current_after_a_timeout(
+    wait: Callable[[Any], Coroutine[Any, Any, Any]], model: ChatOpenAI, provider: Any, instrumented: Any
+) -> None:
+    async def seen() -> Any:
+        return trace.get_current_span().get_span_context()
+
+    async def waited() -> list[Any]:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.2):
+                await wait(model)
+        return [await seen(), await asyncio.create_task(seen()), await asyncio.to_thread(asyncio.run, seen())]
+
+    with instrumented.tracer_provider.get_tracer("application").start_as_current_span("request") as request:
+        assert await asyncio.create_task(waited()) == [request.get_span_context()] * 3
+    provider.wait.set()
 
 
 async def test_prompts_awaited_together_are_all_answered(model: ChatOpenAI, provider: Any, instrumented: Any) -> None:
