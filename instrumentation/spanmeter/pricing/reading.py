@@ -53,7 +53,7 @@ class Reading:
     def known(self) -> Usage | None:
         """The usage, None where nothing was told that can be counted."""
         usage = self.usage
-        return None if usage == _NOTHING and (self.silent or self.notes) else usage
+        return None if (self.silent or self.notes) and usage == _NOTHING else usage
 
     @property
     def usage(self) -> Usage:

@@ -54,10 +54,12 @@ class Response:
         reading = read(told, provider=self.provider, api=self.api)
         beside = tools_run(self.response_extra, self.request_context, model=self.model)
         missing = {bucket: number for bucket, number in beside.filled() if not getattr(reading.usage, bucket)}
-        units = Usage(**missing)
-        if len(reading.parts) == 1:
-            return Reading((Part(reading.usage + units),), reading.notes, reading.silent and not missing)
-        return Reading((*reading.parts, Part(units)), reading.notes) if missing else reading
+        if not missing:
+            return reading
+        first, *others = reading.parts
+        if others or first.model:
+            return Reading((*reading.parts, Part(Usage(**missing))), reading.notes)
+        return Reading((Part(first.usage + Usage(**missing)),), reading.notes)
 
 
 @dataclass(frozen=True, slots=True)

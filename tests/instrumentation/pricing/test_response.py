@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from tests.instrumentation.pricing.case import Case, cases
 
-from spanmeter.pricing import PriceBook, PriceKey
+from spanmeter.pricing import Part, PriceBook, PriceKey, Usage
 from spanmeter.pricing.response import Response, price
 
 CASES = list(cases())
@@ -77,3 +77,30 @@ def test_an_unknown_advisor_makes_the_cost_unknown(book: PriceBook) -> None:
 def test_what_the_provider_reports_is_the_cost(book: PriceBook, provider: str, usage: dict[str, Any]) -> None:
     bill = price(book, _response(usage, provider=provider, model="whatever"))
     assert (bill.cost.usd, bill.cost.grade, bill.usage.input) == (Decimal("0.25"), "reported", 5)
+
+
+def test_rounds_of_a_search_that_is_told_beside_the_usage_are_not_one_long_input(book: PriceBook) -> None:
+    response = Response(
+        provider="openai",
+        model="gpt-5.4",
+        usage={"input_tokens": 300_000, "output_tokens": 0, "total_tokens": 300_000},
+        at=AT,
+        response_extra={"tool_usage": {"web_search": {"num_requests": 1}}},
+    )
+    assert [line.usd_per_mtok or line.usd_per_unit for line in price(book, response).cost.components] == [
+        Decimal("2.5"),
+        Decimal("0.01"),
+    ]
+
+
+def test_tools_of_a_system_of_models_are_a_part_of_their_own() -> None:
+    answered = {"prompt_tokens": 3, "completion_tokens": 1}
+    response = Response(
+        provider="groq",
+        model="groq/compound",
+        usage=answered,
+        at=AT,
+        response_extra={"usage_breakdown": {"models": [{"model": "a", "usage": answered}] * 2}, "web_search_calls": 1},
+    )
+    each = Part(Usage(input=3, output=1), "a")
+    assert response.reading.parts == (each, each, Part(Usage(web_searches=1)))
