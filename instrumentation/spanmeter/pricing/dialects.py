@@ -140,6 +140,25 @@ GEMINI: Final = Dialect.listed(
     output_includes_reasoning=False,
     surplus_is_reasoning=True,
 )
+# https://ai.google.dev/gemini-api/docs/interactions, which writes modalities in lower case.
+INTERACTIONS: Final = Dialect.listed(
+    {
+        "input": "total_input_tokens",
+        "input_tool": "total_tool_use_tokens",
+        "output": "total_output_tokens",
+        "total": "total_tokens",
+        "cache_read": "total_cached_tokens",
+        "cache_read_audio": "cached_tokens_by_modality.modality=AUDIO.tokens",
+        "cache_read_image": "cached_tokens_by_modality.modality=IMAGE.tokens",
+        "input_audio": "input_tokens_by_modality.modality=AUDIO.tokens",
+        "input_image": "input_tokens_by_modality.modality=IMAGE.tokens",
+        "reasoning": "total_thought_tokens",
+        "output_audio": "output_tokens_by_modality.modality=AUDIO.tokens",
+        "output_image": "output_tokens_by_modality.modality=IMAGE.tokens",
+    },
+    output_includes_reasoning=False,
+    surplus_is_reasoning=True,
+)
 # https://docs.cohere.com/reference/chat: the bill counts billed_units, not tokens. LangChain's streams bring them bare.
 _COHERE: Final = {
     "input": "billed_units.input_tokens meta.billed_units.input_tokens input_tokens",
@@ -177,6 +196,7 @@ _BY_KEY: Final = {
     "prompt_token_count": GEMINI_PYTHON,
     "candidates_token_count": GEMINI_PYTHON,
     "thoughts_token_count": GEMINI_PYTHON,
+    "total_input_tokens": INTERACTIONS,
     "inputTokens": BEDROCK,
     "inputTokenCount": BEDROCK,
     "inputTextTokenCount": BEDROCK,

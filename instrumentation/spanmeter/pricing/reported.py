@@ -8,6 +8,8 @@ from typing import Any, Final
 
 from spanmeter.pricing.money import MONEY
 
+# What OpenRouter calls the halves of an upstream bill: of a chat, of a response.
+_HALVES: Final = (("prompt", "input"), ("completions", "output"))
 _TICK: Final = Decimal("1e-10")
 _STANDARD: Final = frozenset({"default", "on_demand", "standard", "standard_only"})
 _TIER_KEYS: Final = ("service_tier", "serviceTier", "processing", "trafficType", "traffic_type")
@@ -44,8 +46,13 @@ def _upstream(details: object) -> Decimal | None:
     whole = _amount(details.get("upstream_inference_cost"))
     if whole is not None:
         return whole
-    halves = [_amount(details.get(f"upstream_inference_{half}_cost")) for half in ("prompt", "completions")]
+    halves = [_first_amount(details, half) for half in _HALVES]
     return None if halves[0] is None or halves[1] is None else MONEY.add(halves[0], halves[1])
+
+
+def _first_amount(details: Mapping[str, Any], names: tuple[str, ...]) -> Decimal | None:
+    amounts = (_amount(details.get(f"upstream_inference_{name}_cost")) for name in names)
+    return next((amount for amount in amounts if amount is not None), None)
 
 
 def _amount(value: object) -> Decimal | None:
