@@ -16,6 +16,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status
+from opentelemetry.trace.span import DEFAULT_TRACE_STATE
 
 from spanmeter import semconv
 from spanmeter.light_span import LightSpan
@@ -50,10 +51,13 @@ def encode(spans: Iterable[ReadableSpan], *, instance_id: str | None = None) -> 
     surrogate) gets question marks: one odd attribute costs no span.
     """
     groups: dict[int, tuple[Resource, dict[int, tuple[InstrumentationScope | None, list[bytes]]]]] = {}
+    places: dict[tuple[int, int], list[bytes]] = {}
     for span in spans:
         resource, scope = span.resource, span.instrumentation_scope
-        _, scopes = groups.setdefault(id(resource), (resource, {}))
-        _, encoded = scopes.setdefault(id(scope), (scope, []))
+        place = id(resource), id(scope)
+        if (encoded := places.get(place)) is None:
+            encoded = places[place] = []
+            groups.setdefault(id(resource), (resource, {}))[1][id(scope)] = scope, encoded
         body = _span(span)
         encoded += (b"\x12", _varint(len(body)), body)
     identity = {semconv.SERVICE_INSTANCE_ID: instance_id} if instance_id else {}
@@ -81,7 +85,7 @@ def _scope_spans(scope: InstrumentationScope | None, encoded: Sequence[bytes]) -
 def _span(span: ReadableSpan) -> bytes:
     context, parent = span.context, span.parent
     parts = [] if context is None else [_identity(b"\x0a\x10", *_halves(context), b"\x12\x08", context.span_id)]
-    if context is not None and context.trace_state:
+    if context is not None and context.trace_state is not DEFAULT_TRACE_STATE and context.trace_state:
         parts.append(_text(b"\x1a", context.trace_state.to_header()))
     if parent is not None:
         parts.append(_above(b"\x22\x08", parent.span_id))
@@ -100,9 +104,11 @@ def _halves(context: SpanContext) -> tuple[int, int]:
 
 
 def _named(name: str, kind: SpanKind) -> bytes:
+    if type(name) is not str:
+        return _text(b"\x2a", str(name)) + _KINDS[kind]
     known = _names.get((name, id(kind)))  # the hash of a member of an enumeration takes longer than all of this
     if known is None:
-        known = _text(b"\x2a", str(name)) + _KINDS[kind]
+        known = _text(b"\x2a", name) + _KINDS[kind]
         if len(_names) >= _MAX_KEPT:
             _names.clear()
         if len(known) <= _SHORT:

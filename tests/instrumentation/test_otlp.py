@@ -15,9 +15,11 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import Event, ReadableSpan, SpanLimits, TracerProvider
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
-from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags, TraceState
+from opentelemetry.trace import Link, Span, SpanContext, SpanKind, Status, StatusCode, TraceFlags, TraceState
+from tests.instrumentation.side_by_side import PARENTS, Pair
 
 from spanmeter import otlp
+from spanmeter.light_span import LightSpan
 
 TEXTS = ("", "a", "answer " * 30, "Grüße, 世界 🦜", "\x00\n", "x" * 127, "y" * 128, "z" * 20_000)
 NUMBERS = (0, 1, -1, 127, 128, 300, 2**31, -(2**31), 2**63 - 1, -(2**63))
@@ -77,6 +79,38 @@ def test_random_spans_are_encoded_as_the_sdk_does(seed: int) -> None:
     spans = [span(chance, chance.choice(resources), chance.choice(scopes)) for _ in range(20)]
 
     assert same(spans)
+
+
+@pytest.mark.parametrize("parent", PARENTS)
+def test_light_spans_are_encoded_as_the_sdk_does(parent: str) -> None:
+    pair = Pair(taking=True)
+    for seed in range(60):
+        chance = random.Random(seed)
+        light = pair.start(PARENTS[parent], {"of": "start", "count": seed**9, "words": ("a", "b")}, seed=seed)[1]
+        for act in chance.sample(LIGHT_ACTS, chance.randrange(3)):
+            act(light, attributes(chance))
+        light.end(chance.getrandbits(60))
+
+    assert same(pair.takers[1].spans)
+    assert {type(taken) for taken in pair.takers[1].spans} == ({LightSpan} if "not sampled" not in parent else set())
+
+
+LIGHT_ACTS: tuple[Callable[[Span, dict[str, Any]], object], ...] = (
+    lambda light, given: light.set_attributes(given),
+    lambda light, given: light.add_event("event", given, 5),
+    lambda light, given: light.add_link(context(random.Random(1), remote=True), given),
+    lambda light, _: light.set_status(StatusCode.ERROR, "it broke 💥"),
+    lambda light, _: light.set_status(StatusCode.OK),
+    lambda light, _: light.update_name("y" * 128),
+)
+
+
+@pytest.mark.parametrize("name", [["a", "list"], 1, True, 1.0, "1"], ids=str)
+def test_an_odd_name_costs_no_span(name: Any) -> None:
+    encoded = otlp.encode([ReadableSpan(name, context(random.Random(1), remote=False)) for _ in range(2)])
+
+    found = ExportTraceServiceRequest.FromString(encoded).resource_spans
+    assert {span.name for group in found for scope in group.scope_spans for span in scope.spans} == {str(name)}
 
 
 def test_a_span_of_the_sdk_with_dropped_parts_says_so(caplog: pytest.LogCaptureFixture) -> None:
