@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime
 from typing import Final
 
+from pydantic import ValidationError
+
 from spanmeter.pricing import PriceBook, PriceFileError, PriceKey
 from spanmeter.pricing.book import PRICES_VARIABLE
 from spanmeter_collector import sidecar
@@ -54,7 +56,8 @@ def run(arguments: argparse.Namespace) -> int:
     )
     answer = answer_prices(book, key, at)
     if not key.model:
-        answer = _with_sidecar(answer, arguments.url)
+        has_file = bool(arguments.prices or os.environ.get(PRICES_VARIABLE))
+        answer = _with_sidecar(answer, arguments.url, has_file=has_file)
     priced = not key.model or any(quote.prices for quote in answer.quotes)
     text = _model(answer, key) if key.model else _overview(answer, at.date())
     if arguments.json or priced:
@@ -64,20 +67,24 @@ def run(arguments: argparse.Namespace) -> int:
     return 0 if priced else 1
 
 
-def _with_sidecar(answer: PricesAnswer, url: str) -> PricesAnswer:
-    """The same with the models that the sidecar's ledger has no price for, if there is a sidecar."""
+def _with_sidecar(answer: PricesAnswer, url: str, *, has_file: bool) -> PricesAnswer:
+    """The same with the models that a sidecar's ledger has no price for; without a file, the prices of that sidecar."""
     try:
-        theirs = sidecar.ask(url, "/api/v1/prices", timeout_s=_TIMEOUT_S)
+        theirs = PricesAnswer.model_validate(sidecar.ask(url, "/api/v1/prices", timeout_s=_TIMEOUT_S))
     except sidecar.SidecarError as error:
         complain(f"Unpriced models are not listed: {error}")
         return answer
-    if theirs.get("price_version") != answer.price_version:
+    except ValidationError:
+        complain(f"Unpriced models are not listed: the sidecar at {harmless(url)} is of another version")
+        return answer
+    if not has_file:
+        return theirs
+    if theirs.price_version != answer.price_version:
         complain(
-            f"The sidecar at {url} prices by {harmless(str(theirs.get('price_version')))}; "
-            f"start it again with the same SPANMETER_PRICES, then run spanmeter reprice."
+            f"The sidecar at {harmless(url)} prices by {harmless(theirs.price_version)}. Start it again with this "
+            f"{PRICES_VARIABLE}, then spanmeter reprice brings the ledger to these prices."
         )
-    unpriced = [UnpricedAnswer.model_validate(each) for each in theirs.get("unpriced", [])]
-    return answer.model_copy(update={"unpriced": unpriced})
+    return answer.model_copy(update={"unpriced": theirs.unpriced})
 
 
 def _model(answer: PricesAnswer, key: PriceKey) -> str:
@@ -147,12 +154,7 @@ def _age(answer: PricesAnswer, today: date) -> str:
 
 def _own(answer: PricesAnswer) -> Iterator[str]:
     if not answer.entries:
-        said = (
-            "The price file has no entries."
-            if os.environ.get(PRICES_VARIABLE)
-            else f"{PRICES_VARIABLE} names no price file."
-        )
-        yield f"\n{said} deploy/prices.example.toml describes one."
+        yield "\nThere are no prices of your own; deploy/prices.example.toml describes the file for them."
         return
     entries = sorted(answer.entries, key=lambda entry: entry.line)
     yield "\n" + render(

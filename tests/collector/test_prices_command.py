@@ -2,10 +2,16 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
+from spanmeter.pricing import PriceBook, PriceKey
+from spanmeter_collector.prices_answer import UnpricedAnswer, answer_prices
 from spanmeter_collector.prices_command import add_arguments, run
 
 AT = ("--at", "2026-11-20T12:00:00Z")
@@ -123,12 +129,66 @@ def test_without_a_model_lists_the_entries_and_the_age_of_the_list(
     assert printed.err.startswith("Unpriced models are not listed: no sidecar answers at http://127.0.0.1:9")
 
 
+@pytest.fixture
+def sidecar(own: str) -> Iterator[str]:
+    """An address that answers as a sidecar with a price file and a model without a price does."""
+    unpriced = UnpricedAnswer(provider="acme-ai", model="mystery-1", calls=2, input_tokens=4000, output_tokens=8)
+    at = datetime(2026, 11, 20, 12, tzinfo=UTC)
+    answer = answer_prices(PriceBook.load(prices=own), PriceKey("", ""), at, unpriced=[unpriced])
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write((answer.model_dump_json() if self.path.startswith("/api/v1/prices") else "{}").encode())
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def test_without_a_file_it_tells_the_sidecar_s_prices(capsys: pytest.CaptureFixture[str], sidecar: str) -> None:
+    assert _prices("--prices", "", "--url", sidecar) == 0
+    printed = capsys.readouterr()
+    shown = printed.out.splitlines()
+    assert "   2  price  openai    gpt-4o  input_mtok 2     tenant acme, from 2026-01-01" in shown
+    assert shown[-4:] == [
+        "Without a price in the ledger, of the last 30 days:",
+        "",
+        "provider  model      calls  input  output",
+        "acme-ai   mystery-1      2  4,000       8",
+    ]
+    assert printed.err == ""
+
+
+def test_prices_that_the_sidecar_does_not_have_are_said(
+    capsys: pytest.CaptureFixture[str], sidecar: str, tmp_path: Path
+) -> None:
+    (tmp_path / "other.toml").write_text("")
+    assert _prices("--prices", str(tmp_path / "other.toml"), "--url", sidecar) == 0
+    printed = capsys.readouterr()
+    assert printed.err.startswith(f"The sidecar at {sidecar} prices by genai-prices 0.2.3 + overlay ")
+    assert "acme-ai   mystery-1      2  4,000       8" in printed.out.splitlines()
+
+
+def test_a_sidecar_of_another_version_is_said(capsys: pytest.CaptureFixture[str], sidecar: str) -> None:
+    assert _prices("--prices", "", "--url", f"{sidecar}/other") == 0
+    assert capsys.readouterr().err.endswith("/other is of another version\n")
+
+
 def test_an_old_list_is_said_to_be_old(capsys: pytest.CaptureFixture[str]) -> None:
     parser = argparse.ArgumentParser()
     add_arguments(parser)
     assert run(parser.parse_args(["--prices", "", *NOBODY, "--at", "2028-01-01T00:00:00Z"])) == 0
-    _, age, *_ = capsys.readouterr().out.splitlines()
+    _, age, *rest = capsys.readouterr().out.splitlines()
     assert age.endswith(" days ago; a newer one may be there: pip install --upgrade genai-prices.")
+    assert rest == ["", "There are no prices of your own; deploy/prices.example.toml describes the file for them."]
 
 
 @pytest.mark.parametrize(
