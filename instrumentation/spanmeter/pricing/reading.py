@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import reduce
-from operator import add
+from operator import add, attrgetter
 from typing import Any, Final
 
 from spanmeter.pricing.dialect import Dialect
@@ -153,8 +153,17 @@ def _iterations(listed: object, whole: Usage, notes: list[str]) -> tuple[Part, .
     asked = _tokens(_told_apart((each for each in _objects(listed) if each.get("type") in (None, "message")), []))
     if asked and asked != reported:
         notes.append(f"iterations of {asked} tokens are not the {reported} reported")
+    _think(parts, whole.reasoning)
     searches = (Part(Usage(web_searches=whole.web_searches)),) if whole.web_searches else ()
     return parts + searches
+
+
+def _think(parts: Iterable[Part], tokens: int) -> None:
+    """Count what the totals say was thought, since iterations do not, in the longest answer of the model asked."""
+    asked = [part.usage for part in parts if not part.model and not part.usage.reasoning]
+    longest = max(asked, key=attrgetter("output"), default=_NOTHING)
+    if 0 < tokens <= longest.output:
+        longest.output, longest.reasoning = longest.output - tokens, tokens
 
 
 def _told_apart(iterations: Iterable[Mapping[str, Any]], notes: list[str]) -> Iterator[Part]:
