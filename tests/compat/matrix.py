@@ -125,7 +125,7 @@ def _run(pair: Pair) -> dict[str, Cell]:
     options = ["--quiet", "-o", "filterwarnings=default", "-p", "no:cacheprovider", "--disable-warnings"]
     files = [path for group in GROUPS for path in sorted((ROOT / HERE).glob(f"{group}*.py"))]
     drawn = {"SPANMETER_RANDOM": RANDOM, **os.environ}
-    command = [python, "-m", "pytest", *files, *options, f"--junitxml={report}"]
+    command: list[str | Path] = [python, "-m", "pytest", *files, *options, f"--junitxml={report}"]
     ran = subprocess.run(command, cwd=ROOT, env=drawn, check=False)
     if ran.returncode > pytest.ExitCode.TESTS_FAILED or not report.exists():
         raise SystemExit(f"{pair.name}: the scenarios did not run")

@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from typing import Any
 
-import pytest
 from langchain_core.documents import Document
 from langchain_core.retrievers import BaseRetriever
 from langchain_core.runnables import RunnableLambda
@@ -17,6 +16,7 @@ from llama_index.core.llms import CompletionResponse, CustomLLM, LLMMetadata
 from llama_index.core.llms.callbacks import llm_completion_callback
 from llama_index.core.tools import FunctionTool
 from llama_index.core.workflow import StartEvent, StopEvent, Workflow, step
+from tests.compat.scenario import of_tasks, of_threads
 
 RETRIEVAL = "retrieval VectorIndexRetriever > embeddings text-embedding-3-small"
 QUERY = "query RetrieverQueryEngine"
@@ -204,16 +204,8 @@ ASYNC: dict[str, tuple[Run, list[str]]] = {
 }
 
 
-@pytest.mark.parametrize(("run", "paths"), SYNC.values(), ids=SYNC)
-def test_what_a_thread_runs(run: Run, paths: list[str], app: Any, counted: Any) -> None:
-    with counted(*paths):
-        run(app)
-
-
-@pytest.mark.parametrize(("run", "paths"), ASYNC.values(), ids=ASYNC)
-async def test_what_a_task_runs(run: Run, paths: list[str], app: Any, counted: Any) -> None:
-    with counted(*paths):
-        await run(app)
+test_what_a_thread_runs = of_threads(SYNC)
+test_what_a_task_runs = of_tasks(ASYNC)
 
 
 def test_spans_of_the_application_in_between(app: Any, tracer_provider: Any, counted: Any) -> None:

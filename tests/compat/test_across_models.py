@@ -12,6 +12,7 @@ from langchain_core.runnables import RunnableLambda
 from langgraph.graph import END, START, MessagesState, StateGraph
 from llama_index.core.llms import ChatMessage
 from llama_index.llms.langchain import LangChainLLM  # type: ignore[import-untyped]
+from tests.compat.scenario import of_tasks, of_threads
 
 QUESTION = [ChatMessage(role="user", content="q")]
 MESSAGES = {"messages": [("user", "q")]}
@@ -124,16 +125,8 @@ ASYNC: dict[str, tuple[Run, list[str]]] = {
 }
 
 
-@pytest.mark.parametrize(("run", "paths"), SYNC.values(), ids=SYNC)
-def test_what_a_thread_runs(run: Run, paths: list[str], app: Any, counted: Any) -> None:
-    with counted(*paths):
-        run(app)
-
-
-@pytest.mark.parametrize(("run", "paths"), ASYNC.values(), ids=ASYNC)
-async def test_what_a_task_runs(run: Run, paths: list[str], app: Any, counted: Any) -> None:
-    with counted(*paths):
-        await run(app)
+test_what_a_thread_runs = of_threads(SYNC)
+test_what_a_task_runs = of_tasks(ASYNC)
 
 
 def test_a_span_of_the_application_in_between(app: Any, tracer_provider: Any, counted: Any) -> None:

@@ -14,6 +14,7 @@ from langchain_core.runnables import RunnableLambda, RunnablePassthrough
 from langchain_core.tools import tool
 from langchain_core.vectorstores import InMemoryVectorStore
 from pydantic import BaseModel
+from tests.compat.scenario import of_tasks, of_threads
 
 from spanmeter import semconv
 
@@ -130,16 +131,8 @@ ASYNC: dict[str, tuple[Run, list[str]]] = {
 }
 
 
-@pytest.mark.parametrize(("run", "paths"), SYNC.values(), ids=SYNC)
-def test_what_a_thread_runs(run: Run, paths: list[str], app: Any, counted: Any) -> None:
-    with counted(*paths):
-        run(app)
-
-
-@pytest.mark.parametrize(("run", "paths"), ASYNC.values(), ids=ASYNC)
-async def test_what_a_task_runs(run: Run, paths: list[str], app: Any, counted: Any) -> None:
-    with counted(*paths):
-        await run(app)
+test_what_a_thread_runs = of_threads(SYNC)
+test_what_a_task_runs = of_tasks(ASYNC)
 
 
 # Dropping a stream is what is tested: its client leaves the socket to the garbage collector, which `counted` runs.

@@ -11,6 +11,7 @@ from llama_index.core.llms import ChatMessage
 from llama_index.core.memory import ChatMemoryBuffer
 from llama_index.core.tools import FunctionTool, QueryEngineTool
 from llama_index.core.workflow import Context, Event, StartEvent, StopEvent, Workflow, step
+from tests.compat.scenario import of_tasks, of_threads
 
 try:
     from llama_index.core.agent.workflow import AgentWorkflow, FunctionAgent, ReActAgent
@@ -222,16 +223,8 @@ if VERSION_HAS_AGENT_RUNNERS:
     )
 
 
-@pytest.mark.parametrize(("run", "paths"), SYNC.values(), ids=SYNC)
-def test_what_a_thread_runs(run: Run, paths: list[str], app: Any, counted: Any) -> None:
-    with counted(*paths):
-        run(app)
-
-
-@pytest.mark.parametrize(("run", "paths"), ASYNC.values(), ids=ASYNC)
-async def test_what_a_task_runs(run: Run, paths: list[str], app: Any, counted: Any) -> None:
-    with counted(*paths):
-        await run(app)
+test_what_a_thread_runs = of_threads(SYNC)
+test_what_a_task_runs = of_tasks(ASYNC)
 
 
 async def test_a_workflow_of_several_steps(app: Any, counted: Any) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import pytest
 from llama_index.core import SQLDatabase, SummaryIndex, get_response_synthesizer
 from llama_index.core.extractors import SummaryExtractor
 from llama_index.core.indices.query.query_transform import HyDEQueryTransform
@@ -28,6 +27,7 @@ from llama_index.core.selectors import LLMSingleSelector
 from llama_index.core.tools import QueryEngineTool
 from pydantic import BaseModel
 from sqlalchemy import StaticPool, create_engine, text
+from tests.compat.scenario import of_tasks, of_threads
 
 CHAT = "chat gpt-4o-mini"
 COMPLETION = "text_completion gpt-4o-mini"
@@ -220,16 +220,8 @@ ASYNC: dict[str, tuple[Run, list[str]]] = {
 }
 
 
-@pytest.mark.parametrize(("run", "paths"), SYNC.values(), ids=SYNC)
-def test_what_a_thread_runs(run: Run, paths: list[str], app: Any, counted: Any) -> None:
-    with counted(*paths):
-        run(app)
-
-
-@pytest.mark.parametrize(("run", "paths"), ASYNC.values(), ids=ASYNC)
-async def test_what_a_task_runs(run: Run, paths: list[str], app: Any, counted: Any) -> None:
-    with counted(*paths):
-        await run(app)
+test_what_a_thread_runs = of_threads(SYNC)
+test_what_a_task_runs = of_tasks(ASYNC)
 
 
 def test_a_question_rewritten_before_it_is_asked(app: Any, counted: Any) -> None:

@@ -14,6 +14,7 @@ from llama_index.core.llms import ChatMessage
 from llama_index.core.memory import ChatMemoryBuffer
 from llama_index.core.prompts import PromptTemplate
 from pydantic import BaseModel
+from tests.compat.scenario import of_tasks
 
 CHAT = "chat gpt-4o-mini"
 EMBEDDING = "embeddings text-embedding-3-small"
@@ -118,10 +119,7 @@ def test_what_a_thread_runs(run: Run, paths: list[str], abandoned: int, app: Any
         run(app)
 
 
-@pytest.mark.parametrize(("run", "paths"), ASYNC.values(), ids=ASYNC)
-async def test_what_a_task_runs(run: Run, paths: list[str], app: Any, counted: Any) -> None:
-    with counted(*paths):
-        await run(app)
+test_what_a_task_runs = of_tasks(ASYNC)
 
 
 async def test_a_query_that_runs_out_of_time(app: Any, counted: Any) -> None:
