@@ -64,24 +64,14 @@ class Listing:
 
     def sheet(self, key: PriceKey, moment: datetime) -> PriceSheet | None:
         """The prices of a key at a time; None when those of its service tier are not known."""
-        listed = self.find(key, moment)
-        sheet = self.terms.applied(listed.standard(moment), listed.names, key, moment, of_tier=False)
-        own = self.terms.applied({}, listed.names, key, moment, of_tier=True)
-        context = _TIER_CONTEXTS.get(key.service_tier.lower())
-        if context is not None and "compute_hours" not in sheet:
-            tier = listed.tier(moment, context, sheet) or self._tier(key, listed, moment, sheet)
-            if tier is None and not own:
-                return None
-            sheet = tier or sheet
-        region = self._overlay.region_factor(listed.provider, listed.name, moment, key.region)
-        return self.terms.applied(_times(sheet, region), listed.names, key, moment, of_tier=True)
+        return self._sheet(self.find(key, moment), key, moment)
 
     def rates(self, key: PriceKey, moment: datetime) -> Rates:
         """The rates of a key at a time, in the context MONEY; without prices and with the reason when not known."""
-        sheet = self.sheet(key, moment)
+        listed = self.find(key, moment)
+        sheet = self._sheet(listed, key, moment)
         if sheet is None:
             return Rates(reason=f"no price for the {key.service_tier} tier of model {key.model!r}")
-        listed = self.find(key, moment)
         if not sheet and not listed.known:
             return Rates(reason=f"no price for model {key.model!r} of provider {key.provider!r}")
         return Rates.of(sheet, over_reported=self.terms.over_reported(listed.names, key, moment))
@@ -111,6 +101,18 @@ class Listing:
         for entry in self._overlay.factors:
             if entry.scope.region and entry.scope.names(listed.provider, listed.name) and entry.scope.holds(moment):
                 yield entry.scope.region, entry.factor, entry.source
+
+    def _sheet(self, listed: Listed, key: PriceKey, moment: datetime) -> PriceSheet | None:
+        sheet = self.terms.applied(listed.standard(moment), listed.names, key, moment, of_tier=False)
+        own = self.terms.applied({}, listed.names, key, moment, of_tier=True)
+        context = _TIER_CONTEXTS.get(key.service_tier.lower())
+        if context is not None and "compute_hours" not in sheet:
+            tier = listed.tier(moment, context, sheet) or self._tier(key, listed, moment, sheet)
+            if tier is None and not own:
+                return None
+            sheet = tier or sheet
+        region = self._overlay.region_factor(listed.provider, listed.name, moment, key.region)
+        return self.terms.applied(_times(sheet, region), listed.names, key, moment, of_tier=True)
 
     def _find(self, key: PriceKey, names: tuple[tuple[str, str], ...]) -> Listed:
         provider = listed_provider(key.provider, key.model)

@@ -71,7 +71,8 @@ class Overlay:
 
     def prices_for(self, provider: str, model: str) -> tuple[PriceEntry, ...]:
         """The price entries about a model, whatever their time."""
-        return tuple(entry for entry in self.prices if entry.scope.names(provider, model))
+        own = (entry for entry in self.prices if entry.scope.provider == provider)  # no patterns here, and most differ
+        return tuple(entry for entry in own if entry.scope.names(provider, model))
 
     def tier_factor(self, provider: str, model: str, moment: datetime, service_tier: str) -> FactorEntry | None:
         """What the tier multiplies token prices by, or None when that is not known."""

@@ -112,6 +112,8 @@ class Terms:
         Of several entries that give one bucket a price the narrowest counts. A discount is taken off listed prices, not
         off prices that were agreed.
         """
+        if not self.priced:
+            return sheet
         agreed: dict[str, Rate] = {}
         for entry in self._in_force(self.prices, names, key, moment, of_tier=of_tier):
             if entry.alone:
