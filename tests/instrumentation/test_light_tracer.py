@@ -157,6 +157,19 @@ def test_a_processor_added_later_hears_of_spans_that_are_open() -> None:
     assert len(pair.takers[1].spans) == 2
 
 
+@pytest.mark.skipif(not hasattr(SpanProcessor, "_on_ending"), reason="this SDK does not tell when a span is ending")
+def test_a_processor_that_listens_only_while_a_span_is_ending_hears_of_it() -> None:
+    heard: list[bool] = []
+
+    class Ending(SpanProcessor):
+        def _on_ending(self, span: sdk.Span) -> None:
+            heard.append(isinstance(span, sdk.Span))
+
+    Pair(processors=(Ending(),), taking=True).start(INVALID_SPAN, {})[1].end()
+
+    assert heard == [True]
+
+
 class Counting(IdGenerator):
     """Numbers spans; identities are not random, and the first one is none."""
 
