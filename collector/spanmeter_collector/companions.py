@@ -18,10 +18,10 @@ from spanmeter_collector.row import Row
 from spanmeter_collector.same_call import (
     SAME_INTERVAL,
     SAME_RESPONSE_ID,
-    SLACK_NS,
+    TOLD_SLACK_NS,
     Distance,
     Found,
-    is_around,
+    is_beside,
     is_one_model,
     is_one_usage,
     kept_of,
@@ -62,11 +62,11 @@ def under_way(store: Store, called: Sequence[Row], *, since_ns: int, until_ns: i
 
     Where all that came in is ours, only what others told can be one call with it.
     """
-    since, others_only = since_ns - SLACK_NS, all(is_our_scope(scope) for scope in {row.scope for row in called})
+    since, others_only = since_ns - TOLD_SLACK_NS, all(is_our_scope(scope) for scope in {row.scope for row in called})
     parameters = {
         "since": max(since - _LONGEST_CALL_NS, 0),
         "overlapping": max(since, 0),
-        "until": min(until_ns + SLACK_NS, LAST_NANOSECOND),
+        "until": min(until_ns + TOLD_SLACK_NS, LAST_NANOSECOND),
         "services": sorted({row.service for row in called}),
         "operations": sorted(semconv.CALL_OPERATIONS),
         "others_only": others_only,
@@ -97,7 +97,7 @@ def _pairs(calls: Iterable[Companion]) -> Iterator[Pair]:
     for bucket in _buckets(calls):
         for index, one in enumerate(bucket):
             for other in bucket[index + 1 : index + 1 + _MOST_COMPARED]:
-                if other.seen.start > one.seen.end + SLACK_NS:
+                if other.seen.start > one.seen.end + TOLD_SLACK_NS:
                     break
                 if (one.is_new or other.is_new) and _is_one_call(one, other):
                     yield _distance(one.seen, other.seen), one.key, other.key, one, other
@@ -120,8 +120,8 @@ def _is_one_call(one: Companion, other: Companion) -> bool:
         return False
     if seen.response_id and also.response_id:
         return seen.response_id == also.response_id
-    inside = is_around(seen, also) or is_around(also, seen)
-    return inside and is_one_model(seen, also) and is_one_usage(seen, also)
+    beside = is_beside(seen, also, slack_ns=TOLD_SLACK_NS)
+    return beside and is_one_model(seen, also) and is_one_usage(seen, also)
 
 
 def _is_one_process(one: Sighting, other: Sighting) -> bool:

@@ -21,6 +21,8 @@ SAME_RESPONSE_ID: Final = "same_response_id"
 SAME_INTERVAL: Final = "same_interval"
 SLACK_NS: Final = 20_000_000
 """How far the intervals of two instrumentations of one call may stick out of each other."""
+TOLD_SLACK_NS: Final = 40_000_000
+"""The same where both tell equal usage: on a busy machine some write their span only after the call."""
 _DEEPEST: Final = 64
 _VERSION: Final = re.compile(r"-(\d{4}-\d{2}-\d{2}|\d{8}|\d{4}|latest)$")
 _MOST_COMPARED: Final = 4096
@@ -153,7 +155,7 @@ Distance = tuple[bool, int]
 def _pairs(calls: Sequence[Sighting]) -> Iterator[tuple[Distance, bytes, bytes]]:
     for index, one in enumerate(calls):
         for other in calls[index + 1 :]:
-            if other.start > one.end:
+            if other.start > one.end + TOLD_SLACK_NS:
                 break
             if (distance := _distance(one, other)) is not None:
                 yield distance, one.span_id, other.span_id
@@ -164,14 +166,20 @@ def _distance(one: Sighting, other: Sighting) -> Distance | None:
     if one.scope == other.scope or one.family != other.family or not is_one_model(one, other):
         return None
     told = one.is_used and other.is_used
-    if (told and not is_one_usage(one, other)) or not (is_around(one, other) or is_around(other, one)):
+    if told and not is_one_usage(one, other):
+        return None
+    if not is_beside(one, other, slack_ns=TOLD_SLACK_NS if told else SLACK_NS):
         return None
     return not told, abs(one.start - other.start) + abs(one.end - other.end)
 
 
-def is_around(outer: Sighting, inner: Sighting) -> bool:
-    """Whether one interval is inside the other, give or take the slack."""
-    return outer.start - SLACK_NS <= inner.start and inner.end <= outer.end + SLACK_NS
+def is_beside(one: Sighting, other: Sighting, *, slack_ns: int) -> bool:
+    """Whether one of two intervals is inside the other, give or take the slack."""
+    return _is_around(one, other, slack_ns) or _is_around(other, one, slack_ns)
+
+
+def _is_around(outer: Sighting, inner: Sighting, slack_ns: int) -> bool:
+    return outer.start - slack_ns <= inner.start and inner.end <= outer.end + slack_ns
 
 
 def is_one_model(one: Sighting, other: Sighting) -> bool:
