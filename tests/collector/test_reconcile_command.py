@@ -495,6 +495,15 @@ For no call of a model, so not in the ledger:
     )
 
 
+def test_rows_with_the_same_cause_share_its_number(terminal: Callable[[str], tuple[int, str, str]]) -> None:
+    models = ("o4-mini-2025-04-16", "o3-2025-04-16", MINI)
+    _, out, _ = terminal(openai_usage(*((12, model, 3, 300, 0, 30) for model in models)))
+    table, *causes = out.split("\n\n")[1:]
+    numbers = {line.split()[1]: line.split()[-1] for line in table.splitlines()[1:]}
+    assert numbers == {MINI: "1", "o3-2025-04-16": "2", "o4-mini-2025-04-16": "2"}
+    assert [cause.partition(" ")[0] for cause in causes] == ["1)", "2)", "0"]
+
+
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [

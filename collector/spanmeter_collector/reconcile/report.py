@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
@@ -25,6 +25,11 @@ class Compared:
     row: Row
     agrees: bool
     causes: Sequence[Cause]
+
+    @property
+    def why(self) -> tuple[str, ...]:
+        """The causes in words."""
+        return tuple(cause.text for cause in self.causes)
 
     @property
     def in_order(self) -> bool:
@@ -81,13 +86,13 @@ class Report:
         if not shown:
             return
         rows = [each.row for each in shown]
-        numbers = {id(each): str(number) for number, each in enumerate(self._explained, start=1)}
+        numbers = self._numbers
         yield render(
             [
                 Column("day", [f"{row.day}" for row in rows], right=False),
                 Column("model", [row.model for row in rows], right=False),
                 *_columns(rows),
-                Column("cause", [numbers.get(id(each), "") for each in shown]),
+                Column("cause", ["" if each.agrees else str(numbers[each.why]) for each in shown]),
             ]
         )
 
@@ -99,10 +104,16 @@ class Report:
     def _explained(self) -> Sequence[Compared]:
         return [each for each in self.compared if not each.agrees]
 
+    @property
+    def _numbers(self) -> Mapping[tuple[str, ...], int]:
+        """Explanations by number; rows with the same one share it."""
+        return {why: number for number, why in enumerate(dict.fromkeys(each.why for each in self._explained), start=1)}
+
     def _causes(self) -> Iterator[str]:
-        for number, each in enumerate(self._explained, start=1):
-            for cause in each.causes:
-                yield f"{'' if cause is not each.causes[0] else chr(10)}{number}) {harmless(cause.text)}"
+        for why, number in self._numbers.items():
+            first, *others = map(harmless, why)
+            yield f"\n{number}) {first}"
+            yield from (f"   {other}" for other in others)
 
     def _fees(self) -> Iterator[str]:
         if self.fees:
