@@ -164,10 +164,11 @@ def test_attributes_put_in_place_of_its_own_are_those_it_has() -> None:
     span = started()
     span.set_attribute("secret", "s")
 
-    span._attributes = BoundedAttributes(attributes={"hidden": True})
+    span._attributes = BoundedAttributes(immutable=False, attributes={"hidden": True})
+    span.set_attribute("more", 1)
     span.end()
 
-    assert dict(span.attributes) == {"hidden": True}
+    assert dict(span.attributes) == {"hidden": True, "more": 1}
 
 
 def test_writing_while_writing_is_no_deadlock() -> None:
