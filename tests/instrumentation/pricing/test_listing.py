@@ -104,6 +104,16 @@ CASES = [
         "2026-06-01",
         ("0.54", "0.054", "4.5"),
     ),
+    Case(
+        "openai-in-europe", PriceKey("openai", "gpt-5.4-mini", region="eu"), "2026-06-01", ("0.825", "0.0825", "4.95")
+    ),
+    Case(
+        "openai-in-europe-before-gpt-5.4",
+        PriceKey("openai", "gpt-5", region="eu"),
+        "2026-06-01",
+        ("1.25", "0.125", "10"),
+    ),
+    Case("xai-in-the-us", PriceKey("xai", "grok-4.3", region="us"), "2026-06-01", ("2.75", "0.44", "5.5")),
     Case("priority-at-xai", PriceKey("xai", "grok-4.5", "", "priority"), "2026-07-10", ("8", "2", "24")),
     Case("routed-twice", PriceKey("openrouter", "openrouter/x-ai/grok-4"), "2025-11-02", ("3", "0.75", "15")),
     Case("routed", PriceKey("openrouter", "x-ai/grok-4"), "2025-11-02", ("3", "0.75", "15")),
