@@ -28,7 +28,17 @@ from tempfile import TemporaryFile
 from typing import Any, Final
 
 HERE: Final = Path(__file__).parent
-NAMES: Final = ("none", "empty", "spanmeter", "openinference", "traceloop", "openlit", "langfuse", "mlflow")
+NAMES: Final = (
+    "none",
+    "empty",
+    "spanmeter",
+    "openinference",
+    "traceloop",
+    "openlit",
+    "langfuse",
+    "langsmith",
+    "mlflow",
+)
 ALONE: Final = "none"
 STREAM: Final = "LangChain stream of 200"
 CALL: Final = "LangChain call"

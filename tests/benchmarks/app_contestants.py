@@ -37,9 +37,7 @@ def spanmeter(sink: str) -> Flush:
     import spanmeter as product
 
     product.instrument(service_name="benchmark", endpoint=sink)
-    provider: Any = trace.get_tracer_provider()
-    flush: Flush = provider.force_flush
-    return flush
+    return _flush_of(trace.get_tracer_provider())
 
 
 def openinference(sink: str) -> Flush:
@@ -47,11 +45,7 @@ def openinference(sink: str) -> Flush:
     from openinference.instrumentation.langchain import LangChainInstrumentor  # type: ignore[import-not-found]
     from openinference.instrumentation.llama_index import LlamaIndexInstrumentor  # type: ignore[import-not-found]
 
-    provider = _provider(sink)
-    LangChainInstrumentor().instrument(tracer_provider=provider)
-    LlamaIndexInstrumentor().instrument(tracer_provider=provider)
-    flush: Flush = provider.force_flush
-    return flush
+    return _instrumented(sink, LangChainInstrumentor(), LlamaIndexInstrumentor())
 
 
 def traceloop(sink: str) -> Flush:
@@ -59,11 +53,7 @@ def traceloop(sink: str) -> Flush:
     from opentelemetry.instrumentation.langchain import LangchainInstrumentor  # type: ignore[import-not-found]
     from opentelemetry.instrumentation.llamaindex import LlamaIndexInstrumentor  # type: ignore[import-not-found]
 
-    provider = _provider(sink)
-    LangchainInstrumentor().instrument(tracer_provider=provider)
-    LlamaIndexInstrumentor().instrument(tracer_provider=provider)
-    flush: Flush = provider.force_flush
-    return flush
+    return _instrumented(sink, LangchainInstrumentor(), LlamaIndexInstrumentor())
 
 
 def openlit(sink: str) -> Flush:
@@ -72,9 +62,7 @@ def openlit(sink: str) -> Flush:
     from opentelemetry import trace
 
     product.init(otlp_endpoint=sink, disable_batch=False)
-    provider: Any = trace.get_tracer_provider()
-    flush: Flush = provider.force_flush
-    return flush
+    return _flush_of(trace.get_tracer_provider())
 
 
 def langfuse(sink: str) -> Flush:
@@ -89,9 +77,24 @@ def langfuse(sink: str) -> Flush:
     return flush
 
 
+def langsmith(sink: str) -> Flush:
+    """LangSmith's tracer, which LangChain brings along; it has none for LlamaIndex."""
+    os.environ |= {"LANGSMITH_TRACING": "true", "LANGSMITH_ENDPOINT": sink, "LANGSMITH_API_KEY": "lsv2_pt_1"}
+    from langchain_core.tracers.langchain import wait_for_all_tracers
+    from langsmith import utils
+
+    cached: Any = utils.get_env_var
+    cached.cache_clear()
+    return wait_for_all_tracers
+
+
 def mlflow(sink: str) -> Flush:
     """MLflow's automatic tracing, exported over OTLP."""
-    os.environ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"] = f"{sink}/v1/traces"
+    os.environ |= {
+        "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": f"{sink}/v1/traces",
+        "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": "http/protobuf",
+        "MLFLOW_TRACKING_URI": sink,
+    }
     import mlflow as product  # type: ignore[import-not-found]
 
     product.langchain.autolog()
@@ -114,7 +117,13 @@ def _listen(handler: Any) -> None:
     register_configure_hook(ContextVar("benchmark", default=handler), inheritable=True)
 
 
-def _provider(sink: str) -> Any:
+def _flush_of(provider: Any) -> Flush:
+    flush: Flush = provider.force_flush
+    return flush
+
+
+def _instrumented(sink: str, *instrumentors: Any) -> Flush:
+    """Have OpenTelemetry's instrumentors write to a queue of the SDK's."""
     from opentelemetry import trace
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
     from opentelemetry.sdk.trace import TracerProvider
@@ -124,7 +133,9 @@ def _provider(sink: str) -> Any:
     queue = BatchSpanProcessor(OTLPSpanExporter(f"{sink}/v1/traces"), max_queue_size=16_384)
     provider.add_span_processor(queue)
     trace.set_tracer_provider(provider)
-    return provider
+    for instrumentor in instrumentors:
+        instrumentor.instrument(tracer_provider=provider)
+    return provider.force_flush
 
 
 CONTESTANTS: Final[Mapping[str, Install]] = {
@@ -135,5 +146,6 @@ CONTESTANTS: Final[Mapping[str, Install]] = {
     "traceloop": traceloop,
     "openlit": openlit,
     "langfuse": langfuse,
+    "langsmith": langsmith,
     "mlflow": mlflow,
 }
