@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from spanmeter.doctor.delivery import deliver
 from spanmeter_collector import doctor_sidecar
 
 LEVELS = {"ok", "skipped", "warning"}
@@ -84,3 +85,24 @@ def test_a_span_that_is_never_stored_is_a_problem(sidecar: Any, monkeypatch: pyt
         "problem",
         "the span that was sent is not stored after 0 s",
     )
+
+
+def test_a_token_that_is_missing_is_a_problem_and_one_that_is_right_is_none(
+    start_sidecar: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    guarded = start_sidecar(INGEST_TOKEN="secret")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", guarded.http)
+    refused = deliver(send=False)
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", "authorization=Bearer%20secret")
+    taken = deliver(send=True)
+    assert refused is not None
+    assert taken is not None
+    url = f"{guarded.http}/v1/traces"
+    assert (refused.finding.level, refused.finding.text) == ("problem", f"{url} refuses spans: 401 Unauthorized")
+    assert refused.finding.advice.startswith("set OTEL_EXPORTER_OTLP_HEADERS=authorization=Bearer%20<")
+    assert (taken.finding.level, taken.url, len(taken.trace_id)) == ("ok", url, 32)
+
+
+def test_a_malformed_address_is_left_to_the_check_of_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "nowhere")
+    assert deliver(send=False) is None
