@@ -8,9 +8,8 @@ An adapter reads the framework's objects at its door and speaks in these values 
     call.stop(Answer(usage=usage, model="gpt-5-2025-08-07"))      # or call.fail(error), or call.cancel()
 
 `parent` is the call the framework itself names, None when it names none; the real parent is the deepest of that,
-`current.parent_hints` and what is current (`current.resolve`). An adapter that can read its framework's idea of
-the parent out of the running context appends a function to `current.parent_hints`; this is how a LlamaIndex
-span inside a LangChain run finds it, and the adapters never import each other.
+`current.parent_hints` and what is current (`current.resolve`). An adapter that can read its framework's idea of the
+parent out of the running context appends a function to `current.parent_hints`, for other adapters' calls.
 
 A call operation that starts below an open call of the same family (chat in chat, embeddings in embeddings) makes
 the upper one a wrapper: it carries no tokens and no cost and is not counted.
@@ -225,7 +224,8 @@ class Call(LiveSpan):
     def _can_be_estimated(self, ending: Ending) -> bool:
         if ending.answer.usage is not None or not self._counted:
             return False
-        return bool(self._requests(ending)[0] if ending.how == "stopped" else self.heard)
+        answered = self._requests(ending)[0] or ending.answer.requests is not None
+        return bool(answered if ending.how == "stopped" else self.heard)
 
     def _settle_by(self, read: Callable[[], Answer], span: Span, ending: Ending) -> None:
         try:

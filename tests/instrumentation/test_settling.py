@@ -133,6 +133,16 @@ def test_nothing_else_is_estimated(
     held.set()
 
 
+def test_each_prompt_of_a_shared_request_is_estimated_and_the_request_counted_once(
+    calls: Calls, spans: Any, receipts: list[Receipt]
+) -> None:
+    for requests in (1, 0):
+        calls.start(opening()).stop(Answer(text=lambda: SAID, requests=requests))
+
+    assert len(spans.finished) == 2
+    assert [(receipt.calls, receipt.usage) for receipt in receipts] == [(1, ESTIMATE.usage), (0, ESTIMATE.usage)]
+
+
 def test_with_too_many_waiting_a_call_ends_without_an_estimate(
     calls: Calls, spans: Any, receipts: list[Receipt], held: threading.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
