@@ -81,8 +81,8 @@ def _with_sidecar(answer: PricesAnswer, url: str, *, has_file: bool) -> PricesAn
         return theirs
     if theirs.price_version != answer.price_version:
         complain(
-            f"The sidecar at {harmless(url)} prices by {harmless(theirs.price_version)}. Start it again with this "
-            f"{PRICES_VARIABLE}, then spanmeter reprice brings the ledger to these prices."
+            f"The sidecar at {harmless(url)} prices by {harmless(theirs.price_version)}. Where both were given "
+            f"the same {PRICES_VARIABLE}, spanmeter reprice brings it and its ledger to these prices."
         )
     return answer.model_copy(update={"unpriced": theirs.unpriced})
 

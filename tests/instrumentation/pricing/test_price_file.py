@@ -29,8 +29,8 @@ WRONG = {
     "unknown-key": (
         WHOLE + "colour = 3",
         (
-            f"5: key 'colour': [[price]] has no such key; allowed: {SCOPE}, usd_per_mtok, usd_per_unit, usd_per_second, "
-            "usd_per_gpu_hour, gpus, concurrency, over_reported"
+            f"5: key 'colour': [[price]] has no such key; allowed: {SCOPE}, usd_per_mtok, usd_per_unit, "
+            "usd_per_second, usd_per_gpu_hour, gpus, concurrency, over_reported"
         ),
     ),
     "no-provider": (
