@@ -133,7 +133,7 @@ Priced: 50.0 % of 2 calls; what the other 1 cost is unknown and not in the total
 Without a known price:
 
 provider  model      calls  input  output
-acme      mystery-1      1     40       8
+openai    mystery-1      1     40       8
 """
     )
 
@@ -265,21 +265,19 @@ def test_what_was_not_counted(sidecar: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "complaint"),
+    ("words", "status", "complaint"),
     [
-        (["cost", "--by", "colour"], "spanmeter cost: unknown dimension 'colour'; allowed: minute, hour, "),
-        (
-            ["traces", "--limit", "many"],
-            "spanmeter traces: limit='many' is not allowed; allowed: a whole ",
-        ),
-        (["trace", "xyz"], "spanmeter trace: trace id 'xyz' is malformed; allowed: 32 hexadecimal digits"),
-        (["trace", "../cost"], "spanmeter trace: there is no GET /api/v1/traces/../cost; see "),
-        (["trace", "0a" * 16], f"spanmeter trace: no trace {'0a' * 16} is stored; "),
+        (["cost", "--by", "colour"], 2, "spanmeter cost: unknown dimension 'colour'; allowed: minute, hour, "),
+        (["latency", "--since", "x"], 2, "spanmeter latency: since='x' is no time; allowed: RFC 3339 such as "),
+        (["traces", "--limit", "many"], 2, "spanmeter traces: limit='many' is not allowed; allowed: a whole "),
+        (["trace", "xyz"], 2, "spanmeter trace: trace id 'xyz' is malformed; allowed: 32 hexadecimal digits"),
+        (["trace", "../cost"], 1, "spanmeter trace: there is no GET /api/v1/traces/../cost; see "),
+        (["trace", "0a" * 16], 1, f"spanmeter trace: no trace {'0a' * 16} is stored; "),
     ],
 )
-def test_a_refusal_is_one_line(sidecar: str, words: list[str], complaint: str) -> None:
+def test_a_refusal_is_one_line(sidecar: str, words: list[str], status: int, complaint: str) -> None:
     refused = spanmeter(*words, url=sidecar)
-    assert (refused.returncode, refused.stdout, refused.stderr.count("\n")) == (1, "", 1)
+    assert (refused.returncode, refused.stdout, refused.stderr.count("\n")) == (status, "", 1)
     assert refused.stderr.startswith(complaint)
 
 
@@ -336,3 +334,16 @@ except SystemExit as ended:
     script.write_text(program)
     done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=False, timeout=60)
     assert done.stderr == "[] 0\n"
+
+
+@pytest.mark.parametrize(
+    ("redirection", "sentence"),
+    [
+        (">&-", "spanmeter cost: standard output is closed\n"),
+        (">/dev/full", "spanmeter cost: standard output cannot be written: No space left on device\n"),
+    ],
+)
+def test_an_answer_that_cannot_be_written_is_no_success(sidecar: str, redirection: str, sentence: str) -> None:
+    command = f"{sys.executable} -m spanmeter_collector cost --url {sidecar} {redirection}"
+    answer = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False, timeout=60)
+    assert (answer.returncode, answer.stderr) == (1, sentence)
