@@ -31,6 +31,7 @@ LEDGER = (
     (10, MINI, 10, 1000, 0, 100),
     (10, "gpt-4o", 2, 1000, 0, 100),
     (12, MINI, 4, 1000, 0, 100),
+    (13, "o4-mini-2025-04-16", 2, 1000, 0, 300),
     (14, SONNET, 2, 1000, 0, 100),
 )
 
@@ -55,6 +56,8 @@ def call(number: int, model: str, used: int, cached: int, said: int) -> dict[str
         "gen_ai.usage.output_tokens": said,
         "gen_ai.usage.cache_read.input_tokens": cached,
     }
+    if number == 13:
+        told["gen_ai.usage.reasoning.output_tokens"] = 200
     if number == 14:
         told |= {"spanmeter.usage.input": used, "spanmeter.usage.output": said, "spanmeter.usage.web_searches": 3}
     identity, start = next(NUMBERS), (seconds(number) + 43_200) * 10**9
@@ -282,6 +285,16 @@ def test_tokens_that_differ_are_told_with_their_calls(
     status, answer = reconcile(openai_usage((12, MINI, calls, used, 0, said)))
     (told,) = only(answer)["causes"]
     assert (status, told["name"], told["text"][: len(text)]) == (1, cause, text)
+
+
+def test_reasoning_is_billed_as_output(reconcile: Reconcile) -> None:
+    # 2,000 x 1.1 + 600 x 4.4 per million
+    status, answer = reconcile(
+        openai_costs(
+            (13, "o4-mini-2025-04-16, input", "0.0022", 2_000), (13, "o4-mini-2025-04-16, output", "0.00264", 600)
+        )
+    )
+    assert (status, figures(only(answer))) == (0, ("0.00484", "0.00484", "0", "0", "0"))
 
 
 def test_searches_are_compared_apart_from_models(reconcile: Reconcile) -> None:
