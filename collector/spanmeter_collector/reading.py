@@ -16,9 +16,13 @@ from spanmeter.pricing.usage import INPUT_BUCKETS, OUTPUT_BUCKETS
 from spanmeter_collector.otlp import Value, text
 from spanmeter_collector.parts import PartsError, read_parts
 from spanmeter_collector.raw_usage import RAW_USAGE_KEYS, detailed
-from spanmeter_collector.vocabulary import COUNT_KEYS, OPERATION_KEYS, OPERATION_NAMES, TEXT_KEYS
+from spanmeter_collector.vocabulary import COUNT_KEYS, MAKERS, OPERATION_KEYS, OPERATION_NAMES, TEXT_KEYS
 
+LANGSMITH_COMPLETION: Final = "gen_ai.completion"
+LANGSMITH_METHOD: Final = "langsmith.metadata.ls_method"
 LANGSMITH_INTEGRATION: Final = "langsmith.metadata.ls_integration"
+_LANGCHAIN_RESULT: Final = '{"generations":[['
+"""So begin LangChain's results, the only sign of its runs before langchain-core 1.0."""
 _MOST_TOKENS: Final = 10**12
 _LONGEST_FIRST_CHUNK_S: Final = 10**6
 _MOST_LAYOUTS: Final = 1024
@@ -94,7 +98,7 @@ def read(known: Mapping[str, Value], *, scope: str) -> Reading:
             in_columns.add(key)
     words["framework"] = words["framework"] or _framework(scope)
     words["model"] = words["model"] or words["request_model"]
-    words["provider"] = _API.sub("", words["provider"])
+    words["provider"] = _API.sub("", words["provider"]) or _maker(words["model"])
     usage = _usage(dict(_counts(known, layout)))
     for key in layout.raw:
         usage = detailed(usage, key, rest[key], provider=words["provider"])
@@ -116,6 +120,10 @@ def read(known: Mapping[str, Value], *, scope: str) -> Reading:
     )
 
 
+def _maker(model: str) -> str:
+    return next((maker for head, maker in MAKERS.items() if model.startswith(head)), "")
+
+
 def _parts(known: Mapping[str, Value], usage: Usage | None, rest: dict[str, str]) -> tuple[Part, ...]:
     """The parts that are billed apart; what is wrong with them is noted in `rest`, and the usage counts as a whole."""
     try:
@@ -128,7 +136,11 @@ def _parts(known: Mapping[str, Value], usage: Usage | None, rest: dict[str, str]
 
 def _is_counted_run(known: Mapping[str, Value]) -> bool:
     """Whether LangSmith tells of a LangChain run in a process where our own instrumentation counts those."""
-    return _truth(known.get(semconv.INSTRUMENTED)) and str(known.get(LANGSMITH_INTEGRATION)).startswith("langchain")
+    if not _truth(known.get(semconv.INSTRUMENTED)):
+        return False
+    if LANGSMITH_INTEGRATION in known or LANGSMITH_METHOD in known:
+        return str(known.get(LANGSMITH_INTEGRATION)).startswith("langchain")
+    return str(known.get(LANGSMITH_COMPLETION)).startswith(_LANGCHAIN_RESULT)
 
 
 def _layout_of(keys: tuple[str, ...]) -> _Layout:

@@ -110,6 +110,20 @@ COUNT_KEYS: Final[Mapping[str, tuple[str, ...]]] = _OWN_COUNTS | {
         "llm.token_count.completion_details.audio",
     ),
 }
+MAKERS: Final[Mapping[str, str]] = {
+    "gpt-": "openai",
+    "o1": "openai",
+    "o3": "openai",
+    "o4-": "openai",
+    "text-embedding-3-": "openai",
+    "claude-": "anthropic",
+    "gemini-": "gcp.gemini",
+    "mistral-": "mistral_ai",
+    "command-": "cohere",
+    "deepseek-": "deepseek",
+    "grok-": "x_ai",
+}
+"""Who makes the models whose names begin so: the provider where the sender names none, as Langfuse does not."""
 OPERATION_NAMES: Final[Mapping[str, str]] = {
     "completion": "chat",
     "acompletion": "chat",

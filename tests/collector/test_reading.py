@@ -248,3 +248,65 @@ def test_of_two_providers_the_first_wins_and_the_other_is_kept() -> None:
 @pytest.mark.parametrize("said", ["free", -1, "1e400", float("nan"), True, None])
 def test_a_reported_cost_that_is_no_amount_counts_as_not_said(said: Any) -> None:
     assert read({"spanmeter.reported_cost.usd": said}, scope="").reported_usd is None
+
+
+@pytest.mark.parametrize(
+    ("known", "provider"),
+    [
+        ({"langfuse.observation.model.name": "gpt-4o-mini-2024-07-18"}, "openai"),
+        ({"gen_ai.request.model": "claude-sonnet-4-5", "gen_ai.system": "aws.bedrock"}, "aws.bedrock"),
+        ({"gen_ai.request.model": "llama-3.1-8b"}, ""),
+        ({"gen_ai.system": "openai.chat", "ai.model.id": "m"}, "openai"),
+        ({"gen_ai.system": "azure.ai.openai"}, "azure.ai.openai"),
+    ],
+)
+def test_a_provider_that_no_one_names_is_the_maker_of_the_model(known: dict[str, Any], provider: str) -> None:
+    assert read(known, scope="").provider == provider
+
+
+LANGSMITH_RUNS = {
+    "LangChain 1": ({"langsmith.metadata.ls_integration": "langchain_chat_model"}, True),
+    "LangChain 0.3": ({"gen_ai.completion": '{"generations":[[{"text":"Hello"}]]}'}, True),
+    "a client that LangSmith wraps": (
+        {"gen_ai.completion": '{"generations":[[]]}', "langsmith.metadata.ls_method": "traceable"},
+        False,
+    ),
+    "another integration": (
+        {"gen_ai.completion": '{"generations":[[]]}', "langsmith.metadata.ls_integration": "wrap_openai"},
+        False,
+    ),
+    "anything else": ({"gen_ai.completion": '{"id":"r"}'}, False),
+}
+
+
+@pytest.mark.parametrize(("told", "is_counted"), LANGSMITH_RUNS.values(), ids=LANGSMITH_RUNS)
+def test_langsmith_s_runs_of_langchain_are_counted_by_our_own_instrumentation_where_there_is_one(
+    told: dict[str, Any], is_counted: bool
+) -> None:
+    beside = read(told | {"spanmeter.instrumented": True}, scope="langsmith")
+
+    assert (beside.inside_call, read(told, scope="langsmith").inside_call) == (is_counted, False)
+
+
+@pytest.mark.parametrize(
+    ("known", "operation"),
+    [
+        ({"langfuse.observation.type": "generation"}, "chat"),
+        ({"langfuse.observation.type": "span"}, ""),
+        ({"llm.request.type": "acompletion"}, "chat"),
+        ({"gen_ai.operation.name": "embedding"}, "embeddings"),
+        ({"mlflow.spanType": '"CHAT_MODEL"'}, "chat"),
+        ({"ai.operationId": "ai.streamText.doStream"}, "chat"),
+        ({"ai.operationId": "ai.streamText"}, "ai.streamtext"),
+    ],
+)
+def test_the_operations_of_other_senders_are_known(known: dict[str, Any], operation: str) -> None:
+    assert read(known, scope="").operation == operation
+
+
+def test_the_request_half_of_a_stream_that_logfire_tells_in_two_is_no_call() -> None:
+    request = {"gen_ai.operation.name": "chat", "gen_ai.request.model": "gpt-4o-mini"}
+
+    assert read(request, scope="logfire.openai").calls == 0
+    assert read(request | {"gen_ai.usage.input_tokens": 1}, scope="logfire.openai").calls is None
+    assert read(request, scope="pydantic-ai").calls is None

@@ -19,7 +19,12 @@ SELECT
     output_tokens,
     reasoning_tokens,
     attributes['spanmeter.instrumented'] = 'true'
-        AND startsWith(attributes['langsmith.metadata.ls_integration'], 'langchain') AS counted_run,
+        AND (
+            startsWith(attributes['langsmith.metadata.ls_integration'], 'langchain')
+            OR startsWith(attributes['gen_ai.completion'], '{"generations":[[')
+                AND NOT mapContains(attributes, 'langsmith.metadata.ls_integration')
+                AND NOT mapContains(attributes, 'langsmith.metadata.ls_method')
+        ) AS counted_run,
     multiIf(wrapper, 'wrapper', counted_run OR attributes['spanmeter.inside_call'] = 'true', 'inside_call', '') AS mark
 FROM spans
 WHERE start_time BETWEEN fromUnixTimestamp64Nano({since:Int64}, 'UTC') AND fromUnixTimestamp64Nano({until:Int64}, 'UTC')
