@@ -76,7 +76,7 @@ _INPUT_PARTS: Final = INPUT_BUCKETS[1:]
 _OUTPUT_PARTS: Final = OUTPUT_BUCKETS[1:]
 _API: Final = re.compile(r"\.(chat|responses|messages|completion|embedding|textEmbedding|generative-ai)$")
 """What Vercel's AI SDK appends to a provider's name."""
-_HALF: Final = re.compile(r"logfire\.")
+_HALF: Final = "logfire."
 """Logfire tells of a stream in two spans: of the request, and of the usage in a log once the stream has been read."""
 _FRAMEWORK_IN_SCOPE: Final = re.compile(r"(langchain|langgraph|llama_?index)$")
 
@@ -98,7 +98,7 @@ def read(known: Mapping[str, Value], *, scope: str) -> Reading:
             in_columns.add(key)
     words["framework"] = words["framework"] or _framework(scope)
     words["model"] = words["model"] or words["request_model"]
-    words["provider"] = _API.sub("", words["provider"]) or _maker(words["model"])
+    words["provider"] = _provider(words["provider"], words["model"])
     usage = _usage(dict(_counts(known, layout)))
     for key in layout.raw:
         usage = detailed(usage, key, rest[key], provider=words["provider"])
@@ -109,7 +109,7 @@ def read(known: Mapping[str, Value], *, scope: str) -> Reading:
         wrapper=_truth(known.get(semconv.WRAPPER)),
         inside_call=_truth(known.get(semconv.INSIDE_CALL)) or _is_counted_run(known),
         cache_hit=_truth(known.get(semconv.CACHE_HIT)),
-        calls=0 if usage is None and _HALF.match(scope) else _count(known.get(semconv.CALLS)),
+        calls=0 if usage is None and scope.startswith(_HALF) else _count(known.get(semconv.CALLS)),
         usage=usage,
         parts=parts,
         estimated=known.get(semconv.USAGE_GRADE) == "estimated",
@@ -120,8 +120,11 @@ def read(known: Mapping[str, Value], *, scope: str) -> Reading:
     )
 
 
-def _maker(model: str) -> str:
-    return next((maker for head, maker in MAKERS.items() if model.startswith(head)), "")
+@lru_cache(_MOST_LAYOUTS)
+def _provider(said: str, model: str) -> str:
+    """Who serves a model, without what AI SDKs append; where nobody is named, who makes it."""
+    makers = (maker for head, maker in MAKERS.items() if model.startswith(head))
+    return _API.sub("", said) or next(makers, "")
 
 
 def _parts(known: Mapping[str, Value], usage: Usage | None, rest: dict[str, str]) -> tuple[Part, ...]:

@@ -281,7 +281,7 @@ LANGSMITH_RUNS = {
 
 @pytest.mark.parametrize(("told", "is_counted"), LANGSMITH_RUNS.values(), ids=LANGSMITH_RUNS)
 def test_langsmith_s_runs_of_langchain_are_counted_by_our_own_instrumentation_where_there_is_one(
-    told: dict[str, Any], is_counted: bool
+    told: dict[str, Any], *, is_counted: bool
 ) -> None:
     beside = read(told | {"spanmeter.instrumented": True}, scope="langsmith")
 
