@@ -232,7 +232,7 @@ def test_a_fault_of_ours_turns_readiness_red_and_is_raised_at_the_end(
     tmp_path: Path, store: Store, book: PriceBook, status: Status, send: Callable[..., None]
 ) -> None:
     log = Log.open(tmp_path / "log")
-    pipeline = Pipeline(log=log, store=store, book=TornBook(book._listing), status=status)
+    pipeline = Pipeline(log=log, store=store, book=TornBook(book.listing), status=status)
     pipeline.start()
     send(pipeline, 1)
 

@@ -12,7 +12,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from spanmeter_collector.charge import Charge
 from spanmeter_collector.counter import Counter
 from spanmeter_collector.row import Row, read_span
-from spanmeter_collector.store import Batch, Store
+from spanmeter_collector.store import Batch, ClosedError, Store
 
 MakeSpan = Callable[..., Span]
 START = 1_795_352_400_000_000_007
@@ -132,3 +132,10 @@ def test_a_second_path_in_one_process_is_refused(store: Store, tmp_path_factory:
     with pytest.raises(ClickHouseError, match="Unable to open the chdb engine"):
         Store.open(f"chdb://{tmp_path_factory.mktemp('other')}")
     assert total(store) == (0, Decimal(0))
+
+
+def test_a_closed_store_is_not_asked_any_more(store_url: str) -> None:
+    store = Store.open(store_url)
+    store.close()
+    with pytest.raises(ClosedError, match="the store is closed"):
+        store.query("metrics_duplicates", {})
