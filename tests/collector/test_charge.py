@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -267,3 +268,32 @@ def test_units_are_charged_by_what_they_are_called(billed: Bill, bucket: str, co
     assert [(entry.quantity, entry.unit, entry.input_tokens) for entry in entries if entry.component == bucket] == [
         (count, unit, 0)
     ]
+
+
+AGREED = """\
+[[price]]
+provider = "openai"
+model = "gpt-4o-mini"
+tenant = "acme"
+usd_per_mtok = { input = 1, cache_read = 1, output = 1 }
+
+[[price]]
+provider = "vllm"
+model = "llama-3"
+usd_per_second = 0.001
+"""
+
+
+def test_the_tenant_and_the_duration_of_a_call_decide_about_its_price(
+    span: MakeSpan, call_attributes: Known, tmp_path: Path
+) -> None:
+    path = tmp_path / "prices.toml"
+    path.write_text(AGREED)
+    agreed = PriceBook.load(prices=path)
+    own = {"gen_ai.provider.name": "vllm", "gen_ai.request.model": "llama-3"}
+
+    def usd(**told: str) -> Decimal | None:
+        row, reading = read_span({}, "spanmeter", span(attributes=call_attributes | told), received_at=1)
+        return counts(charges(row, reading, agreed, recorded_at=2))[4]
+
+    assert [usd(), usd(**{"spanmeter.tenant": "acme"}), usd(**own)] == [COST, Decimal("0.0011"), Decimal("0.002")]
