@@ -97,7 +97,8 @@ def read(known: Mapping[str, Value], *, scope: str) -> Reading:
         if name in _IN_COLUMNS:
             in_columns.add(key)
     words["framework"] = words["framework"] or _framework(scope)
-    words["model"] = words["model"] or words["request_model"]
+    words["request_model"] = words["request_model"].strip('"')  # MLflow writes JSON
+    words["model"] = words["model"].strip('"') or words["request_model"]
     words["provider"] = _provider(words["provider"], words["model"])
     usage = _usage(dict(_counts(known, layout)))
     for key in layout.raw:

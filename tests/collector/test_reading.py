@@ -256,6 +256,7 @@ def test_a_reported_cost_that_is_no_amount_counts_as_not_said(said: Any) -> None
         ({"langfuse.observation.model.name": "gpt-4o-mini-2024-07-18"}, "openai"),
         ({"gen_ai.request.model": "claude-sonnet-4-5", "gen_ai.system": "aws.bedrock"}, "aws.bedrock"),
         ({"gen_ai.request.model": "llama-3.1-8b"}, ""),
+        ({"mlflow.llm.model": '"gpt-4o-mini"'}, "openai"),
         ({"gen_ai.system": "openai.chat", "ai.model.id": "m"}, "openai"),
         ({"gen_ai.system": "azure.ai.openai"}, "azure.ai.openai"),
     ],
