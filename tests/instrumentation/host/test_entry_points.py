@@ -57,6 +57,8 @@ UNGUARDED = {
     "_Outlet.export": "called by the SDK's worker, which logs what is raised",
     "_Outlet.shutdown": "passes on to a guarded method",
     "_Spans.__subclasshook__": "the abstract base class's own",
+    "_Settled.__subclasshook__": "the abstract base class's own",
+    "_Settled.collect": "called by whoever serves the metrics, to whom a fault is an error of that request alone",
     "_Spans.collect": "called by whoever serves the metrics, to whom a fault is an error of that request alone",
     "_Counters.shutdown": "passes on to the SDK's meter provider",
     "_Counters.force_flush": "passes on to the SDK's meter provider",
