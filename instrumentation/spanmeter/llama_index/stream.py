@@ -7,11 +7,13 @@ hands, which may be another thread or a context that never saw the query.
 from __future__ import annotations
 
 import asyncio
+import sys
+import threading
 import weakref
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterator
 from contextlib import contextmanager
 from contextvars import Context, copy_context
-from types import AsyncGeneratorType, GeneratorType
+from types import AsyncGeneratorType, FrameType, GeneratorType
 from typing import Any, Final, TypeGuard, TypeVar
 
 from spanmeter.call import Call
@@ -41,8 +43,8 @@ def hand_out(call: Call, stream: Stream, *, abandoned: Callable[[], None]) -> No
     """
     gone = weakref.finalize(stream, abandoned)
     gone.atexit = False
-    reference = weakref.ref(stream)
-    call.leave(current_while=lambda: _runs(reference()))
+    reference, caller = weakref.ref(stream), _runner()
+    call.leave(current_while=lambda: _runs(reference(), caller))
 
 
 def step_aside(call: Call) -> None:
@@ -65,10 +67,27 @@ def resumed(stream: Stream, *, ended: Ended) -> Stream:
     return _resumed(stream, ended, copy_context())
 
 
-def _runs(stream: object) -> bool:
+def _runner() -> object:
+    return _task() or threading.get_ident()
+
+
+def _runs(stream: object, caller: object) -> bool:
+    """Whether what asks is below a stream that runs; not so its consumer, beside whom another thread or task reads it.
+
+    Such a reader fills the history of a streaming chat engine.
+    """
     if isinstance(stream, AsyncGeneratorType):
-        return stream.ag_running
-    return isinstance(stream, GeneratorType) and stream.gi_running
+        return stream.ag_running and (_runner() != caller or _is_below(stream.ag_frame))
+    return (
+        isinstance(stream, GeneratorType) and stream.gi_running and (_runner() != caller or _is_below(stream.gi_frame))
+    )
+
+
+def _is_below(started: FrameType | None) -> bool:
+    frame: FrameType | None = sys._getframe()  # noqa: SLF001  `inspect` would read the source of each
+    while frame is not None and frame is not started:
+        frame = frame.f_back
+    return frame is not None
 
 
 def _resumed(stream: Generator[Any, Any, Any], ended: Ended, context: Context) -> Generator[Any, None, None]:

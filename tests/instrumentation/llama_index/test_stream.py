@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import threading
 from typing import Any
 
 import pytest
@@ -31,6 +32,19 @@ class Silent(CustomLLM):
     @llm_completion_callback()
     def stream_complete(self, *_: Any, **__: Any) -> Any:
         yield from ()
+
+
+class Waiting(Silent):
+    """A model that waits within its stream."""
+
+    reached: Any
+    goes_on: Any
+
+    @llm_completion_callback()
+    def stream_complete(self, *_: Any, **__: Any) -> Any:
+        self.reached.set()
+        self.goes_on.wait(5)
+        yield CompletionResponse(text="one", delta="one")
 
 
 def test_a_stream_never_read_is_no_call(seen: Any, billed: Any, chat_model: OpenAI) -> None:
@@ -130,3 +144,15 @@ def test_a_stream_that_ends_without_a_word_is_over_though_its_error_is_kept(seen
         FunctionTool.from_defaults(ask).call("q")
     assert seen.outline() == ["execute_tool ask (ValidationError)", "  text_completion silent (cancelled)"]
     assert kept.value is not None
+
+
+def test_what_a_consumer_asks_while_a_thread_reads_the_stream_is_beside_it(seen: Any, chat_model: OpenAI) -> None:
+    model = Waiting(reached=threading.Event(), goes_on=threading.Event())
+    with seen.tracer.start_as_current_span("request"):
+        reader = threading.Thread(target=list, args=(model.stream_complete("q"),))
+        reader.start()
+        model.reached.wait(5)
+        chat_model.complete("x")
+        model.goes_on.set()
+        reader.join()
+    assert seen.outline() == ["request", "  text_completion silent", "  text_completion gpt-4o-mini"]
