@@ -89,8 +89,10 @@ TAKERS = {name.rpartition(".")[2] for name in HANDED_OVER} | {"Timer", "signal",
 
 
 def modules() -> Iterator[ModuleType]:
+    """All that an application may hold; `spanmeter doctor` examines in a process of its own."""
     for found in pkgutil.walk_packages(spanmeter.__path__, "spanmeter."):
-        yield importlib.import_module(found.name)
+        if not found.name.startswith("spanmeter.doctor"):
+            yield importlib.import_module(found.name)
 
 
 def functions_of(kind: type) -> Iterator[tuple[str, FunctionType]]:
