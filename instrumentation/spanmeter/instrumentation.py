@@ -36,6 +36,7 @@ ADAPTERS: Final = (
             "langchain_google_genai.chat_models",
             "langchain_google_vertexai.chat_models",
             "langchain_cohere.chat_models",
+            "langchain_groq.chat_models",
             "langchain_openrouter.chat_models",
             "langchain_perplexity.chat_models",
         )

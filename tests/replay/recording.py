@@ -11,7 +11,7 @@ import json
 import struct
 import zlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import unquote
@@ -28,13 +28,17 @@ _CASSETTES: Final = (".yaml", ".yml", ".gz")
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """One answered request; `source` names its file and its number there, `headers` are the answer's, in lower case."""
+    """One answered request; `source` names its file and its number there, `headers` are the answer's, in lower case.
+
+    `billed` are tools that the provider ran and bills, by bucket, where they stand outside of the usage object.
+    """
 
     source: str
     url: str
     asked: Mapping[str, Any]
     headers: Mapping[str, str]
     body: bytes
+    billed: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def content_type(self) -> str:
@@ -66,9 +70,8 @@ def _exchanges(path: Path) -> Iterator[Recording]:
         form = next(form for form in _FORMS if form in exchange)
         content_type, spell = _FORMS[form]
         headers = {"content-type": content_type, **exchange.get("headers", {})}
-        yield Recording(
-            f"{path.stem}-{name}", exchange["url"], exchange.get("asked", {}), headers, spell(exchange[form])
-        )
+        source, asked, billed = f"{path.stem}-{name}", exchange.get("asked", {}), exchange.get("billed", {})
+        yield Recording(source, exchange["url"], asked, headers, spell(exchange[form]), billed)
 
 
 def _events(events: list[dict[str, Any]]) -> bytes:

@@ -64,7 +64,8 @@ def _usage(body: Body) -> dict[str, Any]:
     for place in (place for place in places if isinstance(place, dict)):
         for key in ("usage", "usageMetadata"):
             if isinstance(place.get(key), dict) and place[key]:
-                return dict(place[key])
+                apart = {key: place[key] for key in ("usage_breakdown",) if place.get(key)}
+                return {**place[key], **apart}
         if "billed_units" in place:
             return {"billed_units": place["billed_units"]}
     if "prompt_eval_count" in body:

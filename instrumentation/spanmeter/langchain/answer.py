@@ -20,7 +20,9 @@ from spanmeter.pricing import Usage
 from spanmeter.pricing.metadata import read_metadata
 from spanmeter.pricing.reading import Reading, read
 from spanmeter.pricing.reported import read_region, read_reported_usd, read_service_tier
+from spanmeter.pricing.tools import tools_run, with_tools
 from spanmeter.receipt import NO_USAGE
+from spanmeter.tool_calls import tools_told
 
 _Said = Mapping[str, Any]
 _NOTHING: Final[_Said] = {}
@@ -49,6 +51,7 @@ def model_reader(
         _mapping(getattr(message, "response_metadata", None)),
         _mapping(getattr(message, "usage_metadata", None)),
         _mapping(result.llm_output),
+        _blocks(message),
         is_cached(message, run_id=run_id),
     )
     return partial(_read, given, provider, told)
@@ -62,6 +65,7 @@ class _Given(NamedTuple):
     said: _Said
     metered: _Said
     output: _Said
+    blocks: object
     cached: bool
 
 
@@ -69,10 +73,13 @@ def _read(given: _Given, provider: str, told: _Said) -> Answer:
     said, output = given.said, given.output
     raw = told or _mapping(said.get("token_usage") or said.get("token_count") or output.get("token_usage"))
     reading = _reading(given.metered, said, raw, told, provider)
+    model = _once(_word(said.get("model_name") or said.get("model") or output.get("model_name")))
+    if reading and (beside := _beside(given, model)):
+        reading = with_tools(reading, tools_run(beside, _NOTHING, model=model))
     message_id = _word(given.message_id)
     return Answer(
         usage=reading.usage if reading else None,
-        model=_once(_word(said.get("model_name") or said.get("model") or output.get("model_name"))),
+        model=model,
         response_id=_word(said.get("id") or output.get("id")) or ("" if maker_of(message_id) else message_id),
         finish_reasons=tuple(_finish_reasons(given.generations)),
         reported_usd=read_reported_usd(raw if "cost" not in said else {**said, **raw}, provider=provider),
@@ -115,6 +122,22 @@ def _reading(metered: _Said, said: _Said, raw: _Said, told: _Said, provider: str
         if _wholes(detailed.usage) == _wholes(reading.usage):
             return detailed
     return reading
+
+
+def _blocks(message: object) -> object:
+    """Where langchain-openai keeps the calls of OpenAI's own tools: once beside the text, now among it."""
+    content = getattr(message, "content", None)
+    return (
+        content if type(content) is list else _mapping(getattr(message, "additional_kwargs", None)).get("tool_outputs")
+    )
+
+
+def _beside(given: _Given, model: str) -> _Said:
+    """What a response says of tools outside of its usage; empty for most of them."""
+    beside = tools_told({"output": given.blocks}) if given.blocks else _NOTHING
+    if grounding := given.said.get("grounding_metadata"):
+        return {**beside, "grounding_metadata": grounding}
+    return beside or (given.said if "search-preview" in model else _NOTHING)
 
 
 def _wholes(usage: Usage) -> tuple[int, int]:

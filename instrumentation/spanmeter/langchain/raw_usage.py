@@ -1,7 +1,8 @@
 """The usage as providers wrote it, which LangChain's clients shorten to names of their own.
 
 What they leave out decides about money: Gemini's audio and images, Anthropic's searches and iterations, the prompt of
-an Anthropic stream that tells it at its start only, Cohere's billed units, what OpenRouter, xAI and Perplexity charge.
+an Anthropic stream that tells it at its start only, the tools of OpenAI's Responses, the models of Groq's systems,
+Cohere's billed units, what OpenRouter, xAI and Perplexity charge.
 The functions of the clients that read usage are listened to while instrumented; where a version has no such function,
 what LangChain keeps has to do.
 """
@@ -20,6 +21,8 @@ from spanmeter.call import Call
 from spanmeter.current import LiveSpan, here
 from spanmeter.langchain.runs import runs
 from spanmeter.langchain.stack import asking
+from spanmeter.pricing.tools import counted
+from spanmeter.tool_calls import plain, told_of, tools_told
 
 _NOTHING: Final[Mapping[str, Any]] = {}
 
@@ -49,13 +52,30 @@ def _usage_metadata(response: object, *_: object) -> object:
     return getattr(response, "usage_metadata", None)
 
 
+def _meta(response: object, *_: object) -> object:
+    return getattr(response, "meta", None)
+
+
+def _responded(response: object, *_: object) -> object:
+    """Put what tools did beside the usage; a response without usage tells nothing."""
+    usage = plain(getattr(response, "usage", None))
+    told = tools_told(response) if usage else None
+    return {**usage, **counted(told), "tool_usage": told["tool_usage"]} if told else usage
+
+
+def _broken_down(_: object, response: object, *__: object) -> object:
+    breakdown = plain(told_of(response, "usage_breakdown"))
+    usage = plain(told_of(response, "usage"))
+    return {**usage, "usage_breakdown": breakdown} if breakdown and isinstance(usage, Mapping) else None
+
+
 def _begun(_: object, event: Any, *__: object) -> object:  # noqa: ANN401  an event of Anthropic's client
     return event.message.usage if event.type == "message_start" else None
 
 
 READERS: Final = (
     Reader("langchain_openai.chat_models.base", "_create_usage_metadata", _first),
-    Reader("langchain_openai.chat_models.base", "_create_usage_metadata_responses", _first),
+    Reader("langchain_openai.chat_models.base", "_construct_lc_result_from_responses_api", _responded),
     Reader("langchain_anthropic.chat_models", "_create_usage_metadata", _first, completes=True),
     Reader(
         "langchain_anthropic.chat_models", "_make_message_chunk_from_anthropic_event", _begun, owner="ChatAnthropic"
@@ -63,8 +83,11 @@ READERS: Final = (
     Reader("langchain_google_genai.chat_models", "_response_to_result", _usage_metadata),
     Reader("langchain_google_vertexai.chat_models", "_get_usage_metadata_gemini", _first),
     Reader("langchain_cohere.chat_models", "_get_usage_metadata_v2", _usage),
+    Reader("langchain_cohere.chat_models", "_get_usage_metadata", _meta),
+    Reader("langchain_groq.chat_models", "_create_chat_result", _broken_down, owner="ChatGroq"),
     Reader("langchain_openrouter.chat_models", "_create_usage_metadata", _first),
     Reader("langchain_perplexity.chat_models", "_create_usage_metadata", _first),
+    Reader("langchain_perplexity.chat_models", "_convert_responses_usage", _first),
 )
 _told: Final[WeakKeyDictionary[LiveSpan, list[Any]]] = WeakKeyDictionary()
 _wrapped: Final[dict[tuple[Any, str], Any]] = {}

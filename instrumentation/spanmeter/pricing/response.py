@@ -11,9 +11,9 @@ from typing import Any, Final
 from spanmeter.pricing.book import PriceBook
 from spanmeter.pricing.cost import Cost, together
 from spanmeter.pricing.key import PriceKey
-from spanmeter.pricing.reading import Part, Reading, read
+from spanmeter.pricing.reading import Reading, read
 from spanmeter.pricing.reported import read_region, read_reported_usd, read_service_tier
-from spanmeter.pricing.tools import tools_run
+from spanmeter.pricing.tools import tools_run, with_tools
 from spanmeter.pricing.usage import Usage
 
 _NO_TIME: Final = Decimal(0)
@@ -53,13 +53,7 @@ class Response:
         told = {**self.usage, "usage_breakdown": breakdown} if isinstance(breakdown, Mapping) else self.usage
         reading = read(told, provider=self.provider, api=self.api)
         beside = tools_run(self.response_extra, self.request_context, model=self.model)
-        missing = {bucket: number for bucket, number in beside.filled() if not getattr(reading.usage, bucket)}
-        if not missing:
-            return reading
-        first, *others = reading.parts
-        if others or first.model:
-            return Reading((*reading.parts, Part(Usage(**missing))), reading.notes)
-        return Reading((Part(first.usage + Usage(**missing)),), reading.notes)
+        return with_tools(reading, beside)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from spanmeter.pricing.dialects import OPENAI
-from spanmeter.pricing.reading import count_search
+from spanmeter.pricing.reading import Part, Reading, count_search
 from spanmeter.pricing.usage import Usage
 
 _GEMINI: Final = re.compile(r"gemini-(\d+)")
@@ -19,10 +19,11 @@ def tools_run(said: Mapping[str, Any], asked: Mapping[str, Any], *, model: str) 
 
     OpenAI counts web searches in `tool_usage` and lists each call in `output`; a container of its code interpreter is
     billed once. Its search models search once for each request. Google bills Gemini 2's grounded prompts, and each
-    query from Gemini 3 on (https://ai.google.dev/gemini-api/docs/pricing).
+    query from Gemini 3 on, once however often it is told, and empty ones not at all
+    (https://ai.google.dev/gemini-api/docs/google-search).
     """
-    run = Usage(**OPENAI.counts({**_listed(said), **said}, []).units or {})
-    queries = [query for grounding in _groundings(said) for query in _queries(grounding)]
+    run = Usage(**OPENAI.counts({**counted(said), **said}, []).units or {})
+    queries = {str(query) for grounding in _groundings(said) for query in _queries(grounding) if query}
     if queries and not run.web_searches:
         generation = _GEMINI.search(model)
         run.web_searches = len(queries) if generation and int(generation[1]) > 2 else 1
@@ -33,7 +34,20 @@ def tools_run(said: Mapping[str, Any], asked: Mapping[str, Any], *, model: str) 
     return run
 
 
-def _listed(said: Mapping[str, Any]) -> dict[str, int]:
+def with_tools(reading: Reading, run: Usage) -> Reading:
+    """A reading with the units of tools that stood elsewhere in its response; units it has itself go before them."""
+    told = reading.usage
+    missing = {bucket: number for bucket, number in run.filled() if not getattr(told, bucket)}
+    if not missing:
+        return reading
+    first, *others = reading.parts
+    if others or first.model:
+        return Reading((*reading.parts, Part(Usage(**missing))), reading.notes)
+    return Reading((Part(first.usage + Usage(**missing)),), reading.notes)
+
+
+def counted(said: Mapping[str, Any]) -> dict[str, int]:
+    """The calls in the `output` of a response, under names that a usage object may have."""
     items = said.get("output")
     calls = [item for item in items if isinstance(item, Mapping)] if isinstance(items, list) else []
     containers = {str(call.get("container_id")) for call in calls if call.get("type") == "code_interpreter_call"}

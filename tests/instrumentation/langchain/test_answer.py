@@ -140,3 +140,41 @@ def test_no_generation_is_no_usage() -> None:
 def test_the_tier_is_read_from_the_providers_own_words() -> None:
     told = {"prompt_token_count": 5, "candidates_token_count": 1, "traffic_type": "ON_DEMAND_FLEX"}
     assert answered(AIMessage(content=""), provider="gcp.vertex_ai", told=told).service_tier == "flex"
+
+
+SEARCH = {"type": "web_search_call", "id": "1", "action": {"type": "search", "query": "two and two"}}
+PAGE = {"type": "web_search_call", "id": "2", "action": {"type": "open_page", "url": "https://example.org"}}
+QUERIES = {"web_search_queries": ["two and two", "sum of two and two"]}
+TOOLS: dict[str, tuple[AIMessage, Usage]] = {
+    "content": (AIMessage(content=[SEARCH, PAGE, {"type": "text", "text": "4"}]), Usage(web_searches=1)),
+    "tool-outputs": (AIMessage(content="4", additional_kwargs={"tool_outputs": [SEARCH]}), Usage(web_searches=1)),
+    "search-model": (
+        AIMessage(content="4", response_metadata={"model_name": "gpt-4o-search-preview"}),
+        Usage(web_searches_medium=1),
+    ),
+    "grounded-prompt": (
+        AIMessage(content="4", response_metadata={"model_name": "gemini-2.5-pro", "grounding_metadata": QUERIES}),
+        Usage(web_searches=1),
+    ),
+    "grounded-queries": (
+        AIMessage(content="4", response_metadata={"model_name": "gemini-3-pro-preview", "grounding_metadata": QUERIES}),
+        Usage(web_searches=2),
+    ),
+    "none": (AIMessage(content=[{"type": "text", "text": "4"}]), Usage()),
+}
+
+
+@pytest.mark.parametrize(("message", "run"), TOOLS.values(), ids=TOOLS)
+def test_tools_that_the_provider_ran_are_counted(message: AIMessage, run: Usage) -> None:
+    metered = message.model_copy(update={"usage_metadata": TOTALS})
+    assert answered(metered).usage == Usage(input=20, output=18) + run
+
+
+def test_what_a_client_heard_of_tools_goes_before_what_its_message_shows() -> None:
+    told = {"input_tokens": 20, "output_tokens": 18, "tool_usage": {"web_search": {"num_requests": 3}}}
+    message = AIMessage(content=[SEARCH], usage_metadata=TOTALS)
+    assert answered(message, told=told).usage == Usage(input=20, output=18, web_searches=3)
+
+
+def test_tools_alone_are_no_usage() -> None:
+    assert answered(AIMessage(content=[SEARCH])).usage is None

@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from spanmeter.pricing import Usage
-from spanmeter.pricing.tools import tools_run
+from spanmeter.pricing import Part, Usage
+from spanmeter.pricing.reading import Reading
+from spanmeter.pricing.tools import tools_run, with_tools
 
 CASES: dict[str, tuple[dict[str, Any], dict[str, Any], str, Usage]] = {
     "nothing": ({}, {}, "gpt-4o", Usage()),
@@ -44,6 +45,12 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], str, Usage]] = {
         "models/gemini-3.1-pro-preview",
         Usage(web_searches=2),
     ),
+    "grounded-queries-told-twice": (
+        {"grounding_metadata": {"web_search_queries": ["a", "", "b", "a"]}},
+        {},
+        "gemini-3-flash-preview",
+        Usage(web_searches=2),
+    ),
     "grounded-in-nothing": ({"groundingMetadata": {"groundingChunks": []}}, {}, "gemini-2.5-flash", Usage()),
     "search-model": ({}, {}, "gpt-4o-search-preview-2025-03-11", Usage(web_searches_medium=1)),
     "search-model-asked-for-more": (
@@ -61,3 +68,28 @@ def test_counts_tools_that_stand_beside_the_usage(
     said: dict[str, Any], asked: dict[str, Any], model: str, run: Usage
 ) -> None:
     assert tools_run(said, asked, model=model) == run
+
+
+RUN = Usage(web_searches=2, file_searches=1)
+COMPLETED: dict[str, tuple[tuple[Part, ...], tuple[Part, ...]]] = {
+    "added": ((Part(Usage(input=3)),), (Part(Usage(input=3, web_searches=2, file_searches=1)),)),
+    "told-already": (
+        (Part(Usage(input=3, web_searches=5)),),
+        (Part(Usage(input=3, web_searches=5, file_searches=1)),),
+    ),
+    "beside-parts": (
+        (Part(Usage(input=3)), Part(Usage(input=4), "other")),
+        (Part(Usage(input=3)), Part(Usage(input=4), "other"), Part(RUN)),
+    ),
+    "beside-another-model": ((Part(Usage(input=3), "other"),), (Part(Usage(input=3), "other"), Part(RUN))),
+}
+
+
+@pytest.mark.parametrize(("parts", "completed"), COMPLETED.values(), ids=COMPLETED)
+def test_adds_the_tools_that_a_reading_lacks(parts: tuple[Part, ...], completed: tuple[Part, ...]) -> None:
+    assert with_tools(Reading(parts, ("a note",)), RUN) == Reading(completed, ("a note",))
+
+
+def test_a_reading_stays_as_it_is_where_no_tool_ran() -> None:
+    reading = Reading((Part(Usage()),), silent=True)
+    assert with_tools(reading, Usage()) is reading

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,12 +19,21 @@ from tests.replay.wire import raw_tier, raw_usage
 
 from spanmeter import semconv
 from spanmeter.answer import usage_attributes
-from spanmeter.pricing import PriceBook, PriceKey, read_reported_usd, read_service_tier, read_usage
+from spanmeter.pricing import (
+    PriceBook,
+    PriceKey,
+    Usage,
+    read_parts,
+    read_reported_usd,
+    read_service_tier,
+    read_usage,
+)
+from spanmeter.pricing.cost import together
 
 OWN = Path(__file__).parents[1] / "exchanges"
 FOLDERS = (OWN, *map(Path, filter(None, os.environ.get("SPANMETER_RECORDINGS", "").split(os.pathsep))))
 COUNTED = ("gen_ai.usage.", semconv.USAGE_PREFIX)
-BESIDE = {semconv.USAGE_NOTES}
+BESIDE = {semconv.USAGE_NOTES, semconv.USAGE_PARTS}
 
 
 def cases() -> Iterator[Any]:
@@ -52,7 +62,8 @@ def test_what_is_counted_is_what_the_provider_said(
     if not told:
         assert said.get(semconv.USAGE_GRADE) != "reported"
         return
-    expected = usage_attributes(read_usage(told, provider=client.provider), estimated=False)
+    usage = read_usage(told, provider=client.provider) + Usage(**recording.billed)
+    expected = usage_attributes(usage, estimated=False)
     assert application.player.answered == 1
     assert counted(said) == expected
     assert said.get(semconv.COST_USD) == cost(book, said, client, recording)
@@ -68,6 +79,10 @@ def cost(book: PriceBook, said: dict[str, Any], client: Client, recording: Recor
     model = said.get(semconv.RESPONSE_MODEL) or said[semconv.REQUEST_MODEL]
     key = PriceKey(client.provider, model, service_tier=read_service_tier(raw_tier(recording), told))
     reported = read_reported_usd(told, provider=client.provider)
-    usage = read_usage(told, provider=client.provider)
-    usd = book.cost(key, usage, at=datetime.now(UTC), reported_usd=reported).usd
+    now = datetime.now(UTC)
+    first, *others = read_parts(told, provider=client.provider)
+    parts = (replace(first, usage=first.usage + Usage(**recording.billed)), *others)
+    keys = [key._replace(model=part.model or model) for part in parts]
+    costs = [book.cost(own, part.usage, at=now, reported_usd=reported) for own, part in zip(keys, parts, strict=True)]
+    usd = costs[0].usd if reported is not None else together(costs).usd
     return None if usd is None else format(usd, "f")
