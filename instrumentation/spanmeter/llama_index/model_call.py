@@ -103,8 +103,10 @@ class ModelCalls:
             return
         call, read = model.call, nothing
         try:
-            heard, provider = call.reported > 0, call.opening.provider
-            read = answer_reader(response, provider=provider, finishing=model.finishing, heard=heard)
+            heard, asked = call.reported > 0, call.opening
+            read = answer_reader(
+                response, provider=asked.provider, model=asked.model, finishing=model.finishing, heard=heard
+            )
         finally:
             call.stop_by(read)
 

@@ -17,6 +17,8 @@ from typing import Any, Final
 from spanmeter.answer import billed_apart
 from spanmeter.pricing import Part, Usage, read_region, read_reported_usd, read_service_tier
 from spanmeter.pricing.reading import read
+from spanmeter.pricing.tools import tools_run, with_tools
+from spanmeter.tool_calls import tools_told
 
 Path = tuple[str, ...]
 
@@ -72,15 +74,16 @@ class Reported:
 
 UNREPORTED: Final = Reported()
 _UNKNOWN: Final = object()
+_NOTHING: Final[Mapping[str, Any]] = {}
 
 
-def reported_in(response: Any, provider: str) -> Reported | None:
-    """The usage in a response; None when it says nothing of it."""
+def reported_in(response: Any, provider: str, *, model: str = "") -> Reported | None:
+    """The usage in a response of `model`; None when it says nothing of it."""
     if response is None:
         return None
     noted = None
     for payload in _usages(response):
-        reported = _reported(payload, provider)
+        reported = _reported(payload, provider, response, model)
         if reported is not None and reported.usage is not None:
             return reported
         noted = noted or reported
@@ -107,8 +110,10 @@ def finish_reasons(raw: Any) -> tuple[str, ...]:
 
 def _usages(response: Any) -> Iterator[Mapping[str, Any]]:
     raw = _field(response, "raw")
+    # Groq tells beside the usage which models answered for one of its systems.
+    apart = ("usage_breakdown",) if "usage_breakdown" in (_names(raw) or ()) else ()
     for found in _found(raw, _USAGE):
-        yield _plain(found)
+        yield {**_plain(found), **{key: _plain(_field(raw, key)) for key in apart}} if apart else _plain(found)
     for found in _found(response, _BESIDE):
         yield _plain(found)
     for source in (_field(response, "additional_kwargs"), raw):
@@ -116,15 +121,28 @@ def _usages(response: Any) -> Iterator[Mapping[str, Any]]:
             yield _plain(source)
 
 
-def _reported(payload: Mapping[str, Any], provider: str) -> Reported | None:
+def _reported(payload: Mapping[str, Any], provider: str, response: Any, model: str) -> Reported | None:
     reading = read(payload, provider=provider)
     usage = reading.known
+    if usage is not None and ((beside := _beside(_field(response, "raw"))) or "search-preview" in model):
+        reading = with_tools(reading, tools_run(beside, _NOTHING, model=model))
+        usage = reading.usage
     usd = read_reported_usd(payload, provider=provider)
     if usage is None and usd is None and not reading.notes:
         return None
     tier = "" if _TERMS.isdisjoint(payload) else read_service_tier(payload)
     region = "" if _REGIONS.isdisjoint(payload) else read_region(payload)
     return Reported(usage, usd, tier, reading.notes, reading.parts if billed_apart(reading.parts) else (), region)
+
+
+def _beside(raw: Any) -> Mapping[str, Any]:
+    """What a response says of tools outside of its usage; empty for most of them."""
+    names = _names(raw) or ()
+    if "grounding_metadata" in names:
+        return {"grounding_metadata": _field(raw, "grounding_metadata")}
+    if "output" in names or "response" in names:
+        return tools_told(raw) or tools_told(_field(raw, "response"))
+    return _NOTHING
 
 
 def _plain(value: Any) -> Mapping[str, Any]:

@@ -63,29 +63,37 @@ class _Given(NamedTuple):
     text: Any
 
 
-def answer_of(response: Any, *, provider: str, finishing: Any = None) -> Answer:  # noqa: ANN401  the framework's door
+def answer_of(
+    response: Any,  # noqa: ANN401  the framework's door
+    *,
+    provider: str,
+    model: str = "",
+    finishing: Any = None,  # noqa: ANN401  the framework's door
+) -> Answer:
     """The answer in a `ChatResponse` or `CompletionResponse`; of a stream, in its last chunk.
 
     Many providers send usage and finish reason in two chunks: what the last one does not tell is looked up in the
     one before, which is then given as `finishing`. Never raises; an answer that cannot be read has a note saying so.
     """
-    return answer_reader(response, provider=provider, finishing=finishing)()
+    return answer_reader(response, provider=provider, model=model, finishing=finishing)()
 
 
 def answer_reader(
     response: Any,  # noqa: ANN401  the framework's door
     *,
     provider: str,
+    model: str = "",
     finishing: Any = None,  # noqa: ANN401  the framework's door
     heard: bool = False,
 ) -> Callable[[], Answer]:
     """What reads a response as `answer_of` does, also later, when others have got hold of it.
 
+    `model` is the one that was asked, for answers that name none.
     What the client below `heard` itself of the usage counts, and not what is left of it in the response.
     """
     if response is None:
         return nothing
-    return partial(_answer, _given(response), _given(finishing), provider, heard)
+    return partial(_answer, _given(response), _given(finishing), (provider, model), heard)
 
 
 def nothing() -> Answer:
@@ -93,8 +101,8 @@ def nothing() -> Answer:
     return NO_ANSWER
 
 
-def _answer(given: _Given | None, before: _Given | None, provider: str, heard: bool) -> Answer:  # noqa: FBT001
-    answer = None if given is None else _read(given, before, provider)
+def _answer(given: _Given | None, before: _Given | None, asked: tuple[str, str], heard: bool) -> Answer:  # noqa: FBT001
+    answer = None if given is None else _read(given, before, *asked)
     if answer is None:
         return _UNREADABLE
     return replace(answer, usage=None, parts=()) if heard else answer
@@ -109,12 +117,14 @@ def _given(response: Any) -> _Given | None:  # noqa: ANN401  the framework's doo
 
 
 @barrier
-def _read(given: _Given, before: _Given | None, provider: str) -> Answer:
-    reported = reported_in(given, provider) or reported_in(before, provider) or UNREPORTED
+def _read(given: _Given, before: _Given | None, provider: str, asked: str) -> Answer:
     raw, last = given.raw, before and before.raw
+    named = told_in(raw, MODEL) or told_in(last, MODEL)
+    model = named or asked
+    reported = reported_in(given, provider, model=model) or reported_in(before, provider, model=model) or UNREPORTED
     return Answer(
         usage=reported.usage,
-        model=told_in(raw, MODEL) or told_in(last, MODEL),
+        model=named,
         response_id=told_in(raw, RESPONSE_ID) or told_in(last, RESPONSE_ID),
         finish_reasons=finish_reasons(raw) or finish_reasons(last),
         reported_usd=reported.usd,

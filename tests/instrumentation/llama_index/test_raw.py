@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from llama_index.core.llms import CompletionResponse
 from openai.types.chat import ChatCompletionChunk
-from openai.types.responses import ResponseCompletedEvent
+from openai.types.responses import Response, ResponseCompletedEvent
 from pydantic import BaseModel
 
 from spanmeter.llama_index.raw import MODEL, RESPONSE_ID, Reported, finish_reasons, reported_in, told_in
@@ -42,9 +42,9 @@ def chunk(**more: Any) -> ChatCompletionChunk:
     return ChatCompletionChunk.model_validate(known | more)
 
 
-def completed() -> ResponseCompletedEvent:
+def completed(**more: Any) -> ResponseCompletedEvent:
     response = SimpleNamespace(
-        id="resp_1", model="gpt-5-2025-08-07", status="completed", usage=Model(), incomplete_details=None
+        id="resp_1", model="gpt-5-2025-08-07", status="completed", usage=Model(), incomplete_details=None, **more
     )
     return ResponseCompletedEvent.model_construct(response=response, sequence_number=1, type="response.completed")
 
@@ -202,3 +202,28 @@ def test_the_reason_of_the_end_is_found(raw: Any, reasons: tuple[str, ...]) -> N
 def test_model_and_id_stand_in_the_event_or_in_the_response_inside_it() -> None:
     found = [(told_in(raw, MODEL), told_in(raw, RESPONSE_ID)) for raw in (chunk(), completed(), None)]
     assert found == [("m", "1"), ("gpt-5-2025-08-07", "resp_1"), ("", "")]
+
+
+SEARCH = {"type": "web_search_call", "id": "1", "status": "completed", "action": {"type": "search", "query": "q"}}
+QUERIES = {"grounding_metadata": {"web_search_queries": ["a", "b"]}, "usage_metadata": Buffer()}
+GROQ = {"model": "openai/gpt-oss-120b", "usage": USAGE}
+TOOLS: dict[str, tuple[Any, str, Usage]] = {
+    "responses": (Response.model_construct(usage=Model(), output=[SEARCH]), "gpt-5", Usage(web_searches=1)),
+    "responses-stream": (completed(output=[SEARCH, SEARCH]), "gpt-5", Usage(web_searches=2)),
+    "search-model": ({"usage": USAGE}, "gpt-4o-mini-search-preview", Usage(web_searches_medium=1)),
+    "grounded-prompt": (QUERIES, "gemini-2.5-flash", Usage(web_searches=1)),
+    "grounded-queries": (QUERIES, "gemini-3-flash-preview", Usage(web_searches=2)),
+    "not-grounded": (QUERIES | {"grounding_metadata": None}, "gemini-3-flash-preview", Usage()),
+    "none": (Response.model_construct(usage=Model(), output=[{"type": "message"}]), "gpt-5", Usage()),
+}
+
+
+@pytest.mark.parametrize(("raw", "model", "run"), TOOLS.values(), ids=TOOLS)
+def test_tools_that_the_provider_ran_are_counted(raw: Any, model: str, run: Usage) -> None:
+    assert reported_in(SimpleNamespace(raw=raw), "openai", model=model) == Reported(READ + run)
+
+
+def test_the_models_of_groqs_systems_are_told_apart() -> None:
+    raw = chunk(x_groq={"id": "r", "usage": USAGE}, usage_breakdown={"models": [GROQ]})
+    expected = Reported(READ, parts=(Part(READ, "openai/gpt-oss-120b"),))
+    assert reported_in(SimpleNamespace(raw=raw), "groq") == expected

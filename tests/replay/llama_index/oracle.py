@@ -38,9 +38,9 @@ def _openai(read: list[Body]) -> Told | None:
         return None
     asked, answered = usage.get("prompt_tokens_details") or {}, usage.get("completion_tokens_details") or {}
     cached = asked.get("cached_tokens") or usage.get("prompt_cache_hit_tokens") or 0
-    return Told(
-        usage["prompt_tokens"], usage.get("completion_tokens") or 0, cached, answered.get("reasoning_tokens") or 0
-    )
+    apart = usage["reasoning_tokens"] if "citation_tokens" in usage else 0  # Perplexity's research bills it on top
+    thought = apart or answered.get("reasoning_tokens") or 0
+    return Told(usage["prompt_tokens"], (usage.get("completion_tokens") or 0) + apart, cached, thought)
 
 
 def _responses(read: list[Body]) -> Told | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,8 @@ from tests.replay.recording import Recording, recordings
 from tests.replay.wire import bodies, raw_usage
 
 from spanmeter import barrier, semconv
-from spanmeter.pricing import PriceBook, PriceKey, read_reported_usd, read_usage
+from spanmeter.pricing import PriceBook, PriceKey, Usage, read_parts, read_reported_usd
+from spanmeter.pricing.cost import together
 
 OWN = Path(__file__).parents[1] / "exchanges"
 FOLDERS = (OWN, *map(Path, filter(None, os.environ.get("SPANMETER_RECORDINGS", "").split(os.pathsep))))
@@ -29,6 +31,8 @@ def cases() -> Iterator[Any]:
     installed = [client for client in CLIENTS if client.installed]
     for folder in FOLDERS:
         for recording in recordings(folder):
+            if "gemini-3" in recording.url and recording.billed:
+                continue  # answers name no model here, the clients ask 2.5, and 3 bills its searches otherwise
             for client in (client for client in installed if client.understands(recording)):
                 for way in client.ways(recording):
                     yield pytest.param(client, way, recording, id=f"{client.name}-{way}-{recording.source}")
@@ -56,6 +60,7 @@ def test_what_is_counted_is_what_the_provider_said(
         assert said.get(semconv.USAGE_GRADE) != "reported"
         return
     assert (said.get(semconv.PROVIDER_NAME, ""), counted(said)) == (client.provider, expected)
+    assert {bucket: said.get(semconv.USAGE_PREFIX + bucket) for bucket in recording.billed} == recording.billed
     assert said.get(semconv.COST_USD) == cost(book, said, client, recording)
 
 
@@ -71,10 +76,10 @@ def cost(book: PriceBook, said: dict[str, Any], client: Client, recording: Recor
     usage = raw_usage(recording)
     model = said.get(semconv.RESPONSE_MODEL) or said.get(semconv.REQUEST_MODEL) or ""
     key = PriceKey(client.provider, model, service_tier=said.get(semconv.OPENAI_SERVICE_TIER, ""))
-    usd = book.cost(
-        key,
-        read_usage(usage, provider=client.provider),
-        at=datetime.now(UTC),
-        reported_usd=read_reported_usd(usage, provider=client.provider),
-    ).usd
+    now, reported = datetime.now(UTC), read_reported_usd(usage, provider=client.provider)
+    first, *others = read_parts(usage, provider=client.provider)
+    parts = (replace(first, usage=first.usage + Usage(**recording.billed)), *others)
+    keys = [key._replace(model=part.model or model) for part in parts]
+    costs = [book.cost(own, part.usage, at=now, reported_usd=reported) for own, part in zip(keys, parts, strict=True)]
+    usd = costs[0].usd if reported is not None else together(costs).usd
     return None if usd is None else format(usd, "f")
