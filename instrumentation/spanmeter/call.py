@@ -132,15 +132,16 @@ class Call(LiveSpan):
         if self._close():
             self._end(self._ending(answer, "stopped"))
 
-    def stop_by(self, read: Callable[[], Answer]) -> None:
+    def stop_by(self, read: Callable[[], Answer], *, at_leisure: bool = True) -> None:
         """End an answered call by what `read` makes of objects that nobody changes any more.
 
-        Where nobody but us waits for its span, that is done later: many answers read in a row take half the time.
+        Where nobody but us waits for its span that is done `at_leisure`, for reading many in a row takes half the time.
         """
         if not self._close():
             return
         ending = self._ending(NO_ANSWER, "stopped")
-        if _goes_to_us_alone(self.span) and settling.at_leisure(partial(self._settle_by, read, self.span, ending)):
+        waits = at_leisure and _goes_to_us_alone(self.span)
+        if waits and settling.at_leisure(partial(self._settle_by, read, self.span, ending)):
             super().forget()
             return
         try:

@@ -60,26 +60,33 @@ class Settling:
 
     def later(self, settle: Settle) -> bool:
         """Have `settle` run soon and return at once; False when too many wait already."""
-        if not self.at_leisure(settle):
+        if len(self._waiting) >= self._room:
             return False
+        self._add(settle)
         if not self._soon.is_set():
             self._soon.set()
         return True
 
     def at_leisure(self, settle: Settle) -> bool:
-        """Have `settle` run within a second and return at once; False when too many wait already."""
+        """Have `settle` run within a second and return at once; False when too many wait already.
+
+        They take half of the room at most: who is refused here reads at once, who is refused `later` gives up.
+        """
         waiting = len(self._waiting)
-        if waiting >= self._room:
+        if waiting >= self._room // 2:
             return False
+        self._add(settle)
+        if waiting >= self._room // 4 and not self._soon.is_set():
+            self._soon.set()
+        return True
+
+    def _add(self, settle: Settle) -> None:
         self._waiting.append(settle)
         if self._thread is None or not self._thread.is_alive():
             self._start()
             self._told.put(True)
         elif self._told.empty():  # one word wakes the thread for all that wait
             self._told.put(True)
-        if waiting == self._room // 2:
-            self._soon.set()
-        return True
 
     def now(self) -> None:
         """Run what waits, and return when all that had come before is done."""

@@ -190,6 +190,14 @@ def test_what_only_we_wait_for_is_read_before_anybody_reads_the_bill(
     assert (ended, [receipt.usage for receipt in receipts]) == (["chat gpt-4o-mini by gpt-4o-mini"], [usage])
 
 
+def test_what_cannot_wait_is_read_at_once(alone: tuple[Calls, list[str]], held: threading.Event) -> None:
+    calls, ended = alone
+    calls.start(opening()).stop_by(lambda: Answer(usage=Usage(input=7), model="m"), at_leisure=False)
+    before = list(ended)
+    held.set()
+    assert before == ["chat gpt-4o-mini by m"]
+
+
 def test_what_others_wait_for_too_is_read_at_once(calls: Calls, spans: Any, held: threading.Event) -> None:
     calls.start(opening()).stop_by(lambda: Answer(usage=Usage(input=7), model="gpt-4o-mini"))
     assert [span.name for span in ended_by_now(spans)] == ["chat gpt-4o-mini"]
@@ -220,15 +228,23 @@ def _stopped_by_now(call: Call, read: Callable[[], Answer]) -> None:
     settling.now()
 
 
-def test_half_of_the_room_in_use_ends_the_leisure() -> None:
+def test_a_quarter_of_the_room_in_use_ends_the_leisure() -> None:
     done = threading.Event()
-    eager = Settling(room=4)
+    eager = Settling(room=8)
     for _ in range(2):
         assert eager.at_leisure(lambda: None)
     assert eager.at_leisure(done.set)
     assert eager._soon.is_set() or done.is_set()
     eager.rest()
     assert done.is_set()
+
+
+def test_what_waits_at_leisure_leaves_room_for_what_has_to_be_estimated() -> None:
+    eager = Settling(room=4)
+    with eager._turn:  # nothing is settled meanwhile
+        taken = [eager.at_leisure(lambda: None) for _ in range(3)] + [eager.later(lambda: None) for _ in range(3)]
+    eager.rest()
+    assert taken == [True, True, False, True, True, False]
 
 
 def test_a_span_ends_even_when_nothing_can_be_read(calls: Calls, spans: Any, receipts: list[Receipt]) -> None:

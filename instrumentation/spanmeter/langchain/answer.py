@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
@@ -32,13 +31,31 @@ _SCORES: Final = dict.fromkeys(("relevance_score", "score", "_score"))
 
 def model_answer(result: LLMResult, *, run_id: UUID, provider: str, told: Mapping[str, Any] = _NOTHING) -> Answer:
     """Read a model's result; `told` is the usage as the provider wrote it, where that is known. Never raises."""
-    return model_reader(result, run_id=run_id, provider=provider, told=told)()
+    return model_reader(result, run_id=run_id, provider=provider, told=told).read()
 
 
-def model_reader(
-    result: LLMResult, *, run_id: UUID, provider: str, told: Mapping[str, Any] = _NOTHING
-) -> Callable[[], Answer]:
-    """Return what reads a model's result as `model_answer` does, also later, when others have got hold of the message.
+class Later(NamedTuple):
+    """Reads a model's result as `model_answer` does, also later, when others have got hold of the message.
+
+    What it says has to be read before others get hold of it where `tells_usage` is false, for an estimate of it.
+    """
+
+    given: _Given
+    provider: str
+    told: _Said
+
+    @property
+    def tells_usage(self) -> bool:
+        """Whether the result holds anything that usage can be read from."""
+        return bool(self.told or self.given.metered or _raw(self.given))
+
+    def read(self) -> Answer:
+        """Read it."""
+        return _read(*self)
+
+
+def model_reader(result: LLMResult, *, run_id: UUID, provider: str, told: Mapping[str, Any] = _NOTHING) -> Later:
+    """Take from a model's result what an answer is read from.
 
     Usage stands on each of several generations of one request, so the first alone is read.
     """
@@ -48,13 +65,14 @@ def model_reader(
     given = _Given(
         generations,
         getattr(message, "id", None),
-        _mapping(getattr(message, "response_metadata", None)),
-        _mapping(getattr(message, "usage_metadata", None)),
-        _mapping(result.llm_output),
+        tuple(_finish_reasons(generations)),
+        _kept(getattr(message, "response_metadata", None)),
+        _kept(getattr(message, "usage_metadata", None)),
+        _kept(result.llm_output),
         _blocks(message),
         is_cached(message, run_id=run_id),
     )
-    return partial(_read, given, provider, told)
+    return Later(given, provider, told)
 
 
 class _Given(NamedTuple):
@@ -62,6 +80,7 @@ class _Given(NamedTuple):
 
     generations: Sequence[Any]
     message_id: object
+    finish_reasons: tuple[str, ...]
     said: _Said
     metered: _Said
     output: _Said
@@ -71,7 +90,7 @@ class _Given(NamedTuple):
 
 def _read(given: _Given, provider: str, told: _Said) -> Answer:
     said, output = given.said, given.output
-    raw = told or _mapping(said.get("token_usage") or said.get("token_count") or output.get("token_usage"))
+    raw = told or _raw(given)
     reading = _reading(given.metered, said, raw, told, provider)
     model = _once(_word(said.get("model_name") or said.get("model") or output.get("model_name")))
     if reading and (beside := _beside(given, model)):
@@ -81,15 +100,26 @@ def _read(given: _Given, provider: str, told: _Said) -> Answer:
         usage=reading.usage if reading else None,
         model=model,
         response_id=_word(said.get("id") or output.get("id")) or ("" if maker_of(message_id) else message_id),
-        finish_reasons=tuple(_finish_reasons(given.generations)),
+        finish_reasons=given.finish_reasons,
         reported_usd=read_reported_usd(raw if "cost" not in said else {**said, **raw}, provider=provider),
         cache_hit=given.cached,
         service_tier=_once(_word(said.get("service_tier"))) or read_service_tier(raw),
-        text=reader(given.generations),
+        text=_text(given) if reading is None else reader(given.generations),
         usage_notes=reading.notes if reading else (),
         parts=reading.parts if reading and billed_apart(reading.parts) else (),
         region=read_region(raw, _mapping(said.get("usage"))),
     )
+
+
+def _raw(given: _Given) -> _Said:
+    said = given.said
+    return _mapping(said.get("token_usage") or said.get("token_count") or given.output.get("token_usage"))
+
+
+def _text(given: _Given) -> Callable[[], str]:
+    """What was said, read now: it is counted later."""
+    said = reader(given.generations)()
+    return lambda: said
 
 
 def documents_found(documents: Sequence[Document]) -> dict[str, AttributeValue]:
@@ -128,7 +158,9 @@ def _blocks(message: object) -> object:
     """Where langchain-openai keeps the calls of OpenAI's own tools: once beside the text, now among it."""
     content = getattr(message, "content", None)
     return (
-        content if type(content) is list else _mapping(getattr(message, "additional_kwargs", None)).get("tool_outputs")
+        content[:]
+        if type(content) is list
+        else _mapping(getattr(message, "additional_kwargs", None)).get("tool_outputs")
     )
 
 
@@ -142,6 +174,12 @@ def _beside(given: _Given, model: str) -> _Said:
 
 def _wholes(usage: Usage) -> tuple[int, int]:
     return usage.input_tokens, usage.output_tokens
+
+
+def _kept(value: object) -> _Said:
+    """A copy of what a message holds, two levels deep: applications add up usage in place."""
+    given = _mapping(value)
+    return {key: item.copy() if type(item) is dict else item for key, item in given.items()} if given else _NOTHING
 
 
 def _mapping(value: object) -> _Said:

@@ -98,7 +98,8 @@ class SpanmeterCallbackHandler(BaseCallbackHandler):
             return
         # Prompts of one `generate` are all open at once: what is told then may be another's.
         if run.batch is None:
-            call.stop_by(model_reader(response, run_id=run_id, provider=call.opening.provider, told=take(call)))
+            later = model_reader(response, run_id=run_id, provider=call.opening.provider, told=take(call))
+            call.stop_by(later.read, at_leisure=later.tells_usage)
             return
         answer = model_answer(response, run_id=run_id, provider=call.opening.provider)
         call.stop(run.batch.share(answer, run_id=run_id, output=response.llm_output or {}))

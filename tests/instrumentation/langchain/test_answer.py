@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 from uuid import uuid4
@@ -9,7 +10,7 @@ from langchain_core.messages import AIMessage
 from langchain_core.outputs import ChatGeneration, Generation, LLMResult
 
 from spanmeter.answer import Answer
-from spanmeter.langchain.answer import model_answer
+from spanmeter.langchain.answer import model_answer, model_reader
 from spanmeter.pricing import Usage
 
 TOTALS = {"input_tokens": 20, "output_tokens": 18, "total_tokens": 38}
@@ -178,3 +179,34 @@ def test_what_a_client_heard_of_tools_goes_before_what_its_message_shows() -> No
 
 def test_tools_alone_are_no_usage() -> None:
     assert answered(AIMessage(content=[SEARCH])).usage is None
+
+
+def test_what_an_application_does_to_a_message_afterwards_changes_nothing() -> None:
+    metered = {**TOTALS, "input_token_details": {"cache_read": 10}, "output_token_details": {"reasoning": 4}}
+    said = {"model_name": "gpt-4o", "finish_reason": "stop", "id": "chatcmpl-1", "service_tier": "flex"}
+    searched = {"type": "web_search_call", "id": "ws_1", "action": {"type": "search"}}
+    message = AIMessage(content=[{"type": "text", "text": "No."}], usage_metadata=metered, response_metadata=said)
+    message.content.append(searched)  # type: ignore[union-attr]
+    result = LLMResult(generations=[[ChatGeneration(message=message)]], llm_output={"system_fingerprint": "fp"})
+    options: Any = {"run_id": uuid4(), "provider": "openai"}
+    expected, later = model_answer(result, **options), model_reader(result, **options)
+
+    for held in (message.usage_metadata, message.response_metadata, result.llm_output):
+        for inner in held.values():  # type: ignore[union-attr]
+            if isinstance(inner, dict):
+                inner.clear()
+        held.clear()  # type: ignore[union-attr]
+    message.content.clear()  # type: ignore[union-attr]
+    result.generations.clear()
+
+    assert replace(later.read(), text=None) == replace(expected, text=None)
+    assert (expected.finish_reasons, expected.usage.cache_read) == (("stop",), 10)  # type: ignore[union-attr]
+
+
+def test_what_has_to_be_counted_is_read_before_an_application_can_change_it() -> None:
+    message = AIMessage(content="No.")
+    result = LLMResult(generations=[[ChatGeneration(message=message)]])
+    later = model_reader(result, run_id=uuid4(), provider="openai")
+    answer = later.read()
+    message.content = ""
+    assert (later.tells_usage, answer.text()) == (False, "No.")  # type: ignore[misc]
