@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,6 +29,11 @@ def complain(text: str) -> None:
     """Write why something was not done, where there is somewhere to."""
     if sys.stderr is not None:
         _write(sys.stderr, text)
+
+
+def terminal_width() -> int:
+    """How many characters a line of the terminal holds; 0 where standard output is none: a pipe or file takes any."""
+    return shutil.get_terminal_size().columns if sys.stdout is not None and sys.stdout.isatty() else 0
 
 
 @contextmanager

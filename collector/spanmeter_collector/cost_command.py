@@ -11,10 +11,23 @@ from spanmeter_collector import sidecar
 from spanmeter_collector.console import say
 from spanmeter_collector.money import readable_usd
 from spanmeter_collector.table import Column, render
-from spanmeter_collector.wording import aligned, nothing, number, period, priced_share
+from spanmeter_collector.wording import aligned, nothing, number, period, priced_share, wrapped
 
 TOKENS: Final = {"input_tokens": "input", "cached_input_tokens": "cached", "output_tokens": "output"}
 WHEN_ANY: Final = {"failed_calls": "failed", "cache_hits": "cache hits", "unpriced_calls": "unpriced"}
+RANKS: Final = {
+    "unpriced_calls": 1,
+    "input_tokens": 2,
+    "output_tokens": 3,
+    "cache_hits": 4,
+    "failed_calls": 5,
+    "cached_input_tokens": 6,
+}
+"""What is left out first where a terminal is narrow has the highest."""
+ADVICE: Final = (
+    "Give them prices in the file that SPANMETER_PRICES names (spanmeter prices MODEL says why one has none), "
+    "then run: spanmeter reprice"
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,7 +61,7 @@ def _bill(answer: Mapping[str, Any], dimensions: Sequence[str]) -> str:
     if answer["truncated"]:
         lines.append(f"The {number(len(rows))} first rows are shown; the total is over all.")
     if answer["unpriced"]:
-        lines += ["", "Without a known price:", "", _without_price(answer["unpriced"])]
+        lines += ["", "Without a known price:", "", _without_price(answer["unpriced"]), "", *wrapped(ADVICE)]
     return "\n".join(lines)
 
 
@@ -61,5 +74,8 @@ def _without_price(models: Sequence[Mapping[str, Any]]) -> str:
 def _columns(rows: Sequence[Mapping[str, Any]], total: Mapping[str, Any], dimensions: Sequence[str]) -> list[Column]:
     names = [Column(name, [*(row[name] or "-" for row in rows), ""], right=False) for name in dimensions]
     figures = {"calls": "calls"} | {name: text for name, text in WHEN_ANY.items() if total[name]} | TOKENS
-    columns = [Column(heading, [number(row[name]) for row in (*rows, total)]) for name, heading in figures.items()]
+    columns = [
+        Column(heading, [number(row[name]) for row in (*rows, total)], rank=RANKS.get(name, 0))
+        for name, heading in figures.items()
+    ]
     return [*names, *columns, Column("cost", aligned([readable_usd(row["cost_usd"]) for row in (*rows, total)]))]

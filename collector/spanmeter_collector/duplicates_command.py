@@ -5,13 +5,16 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from spanmeter_collector import sidecar
 from spanmeter_collector.console import say
 from spanmeter_collector.money import readable_usd
 from spanmeter_collector.table import Column, render
 from spanmeter_collector.wording import counted, number, period
+
+RANKS: Final = {"span_id": 3, "counted_span_id": 4, "trace_id": 5}
+"""Ids are useless in part: where a terminal is narrow, they are left out, the highest first."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -65,10 +68,15 @@ def _spans(answer: Mapping[str, Any]) -> str:
     texts = {"trace_id": "trace", "span_id": "span", "counted_span_id": "counted", "name": "name", "scope": "scope"}
     return render(
         [
-            *(Column(text, [row[name] or "-" for row in rows], right=False) for name, text in texts.items()),
+            *(
+                Column(
+                    text, [row[name] or "-" for row in rows], right=False, whole=name in RANKS, rank=RANKS.get(name, 0)
+                )
+                for name, text in texts.items()
+            ),
             Column("reason", [row["reason"] for row in rows], right=False),
-            Column("input", [number(row["input_tokens"]) for row in rows]),
-            Column("output", [number(row["output_tokens"]) for row in rows]),
+            Column("input", [number(row["input_tokens"]) for row in rows], rank=2),
+            Column("output", [number(row["output_tokens"]) for row in rows], rank=1),
             Column("not charged", [readable_usd(row["usd"]) for row in rows]),
         ]
     )

@@ -21,6 +21,15 @@ DURATIONS: Final = {
     "time_to_first_chunk_p50_s": "1st chunk p50",
     "time_to_first_chunk_p95_s": "1st chunk p95",
 }
+RANKS: Final = {
+    "mean_s": 1,
+    "max_s": 2,
+    "p99_s": 3,
+    "output_tokens_per_s": 4,
+    "time_to_first_chunk_p50_s": 5,
+    "time_to_first_chunk_p95_s": 6,
+}
+"""What is left out first where a terminal is narrow has the highest."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -52,8 +61,12 @@ def _columns(answer: Mapping[str, Any], dimensions: Sequence[str]) -> list[Colum
     rows, total = answer["rows"], answer["total"]
     names = [Column(name, [*(row[name] or "-" for row in rows), ""], right=False) for name in dimensions]
     counts = [Column(heading, [number(row[heading]) for row in (*rows, total)]) for heading in ("count", "errors")]
-    times = [Column(text, [duration(row[name]) for row in (*rows, total)]) for name, text in DURATIONS.items()]
-    return [*names, *counts, *times, Column("tokens/s", [_rate(row["output_tokens_per_s"]) for row in (*rows, total)])]
+    times = [
+        Column(text, [duration(row[name]) for row in (*rows, total)], rank=RANKS.get(name, 0))
+        for name, text in DURATIONS.items()
+    ]
+    rates = [_rate(row["output_tokens_per_s"]) for row in (*rows, total)]
+    return [*names, *counts, *times, Column("tokens/s", rates, rank=RANKS["output_tokens_per_s"])]
 
 
 def _rate(tokens_per_s: float | None) -> str:

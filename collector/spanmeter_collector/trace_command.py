@@ -50,12 +50,12 @@ def _columns(trace: Mapping[str, Any]) -> list[Column]:
     spans = [span for _, span in steps]
     return [
         Column("step", [prefix + span["name"] + _remark(span) for prefix, span in steps], right=False),
-        Column("when", [_bar(span, trace["duration_s"]) for span in spans], right=False),
+        Column("when", [_bar(span, trace["duration_s"]) for span in spans], right=False, whole=True, rank=4),
         Column("duration", [duration(span["duration_s"]) for span in spans]),
-        Column("input", [_tokens(span, "input_tokens") for span in spans]),
-        Column("output", [_tokens(span, "output_tokens") for span in spans]),
+        Column("input", [_tokens(span, "input_tokens") for span in spans], rank=2),
+        Column("output", [_tokens(span, "output_tokens") for span in spans], rank=1),
         Column("cost", [readable_usd(span["cost_usd"]) if span["grade"] else "" for span in spans]),
-        Column("model", [span["model"] for span in spans], right=False),
+        Column("model", [span["model"] for span in spans], right=False, rank=3),
     ]
 
 

@@ -44,14 +44,20 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _columns(traces: Sequence[Mapping[str, Any]]) -> list[Column]:
     return [
-        Column("started (UTC)", [trace["start"][:19].replace("T", " ") for trace in traces], right=False),
-        Column("trace", [trace["trace_id"] for trace in traces], right=False),
+        Column(
+            "started (UTC)",
+            [trace["start"][:19].replace("T", " ") for trace in traces],
+            right=False,
+            whole=True,
+            rank=1,
+        ),
+        Column("trace", [trace["trace_id"] for trace in traces], right=False, whole=True),
         Column("name", [trace["name"] for trace in traces], right=False),
-        Column("duration", [duration(trace["duration_s"]) for trace in traces]),
-        Column("errors", [number(trace["errors"]) for trace in traces]),
-        Column("calls", [number(trace["calls"]) for trace in traces]),
-        Column("input", [number(trace["input_tokens"]) for trace in traces]),
-        Column("output", [number(trace["output_tokens"]) for trace in traces]),
+        Column("duration", [duration(trace["duration_s"]) for trace in traces], rank=2),
+        Column("errors", [number(trace["errors"]) for trace in traces], rank=3),
+        Column("calls", [number(trace["calls"]) for trace in traces], rank=4),
+        Column("input", [number(trace["input_tokens"]) for trace in traces], rank=6),
+        Column("output", [number(trace["output_tokens"]) for trace in traces], rank=5),
         Column("cost", [_cost(trace) for trace in traces]),
     ]
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from textwrap import wrap
 from typing import Any
+
+from spanmeter_collector.console import terminal_width
 
 
 def duration(seconds: float | None) -> str:
@@ -39,6 +42,11 @@ def aligned(amounts: Sequence[str]) -> list[str]:
     decimals = [len(amount.rpartition(".")[2]) if "." in amount else 0 for amount in amounts]
     most = max(decimals)
     return [amount + " " * (most - own) if own else amount for amount, own in zip(amounts, decimals, strict=True)]
+
+
+def wrapped(sentence: str) -> list[str]:
+    """The lines of a sentence in the terminal; one line where standard output is none."""
+    return wrap(sentence, width) if (width := terminal_width()) else [sentence]
 
 
 def priced_share(total: Mapping[str, Any], share: float) -> str:

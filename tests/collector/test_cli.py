@@ -134,6 +134,9 @@ Without a known price:
 
 provider  model      calls  input  output
 openai    mystery-1      1     40       8
+
+Give them prices in the file that SPANMETER_PRICES names (spanmeter prices MODEL says why one has none), then run: \
+spanmeter reprice
 """
     )
 
