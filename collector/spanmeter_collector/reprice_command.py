@@ -11,6 +11,7 @@ from typing import Any, Final
 from spanmeter_collector import sidecar
 from spanmeter_collector.console import say
 from spanmeter_collector.money import readable_usd
+from spanmeter_collector.sidecar import BrokenOffError, SidecarError
 from spanmeter_collector.table import Column, render
 from spanmeter_collector.wording import aligned, counted, number, period
 
@@ -34,9 +35,19 @@ def run(arguments: argparse.Namespace) -> int:
     """
     query = [("dry_run", str(arguments.dry_run).lower()), *(("model", model) for model in arguments.model)]
     query += sidecar.selection(arguments)
-    answer = sidecar.ask(arguments.url, "/api/v1/reprice", query, method="POST", timeout_s=TIMEOUT_S)
+    answer = _answer(arguments, query)
     say(json.dumps(answer, indent=2) if arguments.json else _report(answer))
     return 0
+
+
+def _answer(arguments: argparse.Namespace, query: Sequence[tuple[str, str]]) -> Mapping[str, Any]:
+    try:
+        return sidecar.ask(arguments.url, "/api/v1/reprice", query, method="POST", timeout_s=TIMEOUT_S)
+    except BrokenOffError as error:
+        if arguments.dry_run:
+            raise
+        advice = "Calls that were repriced until then stay so, the others are as before: run it again to complete it"
+        raise SidecarError(f"{error}. {advice}") from error
 
 
 def _report(answer: Mapping[str, Any]) -> str:
@@ -63,7 +74,10 @@ def _columns(rows: Sequence[Mapping[str, Any]]) -> list[Column]:
     amounts = {"old_usd": "old", "new_usd": "new", "difference_usd": "difference"}
     return [
         *(Column(name, [*(row[name] or "-" for row in rows[:-1]), ""], right=False) for name in ("provider", "model")),
-        *(Column(text, [number(row[name]) for row in rows]) for name, text in counts.items()),
+        *(
+            Column(text, [number(row[name]) for row in rows], rank=rank)
+            for rank, (name, text) in enumerate(counts.items(), 1)
+        ),
         *(Column(text, aligned([_amount(name, row[name]) for row in rows])) for name, text in amounts.items()),
     ]
 

@@ -26,6 +26,10 @@ class RefusedError(SidecarError):
     """The question itself is wrong: the message says what, and what is allowed."""
 
 
+class BrokenOffError(SidecarError):
+    """The sidecar took the question and did not answer it to its end."""
+
+
 def default_url(environ: Mapping[str, str]) -> str:
     """The address of the sidecar that the same environment would start."""
     host, _, port = (environ.get("SPANMETER_LISTEN") or DEFAULT_LISTEN).rpartition(":")
@@ -89,8 +93,8 @@ def opened(
     url: str, path: str, query: Iterable[tuple[str, str]] = (), *, method: str = "GET", timeout_s: float = TIMEOUT_S
 ) -> Iterator[HTTPResponse]:
     """The answer to `path` while it comes in; errors as for `ask`."""
-    if urlsplit(url).scheme not in {"http", "https"}:
-        raise SidecarError(f"--url {url} is no address; allowed: http://host:port or https://host:port")
+    if not _is_address(url):
+        raise RefusedError(f"--url {url} is no address; allowed: http://host:port or https://host:port")
     token = os.environ.get("SPANMETER_QUERY_TOKEN", "")
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     address = f"{url.rstrip('/')}{path}?{urlencode(list(query))}"
@@ -106,8 +110,20 @@ def opened(
         yield response
 
 
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port above 65535, half an IPv6 address
+        return False
+
+
 def _silence(url: str, error: OSError) -> SidecarError:
     reason = error.reason if isinstance(error, URLError) else error
+    if isinstance(reason, TimeoutError):
+        return BrokenOffError(f"{url} has not answered in time; ask for a shorter period, or see the sidecar's log")
+    if isinstance(reason, ConnectionResetError):
+        return BrokenOffError(f"{url} broke off before its answer was complete; the sidecar's log says why")
     return SidecarError(f"no sidecar answers at {url} ({reason}); start one with: spanmeter up")
 
 
@@ -118,8 +134,16 @@ def _refusal(error: HTTPError) -> SidecarError:
     try:
         sentence = str(json.load(error)["error"])
     except (ValueError, KeyError, TypeError):
-        return SidecarError(f"{error.url} answered {error.code} {error.reason}; is this a sidecar?")
+        return _unexplained(error)
     return RefusedError(sentence) if error.code == 400 else SidecarError(sentence)
+
+
+def _unexplained(error: HTTPError) -> SidecarError:
+    parts = urlsplit(error.url)
+    told = f"{parts.scheme}://{parts.netloc}{parts.path} answered {error.code} {error.reason}"
+    if error.code < 500:
+        return SidecarError(f"{told}; is this a sidecar?")
+    return BrokenOffError(f"{told}: it was stopped or failed before the answer was complete; its log says why")
 
 
 def _filter(text: str) -> tuple[str, str]:

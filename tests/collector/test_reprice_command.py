@@ -9,8 +9,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from decimal import Decimal
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -138,6 +139,54 @@ def _reprice_url(sidecar: Any) -> str:
 def _reprice_until_killed(sidecar: Any) -> None:
     with pytest.raises(httpx.TransportError):
         httpx.post(_reprice_url(sidecar), timeout=60)
+
+
+class Stopping(BaseHTTPRequestHandler):
+    """A sidecar that is stopped while it works: the HTTP server answers in its place, or nobody does."""
+
+    def do_POST(self) -> None:
+        if "since=1h" in self.path:
+            self.send_error(500)
+        self.close_connection = True
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the base class's name
+        """Nothing."""
+
+
+@pytest.fixture
+def stopping() -> Iterator[str]:
+    with HTTPServer(("127.0.0.1", 0), Stopping) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+STAYS = "Calls that were repriced until then stay so, the others are as before: run it again to complete it"
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (
+            ["--since", "1h"],
+            f"{{}}: it was stopped or failed before the answer was complete; its log says why. {STAYS}",
+        ),
+        (
+            ["--since", "1h", "--dry-run"],
+            "{}: it was stopped or failed before the answer was complete; its log says why",
+        ),
+        (["--since", "2h"], f"{{url}} broke off before its answer was complete; the sidecar's log says why. {STAYS}"),
+    ],
+    ids=["stopped", "stopped dry run", "killed"],
+)
+def test_a_run_whose_sidecar_stops_says_what_has_become_of_the_ledger(
+    stopping: str, words: list[str], sentence: str
+) -> None:
+    broken = spanmeter("reprice", *words, url=stopping)
+    told = sentence.format(f"{stopping}/api/v1/reprice answered 500 Internal Server Error", url=stopping)
+    assert (broken.returncode, broken.stdout, broken.stderr) == (1, "", f"spanmeter reprice: {told}\n")
 
 
 def test_who_may_only_send_spans_may_not_reprice_or_export(start_sidecar: Callable[..., Any]) -> None:

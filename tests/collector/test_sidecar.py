@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from spanmeter_collector.sidecar import SidecarError, add_selection, ask, default_url, selection
+from spanmeter_collector.sidecar import RefusedError, SidecarError, add_selection, ask, default_url, selection
 
 
 class Impostor(BaseHTTPRequestHandler):
@@ -51,9 +51,11 @@ def test_the_address_is_where_the_same_environment_would_listen(listen: str, url
     assert default_url({"SPANMETER_LISTEN": listen}) == url
 
 
-@pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://host", "127.0.0.1:4318", ""])
+@pytest.mark.parametrize(
+    "url", ["file:///etc/passwd", "ftp://host", "127.0.0.1:4318", "", "http://", "http://[::1", "http://host:65536"]
+)
 def test_only_http_is_asked(url: str) -> None:
-    with pytest.raises(SidecarError, match=r"^--url .*is no address; allowed: http://host:port or https://host:port$"):
+    with pytest.raises(RefusedError, match=r"^--url .*is no address; allowed: http://host:port or https://host:port$"):
         ask(url, "/api/v1/cost")
 
 
@@ -61,7 +63,12 @@ def test_only_http_is_asked(url: str) -> None:
     ("path", "sentence"),
     [
         ("/401", "the sidecar asks for its token; set SPANMETER_QUERY_TOKEN to what the sidecar was started with"),
-        ("/500", "{url}/500? answered 500 Internal Server Error; is this a sidecar?"),
+        ("/404", "{url}/404 answered 404 Not Found; is this a sidecar?"),
+        (
+            "/500",
+            "{url}/500 answered 500 Internal Server Error: "
+            + "it was stopped or failed before the answer was complete; its log says why",
+        ),
         ("/200", "{url} is no sidecar: it answered without a JSON object"),
     ],
 )
