@@ -186,11 +186,13 @@ def _refuse_other_sites(request: Request) -> None:
 
 
 def _add_operations(api: FastAPI, status: Status) -> None:
+    @api.head("/health", include_in_schema=False)
     @api.get("/health", response_model=Health)
     def get_health() -> Response:
         """The process is up."""
         return _json(Health())
 
+    @api.head("/ready", include_in_schema=False)
     @api.get("/ready", response_model=Readiness, responses={503: {"model": Readiness}})
     def get_ready() -> Response:
         """Whether requests are taken and stored."""

@@ -239,6 +239,11 @@ async def test_readiness_names_what_is_in_the_way(known: Store) -> None:
     assert (up.status_code, up.json()) == (200, {"status": "ok"})
 
 
+@pytest.mark.parametrize("path", ["/health", "/ready"])
+async def test_probes_may_ask_for_the_status_alone(client: httpx.AsyncClient, path: str) -> None:
+    assert (await client.head(path)).status_code == 200
+
+
 async def test_metrics_speak_the_format_that_was_asked_for(client: httpx.AsyncClient) -> None:
     text = await client.get("/metrics")
     openmetrics = await client.get("/metrics", headers={"accept": "application/openmetrics-text; version=1.0.0"})
