@@ -73,12 +73,24 @@ class CostRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Unpriced:
+    """A model without a known price, and what it was used for."""
+
+    provider: str
+    model: str
+    calls: int
+    input_tokens: int
+    output_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
 class Cost:
     """The answer of `/api/v1/cost`."""
 
     rows: tuple[CostRow, ...]
     total: Sums
     priced_share: float
+    unpriced: tuple[Unpriced, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

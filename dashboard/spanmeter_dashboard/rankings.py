@@ -7,7 +7,7 @@ from datetime import datetime, tzinfo
 from decimal import Decimal
 
 from spanmeter_dashboard import dimensions, figures, markup, palette
-from spanmeter_dashboard.answers import CostRow, Latency, Sums, TraceSummary
+from spanmeter_dashboard.answers import CostRow, Latency, Sums, TraceSummary, Unpriced
 from spanmeter_dashboard.markup import Cell
 
 Address = Callable[[str], str]
@@ -26,6 +26,28 @@ def spenders(rows: Sequence[CostRow], total: Sums, *, dimension: str, colours: M
     )
     lines = (_spender(row, total, dimension, colours.get(row.key[0], palette.NEUTRAL)) for row in rows)
     return markup.table(header, lines, label=f"Spend by {title.lower()}")
+
+
+def unpriced(models: Sequence[Unpriced]) -> str:
+    """Models without a known price, with what they were used for."""
+    header = (
+        Cell("Model"),
+        Cell("Provider", room="half"),
+        Cell("Calls", number=True),
+        Cell("Input tokens", number=True),
+        Cell("Output tokens", number=True),
+    )
+    lines = (
+        (
+            Cell(f'<span class="sm-name"><span>{markup.text(row.model or figures.UNKNOWN)}</span></span>'),
+            Cell(markup.text(row.provider or figures.UNKNOWN), room="half"),
+            Cell(figures.count(row.calls), number=True),
+            Cell(figures.tokens(row.input_tokens), number=True),
+            Cell(figures.tokens(row.output_tokens), number=True),
+        )
+        for row in models
+    )
+    return markup.table(header, lines, label="Models without a known price")
 
 
 def _spender(row: CostRow, total: Sums, dimension: str, colour: str) -> tuple[Cell, ...]:

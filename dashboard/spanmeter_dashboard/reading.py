@@ -23,13 +23,14 @@ from spanmeter_dashboard.answers import (
     Trace,
     TraceList,
     TraceSummary,
+    Unpriced,
 )
 
 
 def cost(data: Mapping[str, Any], dimensions: Sequence[str]) -> Cost:
     """Read `/api/v1/cost`, asked for these dimensions."""
     rows = tuple(CostRow(_key(row, dimensions), sums(row)) for row in data["rows"])
-    return Cost(rows, sums(data["total"]), data["priced_share"])
+    return Cost(rows, sums(data["total"]), data["priced_share"], tuple(map(_unpriced, data["unpriced"])))
 
 
 def latency(data: Mapping[str, Any], dimensions: Sequence[str]) -> LatencyTable:
@@ -59,6 +60,10 @@ def trace(data: Mapping[str, Any]) -> Trace:
 def sums(row: Mapping[str, Any]) -> Sums:
     """Read the sums of a row; columns it lacks are zero."""
     return Sums(**{name: row.get(name, 0) for name in COUNTS}, cost_usd=_amount(row["cost_usd"]))
+
+
+def _unpriced(row: Mapping[str, Any]) -> Unpriced:
+    return Unpriced(row["provider"], row["model"], row["calls"], row["input_tokens"], row["output_tokens"])
 
 
 def _amount(text: str | None) -> Decimal | None:

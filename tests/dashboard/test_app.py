@@ -63,6 +63,12 @@ def test_the_overview_names_everyone_who_spent(opened: Opened) -> None:
         assert name in text
 
 
+def test_the_overview_lists_what_has_no_price(opened: Opened) -> None:
+    text = shown(opened())
+    assert "What 1 of 4 calls cost is unknown and not in the spend." in text
+    assert "Model Provider Calls Input tokens Output tokens" in text
+
+
 def test_an_empty_period_says_what_to_do(opened: Opened, empty_sidecar: str) -> None:
     app = opened(url=empty_sidecar)
     assert not app.exception

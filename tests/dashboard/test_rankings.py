@@ -7,8 +7,8 @@ from html import unescape
 
 import pytest
 
-from spanmeter_dashboard import rankings
-from spanmeter_dashboard.answers import CostRow, Latency, Sums, TraceSummary
+from spanmeter_dashboard import figures, rankings
+from spanmeter_dashboard.answers import CostRow, Latency, Sums, TraceSummary, Unpriced
 
 
 def lines(html: str) -> list[str]:
@@ -48,6 +48,15 @@ def test_spenders_have_share_calls_tokens_and_spend() -> None:
         "(no user) 0 0 unpriced",
     ]
     assert re.findall(r"width:([\d.]+)%;background:(#\w+)", html) == [("50.00", "#111111"), ("0.00", "#8b93a1")]
+
+
+def test_unpriced_models_have_their_tokens() -> None:
+    models = [Unpriced("vllm", "qwen <3>", 1200, 5000, 20), Unpriced("", "", 1, 0, 0)]
+    assert lines(rankings.unpriced(models)) == [
+        "Model Provider Calls Input tokens Output tokens",
+        "qwen <3> vllm 1,200 5.0k 20",
+        f"{figures.UNKNOWN} {figures.UNKNOWN} 1 0 0",
+    ]
 
 
 def test_speeds_leave_a_dash_where_nothing_was_measured() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from spanmeter_dashboard import reading
-from spanmeter_dashboard.answers import Charge, Cost, CostRow, Sums
+from spanmeter_dashboard.answers import Charge, Cost, CostRow, Sums, Unpriced
 
 COUNTS: dict[str, Any] = {
     "calls": 2,
@@ -18,13 +18,20 @@ COUNTS: dict[str, Any] = {
     "reasoning_tokens": 1,
     "unpriced_calls": 0,
 }
+UNPRICED = {"provider": "vllm", "model": "qwen", "calls": 2, "input_tokens": 300, "output_tokens": 20}
 SUMS = Sums(2, 1, 3, 10, 4, 5, 1, 0, Decimal("0.000000123456"))
 
 
 def test_money_keeps_every_digit() -> None:
     row = {"hour": "2026-11-22T13:00:00Z", "model": "m", **COUNTS, "cost_usd": "0.000000123456"}
-    data = {"rows": [row], "total": {**COUNTS, "cost_usd": "0.000000123456"}, "priced_share": 0.5}
-    expected = Cost((CostRow(("2026-11-22T13:00:00Z", "m"), SUMS),), SUMS, 0.5)
+    data = {
+        "rows": [row],
+        "total": {**COUNTS, "cost_usd": "0.000000123456"},
+        "priced_share": 0.5,
+        "unpriced": [UNPRICED],
+    }
+    unpriced = (Unpriced("vllm", "qwen", 2, 300, 20),)
+    expected = Cost((CostRow(("2026-11-22T13:00:00Z", "m"), SUMS),), SUMS, 0.5, unpriced)
     assert reading.cost(data, ("hour", "model")) == expected
 
 

@@ -10,7 +10,7 @@ from spanmeter_dashboard import bill, charts, controls, dimensions, figures, not
 from spanmeter_dashboard.answers import Cost
 from spanmeter_dashboard.client import Client, Filters
 from spanmeter_dashboard.controls import Period
-from spanmeter_dashboard.views import breakdown
+from spanmeter_dashboard.views import breakdown, unpriced
 from spanmeter_dashboard.views.breakdown import Breakdown
 from spanmeter_dashboard.window import STEPS, Window
 
@@ -92,6 +92,7 @@ def _body(client: Client, period: Period, question: _Question) -> None:
     with st.container(border=True):
         cut = Breakdown(window, question.step, question.group_by, question.filters, question.measure)
         breakdown.draw(client, cut, answer, height=320)
+    unpriced.show(answer)
     _table(answer, question)
 
 

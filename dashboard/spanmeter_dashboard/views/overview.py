@@ -12,7 +12,7 @@ from spanmeter_dashboard import controls, dimensions, figures, notices, rankings
 from spanmeter_dashboard.answers import Cost, Sums
 from spanmeter_dashboard.client import Client, Filters
 from spanmeter_dashboard.controls import Period
-from spanmeter_dashboard.views import breakdown
+from spanmeter_dashboard.views import breakdown, unpriced
 from spanmeter_dashboard.views.breakdown import Breakdown
 from spanmeter_dashboard.window import Window
 
@@ -48,7 +48,8 @@ def show(client: Client) -> None:
 
 def _body(client: Client, period: Period) -> None:
     question = _Question(client, period, period.window(now=controls.now()))
-    total = client.cost(question.window).total
+    answer = client.cost(question.window)
+    total = answer.total
     if total.empty:
         st.html(notices.no_calls(period.words, client.url, filtered=False))
         return
@@ -61,6 +62,7 @@ def _body(client: Client, period: Period) -> None:
     with right:
         _dearest(question)
     _people(question, dimension)
+    unpriced.show(answer)
 
 
 def _over_time(question: _Question) -> str:
