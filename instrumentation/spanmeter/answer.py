@@ -45,11 +45,13 @@ class Answer:
 
 
 NO_ANSWER: Final = Answer()
+ALL_ZERO: Final = "all counts are zero, and no call is answered without a token"
 _STANDARD_KEYS: Final = {"cache_read": semconv.CACHE_READ_TOKENS, "reasoning": semconv.REASONING_TOKENS}
 _OWN_BUCKETS: Final = tuple(
     bucket.name for bucket in fields(Usage) if bucket.name not in {"input", "output", *_STANDARD_KEYS}
 )
 _OWN_KEYS: Final = tuple(semconv.USAGE_PREFIX + bucket for bucket in _OWN_BUCKETS)
+_NOTHING: Final = Usage()
 _own_counts: Final = attrgetter(*_OWN_BUCKETS)
 
 
@@ -110,6 +112,19 @@ def cost_attributes(cost: Amount | Cost, reported_usd: Decimal | None) -> dict[s
     if reported_usd is not None:
         attributes[semconv.REPORTED_COST_USD] = format(reported_usd, "f")
     return attributes
+
+
+def counted(answer: Answer) -> Answer:
+    """The answer without a usage whose counts are all zero: its prompt alone has tokens, so that nobody counted them.
+
+    Where the provider told what it charged, nothing may be what it counted of an answer that was free.
+    """
+    usage = answer.usage
+    if usage is None or usage.input or usage.output or usage != _NOTHING:
+        return answer
+    if answer.reported_usd is not None or answer.cache_hit:
+        return answer
+    return replace(answer, usage=None, parts=(), usage_notes=(*answer.usage_notes, ALL_ZERO))
 
 
 def combined(answer: Answer, reports: Sequence[Answer]) -> Answer:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import Any, Final, NamedTuple
 
-from spanmeter.answer import Answer
+from spanmeter.answer import Answer, counted
 from spanmeter.call import Call
 from spanmeter.pricing.reading import read
 from spanmeter.tap import Taps
@@ -92,4 +92,5 @@ def _tap(client: Client, module: ModuleType) -> None:
 
 def _report(usage: Callable[[Any], Mapping[str, Any]], call: Call, answer: Any) -> None:
     reading = read(usage(answer), provider=call.opening.provider)
-    call.report(Answer(usage=reading.known, model=str(getattr(answer, "model", None) or ""), usage_notes=reading.notes))
+    model = str(getattr(answer, "model", None) or "")
+    call.report(counted(Answer(usage=reading.known, model=model, usage_notes=reading.notes)))

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any, Final
 
-from spanmeter.answer import Answer
+from spanmeter.answer import Answer, counted
 from spanmeter.call import Call, reporting_providers
 from spanmeter.pricing.reading import read
 from spanmeter.tap import Taps
@@ -43,10 +43,9 @@ def _report(call: Call, response: Any) -> None:
     usage = getattr(body, "usage", None)
     payload: Mapping[str, Any] = usage.model_dump(exclude_none=True) if usage is not None else {}
     reading = read(payload, provider=call.opening.provider or "openai", api="embeddings") if payload else None
-    call.report(
-        Answer(
-            usage=reading.known if reading else None,
-            model=str(getattr(body, "model", None) or ""),
-            usage_notes=reading.notes if reading else (),
-        )
+    answer = Answer(
+        usage=reading.known if reading else None,
+        model=str(getattr(body, "model", None) or ""),
+        usage_notes=reading.notes if reading else (),
     )
+    call.report(counted(answer))

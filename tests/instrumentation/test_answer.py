@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 
 import pytest
 
-from spanmeter.answer import Answer, answer_attributes, combined
+from spanmeter.answer import ALL_ZERO, Answer, answer_attributes, combined, counted
 from spanmeter.pricing import Usage
 from spanmeter.pricing.reading import Part
 
@@ -74,3 +75,24 @@ def test_an_answer_with_usage_keeps_its_own_parts() -> None:
     answer = Answer(usage=WHOLE, parts=ADVISED, region="eu")
 
     assert combined(answer, [Answer(usage=Usage(input=1), region="us")]) is answer
+
+
+NOUGHT = Usage()
+COUNTED: dict[str, tuple[Answer, Answer]] = {
+    "all-zero": (
+        Answer(usage=NOUGHT, usage_notes=("a note",), parts=(Part(NOUGHT, "m"),)),
+        Answer(usage_notes=("a note", ALL_ZERO)),
+    ),
+    "a-prompt-alone": (Answer(usage=Usage(input=1)), Answer(usage=Usage(input=1))),
+    "an-answer-alone": (Answer(usage=Usage(output=1)), Answer(usage=Usage(output=1))),
+    "all-from-a-cache": (Answer(usage=Usage(cache_read=1)), Answer(usage=Usage(cache_read=1))),
+    "a-fee-alone": (Answer(usage=Usage(rerank_searches=1)), Answer(usage=Usage(rerank_searches=1))),
+    "free": (Answer(usage=NOUGHT, reported_usd=Decimal(0)), Answer(usage=NOUGHT, reported_usd=Decimal(0))),
+    "cached": (Answer(usage=NOUGHT, cache_hit=True), Answer(usage=NOUGHT, cache_hit=True)),
+    "silent": (Answer(), Answer()),
+}
+
+
+@pytest.mark.parametrize(("told", "believed"), COUNTED.values(), ids=COUNTED)
+def test_counts_that_are_all_zero_are_no_counts(told: Answer, believed: Answer) -> None:
+    assert counted(told) == believed

@@ -11,7 +11,7 @@ from langchain_core.messages import ToolMessage
 from langchain_core.outputs import LLMResult
 
 from spanmeter import semconv
-from spanmeter.answer import Answer, billed_apart
+from spanmeter.answer import Answer, billed_apart, counted
 from spanmeter.langchain.cached import is_cached, maker_of
 from spanmeter.langchain.generated import reader
 from spanmeter.opening import AttributeValue
@@ -37,21 +37,17 @@ def model_answer(result: LLMResult, *, run_id: UUID, provider: str, told: Mappin
 class Later(NamedTuple):
     """Reads a model's result as `model_answer` does, also later, when others have got hold of the message.
 
-    What it says has to be read before others get hold of it where `tells_usage` is false, for an estimate of it.
+    What it says has to be read before others get hold of it where it `tells_usage` not, for an estimate of it.
     """
 
     given: _Given
     provider: str
     told: _Said
-
-    @property
-    def tells_usage(self) -> bool:
-        """Whether the result holds anything that usage can be read from."""
-        return bool(self.told or self.given.metered or _raw(self.given))
+    tells_usage: bool
 
     def read(self) -> Answer:
         """Read it."""
-        return _read(*self)
+        return _read(self.given, self.provider, self.told)
 
 
 def model_reader(result: LLMResult, *, run_id: UUID, provider: str, told: Mapping[str, Any] = _NOTHING) -> Later:
@@ -62,21 +58,28 @@ def model_reader(result: LLMResult, *, run_id: UUID, provider: str, told: Mappin
     prompts = result.generations
     generations = prompts[0] if prompts else []
     message = getattr(generations[0], "message", None) if generations else None
+    said = _kept(getattr(message, "response_metadata", None), "token_usage", "usage")
+    metered = _kept(getattr(message, "usage_metadata", None), "input_token_details", "output_token_details")
+    output = _kept(result.llm_output, "token_usage")
+    tells_usage = bool(told or "input_tokens" in metered or _raw(said, output))
     given = _Given(
-        generations,
+        () if tells_usage else generations,
         getattr(message, "id", None),
-        tuple(_finish_reasons(generations)),
-        _kept(getattr(message, "response_metadata", None)),
-        _kept(getattr(message, "usage_metadata", None)),
-        _kept(result.llm_output),
+        _finish_reasons(generations),
+        said,
+        metered,
+        output,
         _blocks(message),
         is_cached(message, run_id=run_id),
     )
-    return Later(given, provider, told)
+    return Later(given, provider, told, tells_usage)
 
 
 class _Given(NamedTuple):
-    """What a result holds at its end: applications and LangChain's caches may change the message afterwards."""
+    """What a result holds at its end: applications and LangChain's caches may change the message afterwards.
+
+    The `generations` are only kept where they have to be counted.
+    """
 
     generations: Sequence[Any]
     message_id: object
@@ -90,13 +93,13 @@ class _Given(NamedTuple):
 
 def _read(given: _Given, provider: str, told: _Said) -> Answer:
     said, output = given.said, given.output
-    raw = told or _raw(given)
+    raw = told or _raw(said, output)
     reading = _reading(given.metered, said, raw, told, provider)
     model = _once(_word(said.get("model_name") or said.get("model") or output.get("model_name")))
     if reading and (beside := _beside(given, model)):
         reading = with_tools(reading, tools_run(beside, _NOTHING, model=model))
     message_id = _word(given.message_id)
-    return Answer(
+    answer = Answer(
         usage=reading.usage if reading else None,
         model=model,
         response_id=_word(said.get("id") or output.get("id")) or ("" if maker_of(message_id) else message_id),
@@ -104,16 +107,16 @@ def _read(given: _Given, provider: str, told: _Said) -> Answer:
         reported_usd=read_reported_usd(raw if "cost" not in said else {**said, **raw}, provider=provider),
         cache_hit=given.cached,
         service_tier=_once(_word(said.get("service_tier"))) or read_service_tier(raw),
-        text=_text(given) if reading is None else reader(given.generations),
+        text=_text(given) if given.generations else None,
         usage_notes=reading.notes if reading else (),
         parts=reading.parts if reading and billed_apart(reading.parts) else (),
         region=read_region(raw, _mapping(said.get("usage"))),
     )
+    return counted(answer)
 
 
-def _raw(given: _Given) -> _Said:
-    said = given.said
-    return _mapping(said.get("token_usage") or said.get("token_count") or given.output.get("token_usage"))
+def _raw(said: _Said, output: _Said) -> _Said:
+    return _mapping(said.get("token_usage") or said.get("token_count") or output.get("token_usage"))
 
 
 def _text(given: _Given) -> Callable[[], str]:
@@ -176,10 +179,17 @@ def _wholes(usage: Usage) -> tuple[int, int]:
     return usage.input_tokens, usage.output_tokens
 
 
-def _kept(value: object) -> _Said:
-    """A copy of what a message holds, two levels deep: applications add up usage in place."""
+def _kept(value: object, *inner: str) -> _Said:
+    """A copy of what a message holds, and of what is `inner`: applications add up usage in place."""
     given = _mapping(value)
-    return {key: item.copy() if type(item) is dict else item for key, item in given.items()} if given else _NOTHING
+    if not given:
+        return _NOTHING
+    kept = dict(given)
+    for key in inner:
+        held = kept.get(key)
+        if type(held) is dict:
+            kept[key] = held.copy()
+    return kept
 
 
 def _mapping(value: object) -> _Said:
@@ -195,13 +205,18 @@ def _once(word: str) -> str:
     return word[: (word + word).find(word, 1)] if word else word
 
 
-def _finish_reasons(generations: Iterable[Any]) -> Iterable[str]:
+def _finish_reasons(generations: Iterable[Any]) -> tuple[str, ...]:
+    reasons = []
     for generation in generations:
         said = _mapping(getattr(getattr(generation, "message", None), "response_metadata", None))
-        noted = _mapping(getattr(generation, "generation_info", None))
-        reason = said.get("finish_reason") or said.get("stop_reason") or noted.get("finish_reason")
+        reason = said.get("finish_reason") or said.get("stop_reason") or _noted(generation)
         if isinstance(reason, str) and reason:
-            yield _once(reason)
+            reasons.append(_once(reason))
+    return tuple(reasons)
+
+
+def _noted(generation: object) -> object:
+    return _mapping(getattr(generation, "generation_info", None)).get("finish_reason")
 
 
 def _score(metadata: Mapping[str, Any]) -> float | None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, Final, NamedTuple
 
+from spanmeter.answer import counted
 from spanmeter.barrier import barrier
 from spanmeter.call import NO_ANSWER, Answer, Opening
 from spanmeter.llama_index.message import Reader, message_text
@@ -122,7 +123,7 @@ def _read(given: _Given, before: _Given | None, provider: str, asked: str) -> An
     named = told_in(raw, MODEL) or told_in(last, MODEL)
     model = named or asked
     reported = reported_in(given, provider, model=model) or reported_in(before, provider, model=model) or UNREPORTED
-    return Answer(
+    answer = Answer(
         usage=reported.usage,
         model=named,
         response_id=told_in(raw, RESPONSE_ID) or told_in(last, RESPONSE_ID),
@@ -134,6 +135,7 @@ def _read(given: _Given, before: _Given | None, provider: str, asked: str) -> An
         parts=reported.parts,
         region=reported.region,
     )
+    return counted(answer)
 
 
 def _generated(given: _Given) -> str:

@@ -10,6 +10,7 @@ from llama_index.core.base.llms.types import ThinkingBlock
 from llama_index.core.llms import ChatMessage, ChatResponse, CompletionResponse
 
 from spanmeter import barrier
+from spanmeter.answer import ALL_ZERO
 from spanmeter.call import NO_ANSWER, Answer
 from spanmeter.llama_index.response import answer_of, has_content, model_opening
 from spanmeter.pricing import Usage
@@ -52,6 +53,15 @@ def test_anthropics_dict_counts_input_without_its_cache() -> None:
         response_id="msg_1",
         finish_reasons=("end_turn",),
     )
+
+
+@pytest.mark.parametrize("model", ["gpt-4o", "my-own"])
+def test_counts_that_are_all_zero_are_no_counts(model: str) -> None:
+    raw = {"model": model, "usage": {"prompt_tokens": 0, "completion_tokens": 0}}
+    answer = answer_of(CompletionResponse(text="Hello", raw=raw), provider="openai")
+    assert answer == Answer(model=model, usage_notes=(ALL_ZERO,))
+    assert answer.text is not None
+    assert answer.text() == "Hello"
 
 
 def test_without_a_raw_answer_the_additional_tokens_count() -> None:
