@@ -10,7 +10,7 @@ from typing import Any, Final
 from spanmeter.pricing.dialect import Dialect
 
 # https://platform.openai.com/docs/api-reference/chat/object, /responses/object and /audio/json-object. Most providers
-# follow it with names of their own: DeepSeek's cache hits, Moonshot's cached_tokens, Mistral's num_cached_tokens, xAI's
+# follow it with names of their own: DeepSeek's cache hits, Moonshot's cached_tokens, xAI's
 # gRPC names and tools (https://docs.x.ai/docs/guides/tools/overview), Voyage's lone total, Ollama's evaluations,
 # llama.cpp's, TGI's, watsonx's and Llama's counts on Bedrock, Writer's details in the singular, Mistral's pages, and
 # Anthropic's caches, which https://docs.litellm.ai/docs/completion/prompt_caching and Qwen add.
@@ -22,7 +22,7 @@ _OPENAI: Final = {
     "total": "total_tokens",
     "cache_read": "prompt_tokens_details.cached_tokens input_tokens_details.cached_tokens"
     " input_token_details.cached_tokens prompt_token_details.cached_tokens prompt_cache_hit_tokens"
-    " cached_prompt_text_tokens cached_tokens num_cached_tokens cache_read_input_tokens",
+    " cached_prompt_text_tokens cached_tokens cache_read_input_tokens",
     "cache_miss": "prompt_cache_miss_tokens",
     "cache_write": "prompt_tokens_details.cache_write_tokens input_tokens_details.cache_write_tokens"
     " prompt_tokens_details.cache_creation_input_tokens cache_creation_input_tokens",

@@ -16,7 +16,7 @@ from genai_prices.types import ModelInfo
 
 from spanmeter.pricing.key import PriceKey
 from spanmeter.pricing.listed import LIST_VERSION, Listed, dated_changes
-from spanmeter.pricing.names import listed_provider, model_names, provider_id
+from spanmeter.pricing.names import listed_provider, model_names, platform, provider_id
 from spanmeter.pricing.overlay import FactorEntry, Overlay
 from spanmeter.pricing.rates import PriceSheet, Rates, Schedule
 from spanmeter.pricing.terms import Terms
@@ -117,9 +117,8 @@ class Listing:
     def _find(self, key: PriceKey, names: tuple[tuple[str, str], ...]) -> Listed:
         provider = listed_provider(key.provider, key.model)
         for name in model_names(provider, key.model):
-            listed = Listed(
-                provider, name, names, self._model(provider, name), self._overlay.prices_for(provider, name)
-            )
+            own = self._overlay.prices_for(provider, name) + self._overlay.prices_for(platform(key.provider), name)
+            listed = Listed(provider, name, names, self._model(provider, name), own)
             if listed.known:
                 return listed
         return Listed(provider, key.model.strip().lower(), names)

@@ -27,6 +27,7 @@ PROVIDERS: Final = {
     "jina_ai": "jina",
     "jinaai": "jina",
     "vertex_ai": "google",
+    "vertexai": "google",
     "mistral_ai": "mistral",
     "mistralai": "mistral",
     "moonshot": "moonshotai",
@@ -38,6 +39,7 @@ PROVIDERS: Final = {
     "xai": "x-ai",
 }
 
+_VERTEX: Final = frozenset({"gcp.vertex_ai", "google_vertexai", "google-vertex", "vertex_ai", "vertexai"})
 _PATH: Final = re.compile(r"^(?:projects/[^/]+/locations/[^/]+/)?(?:publishers/[^/]+/)?models/")
 _CONTEXT: Final = re.compile(r"-\d+k(?=-\d{8})")
 _GLOBAL: Final = re.compile(r"^global(?:-standard)?/")
@@ -55,6 +57,11 @@ def provider_id(provider: str) -> str:
     return PROVIDERS.get(name, name)
 
 
+def platform(provider: str) -> str:
+    """Where a provider sells at prices of its own what it is listed with only once: `google-vertex`, else ""."""
+    return "google-vertex" if provider.strip().lower() in _VERTEX else ""
+
+
 def listed_provider(provider: str, model: str) -> str:
     """The price list's id of whoever serves `model`; LiteLLM names that provider before the model."""
     if provider.strip().lower() != "litellm":
@@ -67,18 +74,23 @@ def listed_provider(provider: str, model: str) -> str:
 
 
 def model_names(provider: str, model: str) -> tuple[str, ...]:
-    """The names under which a listed provider may list a model, the most literal first, without repeats.
+    """The names under which a listed provider may list a model, the likeliest first, without repeats.
 
-    Resource paths (`models/…`, `publishers/google/models/…`), a routing prefix (`azure/…`, `openai/…`), the length of a
-    context (`-48k-`, as Bedrock answers) and a variant after a colon (`:online`, `-v1:0`) are taken off one after the
-    other. A free variant is not the paid one.
+    A resource path (`models/…`, `publishers/google/models/…`) and the provider's own name are no part of a model's. The
+    prefix of another route (`openai/…`), the length of a context (`-48k-`, as Bedrock answers) and a variant after a
+    colon (`:online`, `-v1:0`) are taken off one after the other. A free variant is not the paid one.
     """
     literal = model.strip().lower()
-    names = [literal, _PATH.sub("", literal)]
-    prefix, _, rest = names[-1].partition("/")
-    if prefix == "openrouter" or (provider != "openrouter" and (provider_id(prefix) == provider or prefix in _ROUTES)):
+    names = [_PATH.sub("", literal)]
+    prefix, _, rest = names[0].partition("/")
+    if prefix == "openrouter":
+        names.append(rest)
+    elif provider != "openrouter" and provider_id(prefix) == provider:
+        names[:0] = [rest, _GLOBAL.sub("", rest)]
+    elif provider != "openrouter" and prefix in _ROUTES:
         names += [rest, _GLOBAL.sub("", rest)]
-    names.append(_CONTEXT.sub("", names[-1]))
-    if not names[-1].startswith(("ft:", "arn:")) and not names[-1].endswith(":free"):
-        names.append(names[-1].partition(":")[0])
-    return tuple(dict.fromkeys(name for name in names if name))
+    bare = _CONTEXT.sub("", _GLOBAL.sub("", rest) if rest in names else names[0])
+    names.append(bare)
+    if not bare.startswith(("ft:", "arn:")) and not bare.endswith(":free"):
+        names.append(bare.partition(":")[0])
+    return tuple(dict.fromkeys(name for name in (*names, literal) if name))

@@ -2,27 +2,29 @@ from __future__ import annotations
 
 import pytest
 
-from spanmeter.pricing.names import listed_provider, model_names
+from spanmeter.pricing.names import listed_provider, model_names, platform
 
 NAMES = {
     "plain": ("openai", "gpt-4o", ("gpt-4o",)),
     "case-and-space": ("openai", " GPT-4o ", ("gpt-4o",)),
-    "azure-prefix": ("azure", "azure/gpt-4o", ("azure/gpt-4o", "gpt-4o")),
-    "models-path": ("google", "models/gemini-2.5-pro", ("models/gemini-2.5-pro", "gemini-2.5-pro")),
+    "azure-prefix": ("azure", "azure/gpt-4o", ("gpt-4o", "azure/gpt-4o")),
+    "models-path": ("google", "models/gemini-2.5-pro", ("gemini-2.5-pro", "models/gemini-2.5-pro")),
     "publisher-path": (
         "google",
         "projects/p/locations/us-central1/publishers/google/models/gemini-2.5-pro",
-        ("projects/p/locations/us-central1/publishers/google/models/gemini-2.5-pro", "gemini-2.5-pro"),
+        ("gemini-2.5-pro", "projects/p/locations/us-central1/publishers/google/models/gemini-2.5-pro"),
     ),
-    "vertex-prefix": ("google", "vertex_ai/gemini-2.5-pro", ("vertex_ai/gemini-2.5-pro", "gemini-2.5-pro")),
+    "vertex-prefix": ("google", "vertex_ai/gemini-2.5-pro", ("gemini-2.5-pro", "vertex_ai/gemini-2.5-pro")),
+    "google-prefix": ("google", "google/gemini-2.5-pro", ("gemini-2.5-pro", "google/gemini-2.5-pro")),
+    "route-of-another": ("azure", "openai/gpt-4o", ("openai/gpt-4o", "gpt-4o")),
     "maker-is-part-of-the-name": ("groq", "meta-llama/llama-4", ("meta-llama/llama-4",)),
     "bedrock-context": (
         "aws",
         "claude-3-haiku-48k-20240307",
         ("claude-3-haiku-48k-20240307", "claude-3-haiku-20240307"),
     ),
-    "azure-global": ("azure", "azure/global/gpt-4o", ("azure/global/gpt-4o", "global/gpt-4o", "gpt-4o")),
-    "together-prefix": ("together", "together_ai/qwen/qwen3", ("together_ai/qwen/qwen3", "qwen/qwen3")),
+    "azure-global": ("azure", "azure/global/gpt-4o", ("global/gpt-4o", "gpt-4o", "azure/global/gpt-4o")),
+    "together-prefix": ("together", "together_ai/qwen/qwen3", ("qwen/qwen3", "together_ai/qwen/qwen3")),
     "openrouter-prefix": ("openrouter", "openrouter/openai/gpt-4o", ("openrouter/openai/gpt-4o", "openai/gpt-4o")),
     "openrouter-keeps-the-maker": ("openrouter", "openai/gpt-4o:online", ("openai/gpt-4o:online", "openai/gpt-4o")),
     "free-is-not-the-paid-one": ("openrouter", "x/y:free", ("x/y:free",)),
@@ -55,3 +57,16 @@ def test_names_of_a_model(provider: str, model: str, expected: tuple[str, ...]) 
 )
 def test_providers_of_the_convention_are_found_in_the_list(provider: str, model: str, expected: str) -> None:
     assert listed_provider(provider, model) == expected
+
+
+@pytest.mark.parametrize(
+    ("provider", "expected"),
+    [
+        ("google-vertex", "google-vertex"),
+        ("gcp.vertex_ai", "google-vertex"),
+        (" Vertex_AI", "google-vertex"),
+        ("google", ""),
+    ],
+)
+def test_vertex_is_a_platform_with_prices_of_its_own(provider: str, expected: str) -> None:
+    assert platform(provider) == expected

@@ -93,5 +93,8 @@ def test_what_is_quoted_is_what_is_charged(book: PriceBook) -> None:
     for name in ("gpt-4o", "gemini-2.5-pro", "claude-opus-4-6", "sonar-pro"):
         for quote in quotes(book.listing, PriceKey("", name), AT):
             lines = book._schedule(quote.key, AT.date()).at(AT).lines
-            charged = {bucket: line.usd_per_mtok or line.usd_per_unit for bucket, line in lines.items()}
+            charged = {
+                bucket: line.usd_per_unit if line.usd_per_mtok is None else line.usd_per_mtok
+                for bucket, line in lines.items()
+            }
             assert {bucket: price.usd for price in quote.prices for bucket in price.buckets} == charged
