@@ -49,6 +49,12 @@ _OUTPUT_DETAILS: Final = _with_tiers(
 )
 
 
+def is_metadata(usage: Mapping[str, Any]) -> bool:
+    """Whether a usage object is LangChain's: OpenAI's realtime API has details of the same name with other words."""
+    details = ((usage.get("input_token_details"), _INPUT_DETAILS), (usage.get("output_token_details"), _OUTPUT_DETAILS))
+    return any(isinstance(told, Mapping) and not words.keys().isdisjoint(told) for told, words in details)
+
+
 def read_usage_metadata(usage_metadata: Mapping[str, Any], response_metadata: Mapping[str, Any]) -> Usage:
     """The disjoint buckets of LangChain's `usage_metadata`. Never raises; what contradicts itself is clamped."""
     return read_metadata(usage_metadata, response_metadata).usage
@@ -62,7 +68,7 @@ def read_metadata(usage_metadata: Mapping[str, Any], response_metadata: Mapping[
     stand only in the provider's own usage inside `response_metadata`.
     """
     own = response_metadata.get("usage")
-    if isinstance(own, Mapping):
+    if own and isinstance(own, Mapping):
         if isinstance(own.get("iterations"), list):
             return read(own, provider="anthropic")
         if own.get("cache_write_input_tokens"):
@@ -99,7 +105,7 @@ def _units(found: dict[str, Any], said: Mapping[str, Any], own: object, notes: l
     """Searches and other fees; Perplexity's research reasons apart from its output and bills what it cites."""
     units = _NO_UNITS
     for told in (said, own, said.get("token_usage")):
-        if isinstance(told, Mapping) and not _TOOLS.isdisjoint(told):
+        if told and isinstance(told, Mapping) and not _TOOLS.isdisjoint(told):
             units = {**units, **(OPENAI.counts(told, notes).units or {})}
     if "citation_tokens" in found:
         found["reasoning_apart"] = found.pop("reasoning", 0)

@@ -28,6 +28,8 @@ _AROUND: Final = (
     "metadata",
 )
 _SIZES: Final = ("low", "medium", "high")
+SIZED_SEARCHES: Final = tuple(f"web_searches_{size}" for size in _SIZES)
+"""The buckets of a request that is billed by how much it reads of what it found."""
 
 
 @dataclass(slots=True, unsafe_hash=True)  # not frozen: making one would take three times as long

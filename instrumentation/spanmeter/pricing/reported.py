@@ -14,6 +14,8 @@ _TICK: Final = Decimal("1e-10")
 _STANDARD: Final = frozenset({"default", "on_demand", "standard", "standard_only"})
 _TIER_KEYS: Final = ("service_tier", "serviceTier", "processing", "trafficType", "traffic_type")
 _REGION_KEYS: Final = ("inference_geo", "data_residency", "region", "location", "deployment_type")
+_COST_KEYS: Final = frozenset({"cost", "cost_in_usd_ticks"})
+_TERMS: Final = frozenset({"batch", "speed", *_TIER_KEYS})
 _ANYWHERE: Final = ("global", "not_available")
 _UNDECIDED: Final = frozenset({"", "auto"})
 
@@ -22,9 +24,11 @@ def read_reported_usd(payload: Mapping[str, Any], *, provider: str = "") -> Deci
     """The cost in a raw usage object: OpenRouter's `cost`, xAI's ticks, Perplexity's `cost.total_cost`; else None.
 
     A `cost` without OpenRouter's other fields counts only if `provider` says that it is OpenRouter's.
-    With a key of one's own at OpenRouter (`is_byok`) `cost` is OpenRouter's fee, and the upstream provider's bill
-    comes on top (https://openrouter.ai/docs/use-cases/usage-accounting).
+    With a key of one's own at OpenRouter (`is_byok`, or nothing is charged for what had a price) `cost` is OpenRouter's
+    fee, and the upstream provider's bill comes on top (https://openrouter.ai/docs/use-cases/usage-accounting).
     """
+    if _COST_KEYS.isdisjoint(payload):
+        return None
     ticks = _amount(payload.get("cost_in_usd_ticks"))
     if ticks is not None:
         return MONEY.multiply(ticks, _TICK)
@@ -34,9 +38,9 @@ def read_reported_usd(payload: Mapping[str, Any], *, provider: str = "") -> Deci
     if provider != "openrouter" and not {"cost_details", "is_byok"} & payload.keys():
         return None
     fee = _amount(cost)
-    if not payload.get("is_byok"):
-        return fee
     upstream = _upstream(payload.get("cost_details"))
+    if not payload.get("is_byok", fee == 0 and bool(upstream)):
+        return fee
     return None if fee is None or upstream is None else MONEY.add(fee, upstream)
 
 
@@ -71,6 +75,8 @@ def read_service_tier(*sources: Mapping[str, Any]) -> str:
     The first source that names a tier counts, so give what the response says before what the request asked for.
     A batch and Anthropic's fast mode stand beside a tier that says `standard`, so they are looked for first.
     """
+    if all(map(_TERMS.isdisjoint, sources)):
+        return ""
     for source in sources:
         if source.get("batch") is True or source.get("processing") == "batch":
             return "batch"

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from spanmeter.pricing.dialects import OPENAI
-from spanmeter.pricing.reading import Part, Reading, count_search
+from spanmeter.pricing.reading import SIZED_SEARCHES, Part, Reading, count_search
 from spanmeter.pricing.usage import Usage
 
 _GEMINI: Final = re.compile(r"gemini-(\d+)")
@@ -22,22 +22,35 @@ def tools_run(said: Mapping[str, Any], asked: Mapping[str, Any], *, model: str) 
     query from Gemini 3 on, once however often it is told, and empty ones not at all
     (https://ai.google.dev/gemini-api/docs/google-search).
     """
-    run = Usage(**OPENAI.counts({**counted(said), **said}, []).units or {})
+    run = Usage(**OPENAI.counts({**counted(said), **asked, **said}, []).units or {})
     queries = {str(query) for grounding in _groundings(said) for query in _queries(grounding) if query}
-    if queries and not run.web_searches:
-        generation = _GEMINI.search(model)
-        run.web_searches = len(queries) if generation and int(generation[1]) > 2 else 1
-    if "search-preview" in model:
-        options = asked.get("web_search_options")
-        size = options.get("search_context_size") if isinstance(options, Mapping) else None
-        count_search(run, size if isinstance(size, str) else "medium")
+    if "gemini" in model:
+        run.web_searches = _billed(model, run.web_searches or len(queries))
+    elif queries and not run.web_searches:
+        run.web_searches = 1
+    if "search-preview" in model or "sonar" in model:
+        count_search(run, _size(asked) or ("medium" if "search-preview" in model else ""))
     return run
+
+
+def _billed(model: str, queries: int) -> int:
+    generation = _GEMINI.search(model)
+    return queries if generation and int(generation[1]) > 2 else min(queries, 1)
+
+
+def _size(asked: Mapping[str, Any]) -> str:
+    options = asked.get("web_search_options")
+    size = (options if isinstance(options, Mapping) else asked).get("search_context_size")
+    return size if isinstance(size, str) else ""
 
 
 def with_tools(reading: Reading, run: Usage) -> Reading:
     """A reading with the units of tools that stood elsewhere in its response; units it has itself go before them."""
     told = reading.usage
-    missing = {bucket: number for bucket, number in run.filled() if not getattr(told, bucket)}
+    known = {bucket for bucket, _ in told.filled()}
+    if not known.isdisjoint(SIZED_SEARCHES):
+        known.update(SIZED_SEARCHES)
+    missing = {bucket: number for bucket, number in run.filled() if bucket not in known}
     if not missing:
         return reading
     first, *others = reading.parts
@@ -66,6 +79,7 @@ def _searched(call: Mapping[str, Any]) -> bool:
 
 
 def _groundings(said: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    yield said
     candidates = said.get("candidates")
     sources = [said, *(candidates if isinstance(candidates, list) else [])]
     for source in sources:

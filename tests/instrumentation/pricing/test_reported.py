@@ -17,6 +17,8 @@ COSTS: dict[str, tuple[dict[str, Any], Decimal | None]] = {
         Decimal("0.21"),
     ),
     "openrouter-own-key-without-upstream": ({"cost": 0, "is_byok": True, "cost_details": "?"}, None),
+    "openrouter-own-key-untold": ({"cost": 0, "cost_details": {"upstream_inference_cost": 0.2}}, Decimal("0.2")),
+    "openrouter-gift": ({"cost": 0, "is_byok": False, "cost_details": {"upstream_inference_cost": 0.2}}, Decimal(0)),
     "openrouter-own-key-by-halves": (
         {
             "cost": 0.01,

@@ -104,3 +104,46 @@ def test_tools_of_a_system_of_models_are_a_part_of_their_own() -> None:
     )
     each = Part(Usage(input=3, output=1), "a")
     assert response.reading.parts == (each, each, Part(Usage(web_searches=1)))
+
+
+@pytest.mark.parametrize("hint", ["base_model", "deployment_model", "model", "requested_model"])
+def test_a_deployment_is_priced_as_the_model_that_the_request_names(book: PriceBook, hint: str) -> None:
+    usage = {"prompt_tokens": 100, "completion_tokens": 10}
+    request = {hint: "gpt-4.1"}
+    response = Response(provider="azure", model="mine", usage=usage, at=AT, request_context=request)
+    assert price(book, response).cost.usd == Decimal("0.00028")
+
+
+def test_a_model_with_a_price_is_not_priced_as_the_one_that_was_asked_for(book: PriceBook) -> None:
+    usage = {"prompt_tokens": 100, "completion_tokens": 10}
+    response = Response(provider="azure", model="gpt-4.1", usage=usage, at=AT, request_context={"model": "gpt-5"})
+    assert price(book, response).cost.usd == Decimal("0.00028")
+
+
+def test_neither_model_has_a_price(book: PriceBook) -> None:
+    response = Response(
+        provider="azure", model="mine", usage={"prompt_tokens": 1}, at=AT, response_extra={"model": "x"}
+    )
+    assert price(book, response).cost.reason == "no price for model 'mine' of provider 'azure'"
+
+
+def test_usage_in_langchains_words_is_read(book: PriceBook) -> None:
+    usage = {
+        "input_tokens": 3,
+        "output_tokens": 100,
+        "total_tokens": 13256,
+        "input_token_details": {"cache_creation": 12000, "cache_read": 1153},
+    }
+    model = "anthropic.claude-3-5-sonnet-20240620-v1:0"
+    bill = price(book, Response(provider="aws-bedrock", api="converse", model=model, usage=usage, at=AT))
+    assert bill.usage == Usage(input=3, cache_write_5m=12000, cache_read=1153, output=100)
+    assert bill.cost.usd == Decimal("0.0468549")
+
+
+@pytest.mark.parametrize("beside", [{"is_byok": True}, {"byok": True}])
+def test_a_cost_may_stand_beside_the_usage(book: PriceBook, beside: dict[str, Any]) -> None:
+    said = {"cost": 0.0005, "cost_details": {"upstream_inference_cost": 0.0015}, **beside}
+    response = Response(
+        provider="openrouter", model="openai/gpt-5", usage={"prompt_tokens": 5}, at=AT, response_extra=said
+    )
+    assert (price(book, response).cost.usd, price(book, response).cost.grade) == (Decimal("0.002"), "reported")

@@ -70,6 +70,11 @@ def test_counts_tools_that_stand_beside_the_usage(
     assert tools_run(said, asked, model=model) == run
 
 
+def test_a_size_that_the_usage_tells_is_not_told_again() -> None:
+    reading = Reading((Part(Usage(web_searches_low=1)),))
+    assert with_tools(reading, Usage(web_searches_high=1)) is reading
+
+
 RUN = Usage(web_searches=2, file_searches=1)
 COMPLETED: dict[str, tuple[tuple[Part, ...], tuple[Part, ...]]] = {
     "added": ((Part(Usage(input=3)),), (Part(Usage(input=3, web_searches=2, file_searches=1)),)),
