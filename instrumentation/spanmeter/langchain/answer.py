@@ -43,7 +43,11 @@ class Later(NamedTuple):
     given: _Given
     provider: str
     told: _Said
-    tells_usage: bool
+
+    @property
+    def tells_usage(self) -> bool:
+        """Whether the result holds a count above zero."""
+        return self.given.tells_usage
 
     def read(self) -> Answer:
         """Read it."""
@@ -61,9 +65,10 @@ def model_reader(result: LLMResult, *, run_id: UUID, provider: str, told: Mappin
     said = _kept(getattr(message, "response_metadata", None), "token_usage", "usage")
     metered = _kept(getattr(message, "usage_metadata", None), "input_token_details", "output_token_details")
     output = _kept(result.llm_output, "token_usage")
-    tells_usage = bool(told or "input_tokens" in metered or _raw(said, output))
+    tells_usage = _is_counted(metered) or _is_counted(told) or _is_counted(_raw(said, output))
     given = _Given(
-        () if tells_usage else generations,
+        generations,
+        tells_usage,
         getattr(message, "id", None),
         _finish_reasons(generations),
         said,
@@ -72,16 +77,14 @@ def model_reader(result: LLMResult, *, run_id: UUID, provider: str, told: Mappin
         _blocks(message),
         is_cached(message, run_id=run_id),
     )
-    return Later(given, provider, told, tells_usage)
+    return Later(given, provider, told)
 
 
 class _Given(NamedTuple):
-    """What a result holds at its end: applications and LangChain's caches may change the message afterwards.
-
-    The `generations` are only kept where they have to be counted.
-    """
+    """What a result holds at its end: applications and LangChain's caches may change the message afterwards."""
 
     generations: Sequence[Any]
+    tells_usage: bool
     message_id: object
     finish_reasons: tuple[str, ...]
     said: _Said
@@ -107,7 +110,7 @@ def _read(given: _Given, provider: str, told: _Said) -> Answer:
         reported_usd=read_reported_usd(raw if "cost" not in said else {**said, **raw}, provider=provider),
         cache_hit=given.cached,
         service_tier=_once(_word(said.get("service_tier"))) or read_service_tier(raw),
-        text=_text(given) if given.generations else None,
+        text=reader(given.generations) if given.tells_usage else _text(given),
         usage_notes=reading.notes if reading else (),
         parts=reading.parts if reading and billed_apart(reading.parts) else (),
         region=read_region(raw, _mapping(said.get("usage"))),
@@ -117,6 +120,13 @@ def _read(given: _Given, provider: str, told: _Said) -> Answer:
 
 def _raw(said: _Said, output: _Said) -> _Said:
     return _mapping(said.get("token_usage") or said.get("token_count") or output.get("token_usage"))
+
+
+def _is_counted(told: object) -> bool:
+    """Whether there is a count above zero, at any depth: others are no usage, and what was said has to be counted."""
+    if isinstance(told, int | float):  # first, for asking an abstract class takes longer
+        return told > 0
+    return isinstance(told, Mapping) and any(map(_is_counted, told.values()))
 
 
 def _text(given: _Given) -> Callable[[], str]:
@@ -159,12 +169,9 @@ def _reading(metered: _Said, said: _Said, raw: _Said, told: _Said, provider: str
 
 def _blocks(message: object) -> object:
     """Where langchain-openai keeps the calls of OpenAI's own tools: once beside the text, now among it."""
-    content = getattr(message, "content", None)
-    return (
-        content[:]
-        if type(content) is list
-        else _mapping(getattr(message, "additional_kwargs", None)).get("tool_outputs")
-    )
+    outputs = _mapping(getattr(message, "additional_kwargs", None)).get("tool_outputs")
+    blocks = outputs or getattr(message, "content", None)
+    return blocks[:] if type(blocks) is list else None
 
 
 def _beside(given: _Given, model: str) -> _Said:

@@ -9,7 +9,7 @@ import pytest
 from langchain_core.messages import AIMessage
 from langchain_core.outputs import ChatGeneration, Generation, LLMResult
 
-from spanmeter.answer import Answer
+from spanmeter.answer import ALL_ZERO, Answer
 from spanmeter.langchain.answer import model_answer, model_reader
 from spanmeter.pricing import Usage
 
@@ -148,7 +148,10 @@ PAGE = {"type": "web_search_call", "id": "2", "action": {"type": "open_page", "u
 QUERIES = {"web_search_queries": ["two and two", "sum of two and two"]}
 TOOLS: dict[str, tuple[AIMessage, Usage]] = {
     "content": (AIMessage(content=[SEARCH, PAGE, {"type": "text", "text": "4"}]), Usage(web_searches=1)),
-    "tool-outputs": (AIMessage(content="4", additional_kwargs={"tool_outputs": [SEARCH]}), Usage(web_searches=1)),
+    "tool-outputs": (
+        AIMessage(content=[{"type": "text", "text": "4"}], additional_kwargs={"tool_outputs": [SEARCH]}),
+        Usage(web_searches=1),
+    ),
     "search-model": (
         AIMessage(content="4", response_metadata={"model_name": "gpt-4o-search-preview"}),
         Usage(web_searches_medium=1),
@@ -210,3 +213,10 @@ def test_what_has_to_be_counted_is_read_before_an_application_can_change_it() ->
     answer = later.read()
     message.content = ""
     assert (later.tells_usage, answer.text()) == (False, "No.")  # type: ignore[misc]
+
+
+def test_what_was_said_beside_counts_that_are_all_zero_is_there_to_be_counted() -> None:
+    none = {"input_tokens": 0, "output_tokens": 0, "total_tokens": 0, "input_token_details": {"cache_read": 0}}
+    told = {"prompt_tokens": 0, "completion_tokens": 0, "prompt_tokens_details": {"cached_tokens": 0}}
+    answer = answered(AIMessage(id="1", content="Four.", usage_metadata=none), told=told)
+    assert (answer.usage, answer.usage_notes, answer.text and answer.text()) == (None, (ALL_ZERO,), "Four.")
