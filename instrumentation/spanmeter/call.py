@@ -135,7 +135,7 @@ class Call(LiveSpan):
     def stop_by(self, read: Callable[[], Answer], *, at_leisure: bool = True) -> None:
         """End an answered call by what `read` makes of objects that nobody changes any more.
 
-        Where nobody but us waits for its span that is done `at_leisure`, for reading many in a row takes half the time.
+        Where it tells its usage and nobody else waits for its span that is done `at_leisure`: many take half the time.
         """
         if not self._close():
             return

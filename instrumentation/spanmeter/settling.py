@@ -16,8 +16,8 @@ from typing import Final
 from spanmeter.barrier import barrier
 from spanmeter.fork import in_child
 
-MAX_WAITING: Final = 1_000
-"""Ends that may wait; each holds on to its prompt."""
+MAX_WAITING: Final = 2_000
+"""Ends that may wait; each that has to be estimated holds on to its prompt."""
 PATIENCE_S: Final = 5.0
 GATHERING_S: Final = 0.05
 """How long the first end waits for company: they are settled together, and the thread wakes once."""
