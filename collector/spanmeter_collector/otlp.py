@@ -114,7 +114,7 @@ def refusal(span: Span) -> str:
 
 def attributes(pairs: Iterable[KeyValue]) -> dict[str, Value]:
     """The values of an attribute list by key; of a repeated key the last."""
-    return {pair.key: pair.value.string_value or value(pair.value) for pair in pairs}
+    return {pair.key: (said := pair.value).string_value or value(said) for pair in pairs}
 
 
 def value(any_value: AnyValue) -> Value:

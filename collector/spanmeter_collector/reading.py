@@ -32,32 +32,60 @@ _MOST_REMEMBERED_KEYS: Final = 128
 class Reading(NamedTuple):
     """What the attributes say; empty text and None stand for what they do not say."""
 
-    operation: str
     framework: str
+    operation: str
     provider: str
     request_model: str
     model: str
     response_id: str
-    error_type: str
-    outcome: str
     user: str
     session: str
     tenant: str
     feature: str
     team: str
+    error_type: str
+    outcome: str
     service_tier: str
     region: str
     wrapper: bool
     inside_call: bool
     cache_hit: bool
     calls: int | None
-    usage: Usage | None
-    parts: tuple[Part, ...]
     estimated: bool
     reported_usd: Decimal | None
     first_chunk_ns: int
+    usage: Usage | None
+    parts: tuple[Part, ...]
     tags: Mapping[str, str]
     rest: Mapping[str, str]
+
+
+class _Marks(NamedTuple):
+    """Of a reading, the fields from `wrapper` on that few spans say."""
+
+    wrapper: bool = False
+    inside_call: bool = False
+    cache_hit: bool = False
+    calls: int | None = None
+    estimated: bool = False
+    reported_usd: Decimal | None = None
+    first_chunk_ns: int = 0
+
+
+_NO_MARKS: Final = _Marks()
+_NO_WORDS: Final = dict.fromkeys(Reading._fields[: Reading._fields.index("wrapper")], "")
+_MARK_KEYS: Final = frozenset(
+    {
+        semconv.WRAPPER,
+        semconv.INSIDE_CALL,
+        semconv.INSTRUMENTED,
+        semconv.CACHE_HIT,
+        semconv.CALLS,
+        semconv.USAGE_GRADE,
+        semconv.REPORTED_COST_USD,
+        semconv.TIME_TO_FIRST_CHUNK,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +97,7 @@ class _Layout:
     operations: tuple[str, ...]
     tags: tuple[str, ...]
     raw: tuple[str, ...]
+    is_marked: bool
 
 
 _IN_COLUMNS: Final = frozenset(TEXT_KEYS) - {"service_tier", "region", "outcome"}
@@ -89,35 +118,35 @@ def read(known: Mapping[str, Value], *, scope: str) -> Reading:
     """
     layout = _layout_of(tuple(known))
     rest = {key: said if type(said) is str else text(said) for key, said in known.items()}
-    operation_key, operation = _operation(known, layout)
-    words = dict.fromkeys(TEXT_KEYS, "")
-    in_columns = {operation_key}
+    words = _NO_WORDS.copy()
+    operation_key, words["operation"] = _operation(known, layout)
     for name, key in _winners(rest, layout):
-        words[name] = rest[key]
-        if name in _IN_COLUMNS:
-            in_columns.add(key)
+        words[name] = rest.pop(key) if name in _IN_COLUMNS else rest[key]
+    rest.pop(operation_key, None)
     words["framework"] = words["framework"] or _framework(scope)
     words["request_model"] = words["request_model"].strip('"')  # MLflow writes JSON
     words["model"] = words["model"].strip('"') or words["request_model"]
     words["provider"] = _provider(words["provider"], words["model"])
-    usage = _usage(dict(_counts(known, layout)))
+    usage = _usage(dict(_counts(known, layout))) if layout.counts else None
     for key in layout.raw:
         usage = detailed(usage, key, rest[key], provider=words["provider"])
     parts = _parts(known, usage, rest) if semconv.USAGE_PARTS in known else ()
-    return Reading(
-        **words,
-        operation=operation,
+    marks = _marks(known) if layout.is_marked else _NO_MARKS
+    if usage is None and scope.startswith(_HALF):
+        marks = marks._replace(calls=0)
+    tags = {key.removeprefix(semconv.TAG_PREFIX): rest[key] for key in layout.tags}
+    return Reading._make((*words.values(), *marks, usage, parts, tags, rest))
+
+
+def _marks(known: Mapping[str, Value]) -> _Marks:
+    return _Marks(
         wrapper=_truth(known.get(semconv.WRAPPER)),
         inside_call=_truth(known.get(semconv.INSIDE_CALL)) or _is_counted_run(known),
         cache_hit=_truth(known.get(semconv.CACHE_HIT)),
-        calls=0 if usage is None and scope.startswith(_HALF) else _count(known.get(semconv.CALLS)),
-        usage=usage,
-        parts=parts,
+        calls=_count(known.get(semconv.CALLS)),
         estimated=known.get(semconv.USAGE_GRADE) == "estimated",
         reported_usd=_usd(known.get(semconv.REPORTED_COST_USD)),
         first_chunk_ns=_first_chunk_ns(known.get(semconv.TIME_TO_FIRST_CHUNK)),
-        tags={key.removeprefix(semconv.TAG_PREFIX): rest[key] for key in layout.tags},
-        rest={key: said for key, said in rest.items() if key not in in_columns},
     )
 
 
@@ -159,6 +188,7 @@ def _layout(keys: tuple[str, ...]) -> _Layout:
         operations=tuple(key for key in OPERATION_KEYS if key in there),
         tags=tuple(key for key in keys if key.startswith(semconv.TAG_PREFIX) and key != semconv.TAG_PREFIX),
         raw=tuple(key for key in RAW_USAGE_KEYS if key in there),
+        is_marked=not _MARK_KEYS.isdisjoint(there),
     )
 
 
@@ -229,7 +259,7 @@ def _count(said: Value) -> int | None:
 
 
 def _number(said: Value) -> Decimal | None:
-    if isinstance(said, bool) or not isinstance(said, (str, int, float)):
+    if said is None or isinstance(said, bool) or not isinstance(said, (str, int, float)):
         return None
     try:
         number = Decimal(str(said))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from operator import attrgetter
+from operator import itemgetter
 from typing import Final, NamedTuple
 
 import orjson
@@ -14,9 +14,9 @@ from spanmeter.pricing import Usage
 from spanmeter_collector.otlp import LAST_NANOSECOND, attributes, texts
 from spanmeter_collector.reading import Reading, read
 
-_KINDS: Final = ("", "internal", "server", "client", "producer", "consumer")
+_KINDS: Final = dict(enumerate(("", "internal", "server", "client", "producer", "consumer")))
+_STATUSES: Final = {int(Status.STATUS_CODE_OK): "ok", int(Status.STATUS_CODE_ERROR): "error"}
 _NO_PARENT: Final = bytes(8)
-_NO_USAGE: Final = Usage()
 _OUTCOMES: Final = frozenset({"cancelled", "interrupted"})
 
 
@@ -62,39 +62,46 @@ class Row(NamedTuple):
     events: str
 
 
-_FROM_READING: Final = sorted(set(Row._fields) & set(Reading._fields))
-_from_reading: Final = attrgetter(*_FROM_READING)
+_said: Final = itemgetter(slice(Reading._fields.index("framework"), Reading._fields.index("team") + 1))
+"""What a row takes over from a reading as it is, in the row's order."""
+_NO_COUNTS: Final = (0, 0, 0, 0)
 _SERVICE: Final = {semconv.SERVICE_NAME, semconv.SERVICE_INSTANCE_ID}
 
 
 def read_span(resource: Mapping[str, str], scope: str, span: Span, *, received_at: int) -> tuple[Row, Reading]:
     """The row of a span, and what its attributes say about the call it stands for."""
     reading = read(attributes(span.attributes), scope=scope)
-    usage = reading.usage or _NO_USAGE
-    row = Row(
-        trace_id=span.trace_id,
-        span_id=span.span_id,
-        parent_span_id=span.parent_span_id if len(span.parent_span_id) == 8 else _NO_PARENT,
-        start_time=span.start_time_unix_nano,
-        duration_ns=max(min(span.end_time_unix_nano, LAST_NANOSECOND) - span.start_time_unix_nano, 0),
-        received_at=received_at,
-        name=span.name,
-        kind=_KINDS[span.kind] if 0 <= span.kind < len(_KINDS) else "",
-        status=_status(span, reading, scope),
-        status_message=span.status.message,
-        service=resource.get(semconv.SERVICE_NAME, ""),
-        instance=resource.get(semconv.SERVICE_INSTANCE_ID, ""),
-        scope=scope,
-        input_tokens=usage.input_tokens,
-        cached_input_tokens=usage.cached_input_tokens,
-        output_tokens=usage.output_tokens,
-        reasoning_tokens=usage.reasoning,
-        attributes=reading.rest,
-        resource={key: said for key, said in resource.items() if key not in _SERVICE},
-        events=_events(span),
-        **dict(zip(_FROM_READING, _from_reading(reading), strict=True)),
+    started = span.start_time_unix_nano
+    row = Row._make(
+        (
+            span.trace_id,
+            span.span_id,
+            span.parent_span_id if len(span.parent_span_id) == 8 else _NO_PARENT,
+            started,
+            max(min(span.end_time_unix_nano, LAST_NANOSECOND) - started, 0),
+            received_at,
+            span.name,
+            _KINDS.get(span.kind, ""),
+            _status(span, reading, scope),
+            span.status.message,
+            reading.error_type,
+            resource.get(semconv.SERVICE_NAME, ""),
+            resource.get(semconv.SERVICE_INSTANCE_ID, ""),
+            scope,
+            *_said(reading),
+            reading.wrapper,
+            *(_counts(reading.usage) if reading.usage else _NO_COUNTS),
+            reading.first_chunk_ns,
+            reading.rest,
+            {key: said for key, said in resource.items() if key not in _SERVICE},
+            _events(span),
+        )
     )
     return row, reading
+
+
+def _counts(usage: Usage) -> tuple[int, int, int, int]:
+    return usage.input_tokens, usage.cached_input_tokens, usage.output_tokens, usage.reasoning_tokens
 
 
 def _status(span: Span, reading: Reading, scope: str) -> str:
@@ -102,7 +109,7 @@ def _status(span: Span, reading: Reading, scope: str) -> str:
         return "cancelled"
     if scope == semconv.LANGSMITH_SCOPE and any(event.name == "exception" for event in span.events):
         return "error"  # LangSmith ends some failed runs with the status of good ones
-    return {Status.STATUS_CODE_OK: "ok", Status.STATUS_CODE_ERROR: "error"}.get(span.status.code, "unset")
+    return _STATUSES.get(span.status.code, "unset")
 
 
 def _events(span: Span) -> str:
