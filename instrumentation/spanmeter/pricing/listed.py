@@ -24,7 +24,7 @@ class Listed:
     """What a provider's model is in the list and in the overlay; neither when it is not known.
 
     `names` are the (provider, model) pairs under which the user's own prices may be about it, `alias` is the one that
-    led here.
+    led here, `platform` is where the provider sells it at another price.
     """
 
     provider: str
@@ -33,6 +33,7 @@ class Listed:
     model: ModelInfo | None = None
     entries: tuple[PriceEntry, ...] = ()
     alias: Alias | None = None
+    platform: str = ""
 
     @property
     def known(self) -> bool:

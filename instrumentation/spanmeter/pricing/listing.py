@@ -6,6 +6,7 @@ Importing this module imports genai-prices and pydantic (some 0.3 s of CPU), so 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Final
@@ -60,7 +61,7 @@ class Listing:
         target = PriceKey(alias.provider or key.provider, alias.model)
         found = self._find(target, _names(target))
         names = found.names if alias.provider else (*own, *found.names)
-        return Listed(found.provider, found.name, names, found.model, found.entries, alias)
+        return replace(found, names=names, alias=alias)
 
     def sheet(self, key: PriceKey, moment: datetime) -> PriceSheet | None:
         """The prices of a key at a time; None when those of its service tier are not known."""
@@ -117,8 +118,10 @@ class Listing:
     def _find(self, key: PriceKey, names: tuple[tuple[str, str], ...]) -> Listed:
         provider = listed_provider(key.provider, key.model)
         for name in model_names(provider, key.model):
-            own = self._overlay.prices_for(provider, name) + self._overlay.prices_for(platform(key.provider), name)
-            listed = Listed(provider, name, names, self._model(provider, name), own)
+            there = platform(key.provider)
+            theirs, own = self._overlay.prices_for(provider, name), self._overlay.prices_for(there, name)
+            model = self._model(provider, name)
+            listed = Listed(provider, name, names, model, theirs + own, platform=there if own else "")
             if listed.known:
                 return listed
         return Listed(provider, key.model.strip().lower(), names)

@@ -12,6 +12,7 @@ from typing import Final
 from spanmeter.pricing.key import PriceKey
 from spanmeter.pricing.listing import Listing
 from spanmeter.pricing.money import MONEY
+from spanmeter.pricing.names import platform
 from spanmeter.pricing.rates import TOKEN_PRICES, PriceSheet, each_of, paying_keys
 
 TIERS: Final = ("batch", "flex", "priority", "fast")
@@ -59,7 +60,7 @@ def quotes(listing: Listing, key: PriceKey, moment: datetime) -> list[Quote]:
             return [_quote(listing, key, moment)]
         named = [key._replace(provider=provider) for provider in listing.providers]
         found = [_quote(listing, each, moment) for each in named]
-    return [each for each in found if each.prices]
+    return [each for each in found if each.prices and platform(each.key.provider) in {"", each.provider}]
 
 
 def near(listing: Listing, key: PriceKey) -> list[str]:
@@ -74,7 +75,7 @@ def _quote(listing: Listing, key: PriceKey, moment: datetime) -> Quote:
     rates = listing.rates(key, moment)
     quote = Quote(
         key=key,
-        provider=listed.provider,
+        provider=listed.platform or listed.provider,
         name=listed.name,
         alias="" if listed.alias is None else listed.alias.source,
         prices=_prices(sheet or {}),

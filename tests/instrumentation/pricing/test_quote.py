@@ -98,3 +98,12 @@ def test_what_is_quoted_is_what_is_charged(book: PriceBook) -> None:
                 for bucket, line in lines.items()
             }
             assert {bucket: price.usd for price in quote.prices for bucket in price.buckets} == charged
+
+
+def test_a_platform_is_quoted_beside_its_provider_where_its_price_differs(book: PriceBook) -> None:
+    sold = {
+        name: [quote.provider for quote in quotes(book.listing, PriceKey("", name), AT)]
+        for name in ("gemini-2.0-flash", "gemini-2.5-pro")
+    }
+    assert sold == {"gemini-2.0-flash": ["google", "google-vertex"], "gemini-2.5-pro": ["google"]}
+    assert quotes(book.listing, PriceKey("gcp.vertex_ai", "gemini-2.5-pro"), AT)[0].provider == "google"
