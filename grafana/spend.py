@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from grafana_foundation_sdk.builders import stat, table, timeseries
 
-from panels import COUNT, DOLLARS, NO_PRICED_CALLS, Panel, Query, chart, figure, ranking
-from promql import UP, in_range, or_zero, rate, select
+from panels import COUNT, DOLLARS, NO_PRICED_CALLS, SHARE, Panel, Query, chart, figure, ranking
+from promql import UP, in_range, or_zero, rate, select, share
 
 COST = select("spanmeter_cost_usd_total")
 UNPRICED = select("spanmeter_unpriced_calls_total")
@@ -86,17 +86,19 @@ def _top_services() -> table.Panel:
         Panel(
             "Top services",
             "Spend, answered, failed and unpriced calls of each service in the time range, from "
-            "spanmeter_cost_usd_total, spanmeter_calls_total and spanmeter_unpriced_calls_total. Start at the top.",
+            "spanmeter_cost_usd_total, spanmeter_calls_total and spanmeter_unpriced_calls_total, and the share of "
+            "answered calls that are priced: below 100 % the spend beside it is too low. Start at the top.",
             COUNT,
             (
                 Query(or_zero(in_range(COST, "service"), where=priced), "Spend"),
                 Query(or_zero(answered, where=everything), "Calls"),
                 Query(or_zero(in_range(FAILED, "service"), where=everything), "Failed"),
                 Query(or_zero(unpriced, where=everything), "Unpriced"),
+                Query(f"1 - {share(unpriced, answered)}", "Priced share"),
             ),
             NO_PRICED_CALLS,
         ),
         key="service",
-        units=(DOLLARS, COUNT, COUNT, COUNT),
+        units=(DOLLARS, COUNT, COUNT, COUNT, SHARE),
         width=24,
     )

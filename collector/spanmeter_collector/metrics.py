@@ -10,7 +10,7 @@ from itertools import accumulate, groupby
 from typing import Any, Final
 
 from prometheus_client import CollectorRegistry, disable_created_metrics
-from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
@@ -127,6 +127,7 @@ class StoreCollector(Collector):
         for counter in LEDGER_COUNTERS:
             yield _ledger_counter(counter, ledger)
         yield _calls(ledger)
+        yield _priced_share(ledger)
         yield _cache_requests(ledger)
         yield _duplicate_calls(self._store.query("metrics_duplicates", {}))
         for histogram in SPAN_HISTOGRAMS:
@@ -166,6 +167,23 @@ def _calls(ledger: Sequence[Row]) -> CounterMetricFamily:
             sums[tuple(row[label] for label in CALL_LABELS)] += row[column]
         for values, number in sums.items():
             family.add_metric((*values, outcome), number)
+    return family
+
+
+def _priced_share(ledger: Sequence[Row]) -> GaugeMetricFamily:
+    answered: Counter[str] = Counter()
+    unpriced: Counter[str] = Counter()
+    for row in filter(_is_call, ledger):
+        answered[row["service"]] += row["calls"]
+        unpriced[row["service"]] += row["unpriced_calls"]
+    family = GaugeMetricFamily(
+        "spanmeter_priced_share",
+        "Answered calls with a known price, of all since the ledger began.",
+        labels=("service",),
+    )
+    for service, calls in answered.items():
+        if calls:
+            family.add_metric((service,), (calls - unpriced[service]) / calls)
     return family
 
 

@@ -92,6 +92,7 @@ def test_dollars_by_component(known: Store) -> None:
                 ("mystery-1", "acme-ai", "batch"): 48,
             },
         ),
+        ("spanmeter_priced_share", {("shop-rag",): 1.0, ("batch",): 0.0}),
         ("spanmeter_cache_requests_total", {("llm", "hit", "shop-rag"): 0, ("llm", "hit", "batch"): 1}),
         (
             "gen_ai_client_token_usage_sum",
@@ -153,6 +154,7 @@ def test_an_empty_store_exposes_every_family_without_samples(store: Store) -> No
         "spanmeter_unpriced_calls",
         "spanmeter_unpriced_tokens",
         "spanmeter_calls",
+        "spanmeter_priced_share",
         "spanmeter_cache_requests",
         "spanmeter_duplicate_calls",
         "gen_ai_client_token_usage",

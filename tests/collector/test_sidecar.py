@@ -12,6 +12,8 @@ import pytest
 
 from spanmeter_collector.sidecar import RefusedError, SidecarError, add_selection, ask, default_url, selection
 
+STOPPED = "it was stopped or failed before the answer was complete; its log says why"
+
 
 class Impostor(BaseHTTPRequestHandler):
     """Some program: each path names the status it answers with; /202 tells the authorization it was given."""
@@ -64,11 +66,7 @@ def test_only_http_is_asked(url: str) -> None:
     [
         ("/401", "the sidecar asks for its token; set SPANMETER_QUERY_TOKEN to what the sidecar was started with"),
         ("/404", "{url}/404 answered 404 Not Found; is this a sidecar?"),
-        (
-            "/500",
-            "{url}/500 answered 500 Internal Server Error: "
-            + "it was stopped or failed before the answer was complete; its log says why",
-        ),
+        ("/500", f"{{url}}/500 answered 500 Internal Server Error: {STOPPED}"),
         ("/200", "{url} is no sidecar: it answered without a JSON object"),
     ],
 )
