@@ -40,6 +40,12 @@ class Sums:
         return self.input_tokens + self.output_tokens
 
     @property
+    def usd_per_priced_call(self) -> Decimal | None:
+        """What a call with a known price cost on average; None when there is none."""
+        priced = self.calls - self.unpriced_calls
+        return self.cost_usd / priced if self.cost_usd is not None and priced else None
+
+    @property
     def error_share(self) -> float | None:
         """Failed attempts of all attempts; None when there were none."""
         attempts = self.calls + self.failed_calls

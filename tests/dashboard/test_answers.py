@@ -40,3 +40,16 @@ def test_counts_add_up() -> None:
 )
 def test_shares_are_of_attempts_and_of_calls(sums: Sums, errors: float | None, priced: float) -> None:
     assert (sums.error_share, sums.priced_share) == (errors, priced)
+
+
+@pytest.mark.parametrize(
+    ("sums", "usd"),
+    [
+        pytest.param(PRICED, Decimal("0.15"), id="priced"),
+        pytest.param(add([PRICED, UNPRICED]), Decimal("0.15"), id="a call without a price is not a free one"),
+        pytest.param(UNPRICED, None, id="none has a price"),
+        pytest.param(Sums(), None, id="no call"),
+    ],
+)
+def test_spend_per_call_is_that_of_priced_calls(sums: Sums, usd: Decimal | None) -> None:
+    assert sums.usd_per_priced_call == usd

@@ -98,10 +98,12 @@ def _body(client: Client, period: Period, question: _Question) -> None:
 
 def _totals(answer: Cost) -> None:
     total = answer.total
-    per_call = total.cost_usd / total.calls if total.cost_usd is not None and total.calls else None
     cards = (
         (f"Spend · {figures.share(answer.priced_share)} priced", figures.money(total.cost_usd)),
-        ("Spend per call", figures.money(per_call)),
+        (
+            "Spend per priced call" if total.unpriced_calls else "Spend per call",
+            figures.money(total.usd_per_priced_call),
+        ),
         ("Calls", figures.count(total.calls)),
         ("Input tokens", figures.tokens(total.input_tokens)),
         ("Output tokens", figures.tokens(total.output_tokens)),
