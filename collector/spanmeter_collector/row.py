@@ -64,13 +64,19 @@ class Row(NamedTuple):
 
 _said: Final = itemgetter(slice(Reading._fields.index("framework"), Reading._fields.index("team") + 1))
 """What a row takes over from a reading as it is, in the row's order."""
+_LANGFUSE: Final = "langfuse-sdk"
+_LANGFUSE_RUN: Final = "langfuse.observation.metadata.ls_model_type"
+"""Two instrumentations share Langfuse's scope: wrappers of clients, and a LangChain callback, which alone says this."""
 _NO_COUNTS: Final = (0, 0, 0, 0)
 _SERVICE: Final = {semconv.SERVICE_NAME, semconv.SERVICE_INSTANCE_ID}
 
 
 def read_span(resource: Mapping[str, str], scope: str, span: Span, *, received_at: int) -> tuple[Row, Reading]:
     """The row of a span, and what its attributes say about the call it stands for."""
-    reading = read(attributes(span.attributes), scope=scope)
+    known = attributes(span.attributes)
+    if scope == _LANGFUSE and _LANGFUSE_RUN in known:
+        scope = f"{scope}.langchain"
+    reading = read(known, scope=scope)
     started = span.start_time_unix_nano
     row = Row._make(
         (

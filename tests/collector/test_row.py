@@ -113,3 +113,18 @@ def test_a_parent_of_the_wrong_length_makes_a_root(span: MakeSpan) -> None:
 
 def test_a_kind_of_tomorrow_has_no_name(span: MakeSpan) -> None:
     assert row_of(span(kind=99)).kind == ""
+
+
+@pytest.mark.parametrize(
+    ("attributes", "scope", "framework"),
+    [
+        ({"langfuse.observation.type": "generation"}, "langfuse-sdk", ""),
+        ({"langfuse.observation.metadata.ls_model_type": "chat"}, "langfuse-sdk.langchain", "langchain"),
+    ],
+)
+def test_langfuse_s_two_instrumentations_are_told_apart(
+    span: MakeSpan, attributes: dict[str, Any], scope: str, framework: str
+) -> None:
+    row, _ = read_span({}, "langfuse-sdk", span(attributes=attributes), received_at=1)
+
+    assert (row.scope, row.framework) == (scope, framework)
