@@ -16,13 +16,13 @@ from spanmeter.pricing.dialect import Dialect
 # Anthropic's caches, which https://docs.litellm.ai/docs/completion/prompt_caching and Qwen add.
 _OPENAI: Final = {
     "input": "prompt_tokens input_tokens prompt_eval_count prompt_token_count input_token_count tokens_evaluated"
-    " details.input_length input_length",
+    " details.input_length input_length promptTokens",
     "output": "completion_tokens output_tokens eval_count generation_token_count generated_token_count"
-    " output_token_count tokens_predicted details.generated_tokens generated_tokens",
-    "total": "total_tokens",
+    " output_token_count tokens_predicted details.generated_tokens generated_tokens completionTokens",
+    "total": "total_tokens totalTokens",
     "cache_read": "prompt_tokens_details.cached_tokens input_tokens_details.cached_tokens"
     " input_token_details.cached_tokens prompt_token_details.cached_tokens prompt_cache_hit_tokens"
-    " cached_prompt_text_tokens cached_tokens cache_read_input_tokens",
+    " cached_prompt_text_tokens cached_tokens cache_read_input_tokens cached_input_tokens",
     "cache_miss": "prompt_cache_miss_tokens",
     "cache_write": "prompt_tokens_details.cache_write_tokens input_tokens_details.cache_write_tokens"
     " prompt_tokens_details.cache_creation_input_tokens cache_creation_input_tokens",
@@ -35,7 +35,7 @@ _OPENAI: Final = {
     "cache_read_image": "input_token_details.cached_tokens_details.image_tokens"
     " input_tokens_details.cached_tokens_details.image_tokens",
     "reasoning": "completion_tokens_details.reasoning_tokens output_tokens_details.reasoning_tokens"
-    " completion_token_details.reasoning_tokens reasoning_tokens",
+    " completion_token_details.reasoning_tokens reasoning_tokens reasoning_output_tokens",
     "output_audio": "completion_tokens_details.audio_tokens output_token_details.audio_tokens"
     " output_tokens_details.audio_tokens",
     "output_image": "completion_tokens_details.image_tokens output_tokens_details.image_tokens",

@@ -40,7 +40,10 @@ PROVIDERS: Final = {
 }
 
 _VERTEX: Final = frozenset({"gcp.vertex_ai", "google_vertexai", "google-vertex", "vertex_ai", "vertexai"})
-_PATH: Final = re.compile(r"^(?:projects/[^/]+/locations/[^/]+/)?(?:publishers/[^/]+/)?models/")
+_PATH: Final = re.compile(
+    r"^(?:(?:projects/[^/]+/locations/[^/]+/)?(?:publishers/[^/]+/)?models/"
+    r"|arn:aws[^:]*:bedrock:[^:]*:[^:]*:(?:foundation-model|inference-profile)/)"
+)
 _CONTEXT: Final = re.compile(r"-\d+k(?=-\d{8})")
 _GLOBAL: Final = re.compile(r"^global(?:-standard)?/")
 # https://docs.litellm.ai/docs/providers: names that LiteLLM takes without a provider before them.
@@ -76,9 +79,9 @@ def listed_provider(provider: str, model: str) -> str:
 def model_names(provider: str, model: str) -> tuple[str, ...]:
     """The names under which a listed provider may list a model, the likeliest first, without repeats.
 
-    A resource path (`models/…`, `publishers/google/models/…`) and the provider's own name are no part of a model's. The
-    prefix of another route (`openai/…`), the length of a context (`-48k-`, as Bedrock answers) and a variant after a
-    colon (`:online`, `-v1:0`) are taken off one after the other. A free variant is not the paid one.
+    A resource path (`models/…`, `arn:aws:bedrock:…/`) and the provider's own name are no part of a model's. The prefix
+    of another route (`openai/…`), the length of a context (`-48k-`, as Bedrock answers) and a variant after a colon
+    (`:online`, `-v1:0`) are taken off one after the other. A free variant is not the paid one.
     """
     literal = model.strip().lower()
     names = [_PATH.sub("", literal)]

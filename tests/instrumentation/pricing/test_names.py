@@ -30,6 +30,20 @@ NAMES = {
     "free-is-not-the-paid-one": ("openrouter", "x/y:free", ("x/y:free",)),
     "fine-tuned": ("openai", "ft:gpt-4.1:acme::1", ("ft:gpt-4.1:acme::1",)),
     "bedrock-version": ("aws", "amazon.nova-lite-v1:0", ("amazon.nova-lite-v1:0", "amazon.nova-lite-v1")),
+    "bedrock-arn": (
+        "aws",
+        "arn:aws:bedrock:us-east-1::foundation-model/amazon.nova-lite-v1:0",
+        (
+            "amazon.nova-lite-v1:0",
+            "amazon.nova-lite-v1",
+            "arn:aws:bedrock:us-east-1::foundation-model/amazon.nova-lite-v1:0",
+        ),
+    ),
+    "bedrock-arn-of-an-application": (
+        "aws",
+        "arn:aws:bedrock:us-east-1:1:application-inference-profile/x1",
+        ("arn:aws:bedrock:us-east-1:1:application-inference-profile/x1",),
+    ),
     "empty": ("openai", "", ()),
 }
 
