@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Context, Decimal
+from operator import attrgetter, itemgetter
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
@@ -24,17 +25,6 @@ _PLACES: Final = Decimal("1e-12")
 _UNIT_PLACES: Final = Decimal("1e-18")
 _MILLIONTH: Final = Decimal("1e-6")
 _NO_TAGS: Final[Mapping[str, str]] = MappingProxyType({})
-_AMOUNTS: Final = (
-    "calls",
-    "failed_calls",
-    "cache_hits",
-    "unpriced_calls",
-    "input_tokens",
-    "cached_input_tokens",
-    "output_tokens",
-    "reasoning_tokens",
-    "quantity",
-)
 _CACHED: Final = frozenset({"cache_read", "cache_read_audio", "cache_read_image"})
 _UNITS: Final = {
     **UNITS,
@@ -83,6 +73,20 @@ class Charge(NamedTuple):
     tags: Mapping[str, str] = _NO_TAGS
 
 
+def _columns(first: str, last: str) -> itemgetter[slice]:
+    return itemgetter(slice(Charge._fields.index(first), Charge._fields.index(last) + 1))
+
+
+_call: Final = _columns("time", "span_id")
+_what: Final = _columns("trace_id", "component")
+_recorded_at: Final = attrgetter("recorded_at")
+_amounts: Final = _columns("calls", "quantity")
+_about: Final = _columns("grade", "tags")
+_said: Final = _columns("trace_id", "tags")
+billed: Final = _columns("component", "grade")
+"""The fields that say how much, whosever call it is and whenever it was recorded."""
+
+
 def charges(row: Row, reading: Reading, book: PriceBook, *, recorded_at: int) -> list[Charge]:
     """What a span adds to the ledger: for a call one entry with its counts, and one for each price component.
 
@@ -108,27 +112,39 @@ def unmarked_charges(row: Row, reading: Reading, book: PriceBook, *, recorded_at
     silent = reading.usage is None and reading.reported_usd is None
     if silent and (failed or not answered or row.status == "cancelled"):
         return [call._replace(failed_calls=1)] if failed else []
-    return _priced(call._replace(failed_calls=failed, calls=answered), row, reading, book)
+    cost = _cost(row, reading, book)
+    call = call._replace(
+        calls=answered,
+        failed_calls=failed,
+        unpriced_calls=answered if cost.usd is None else 0,
+        quantity=answered,
+        usd=_unbilled(cost),
+        grade=cost.grade,
+        price_version=cost.price_version,
+    )
+    return [call, *(_component(call, component, cost) for component in cost.components)]
 
 
 def reversal(charge: Charge, *, recorded_at: int) -> Charge:
     """The entry that takes another one back: the same with all its numbers negative."""
-    amounts = {name: -getattr(charge, name) for name in _AMOUNTS}
     usd = None if charge.usd is None else -charge.usd
-    return charge._replace(entry="reversal", recorded_at=recorded_at, usd=usd, **amounts)
+    amounts = [-amount for amount in _amounts(charge)]
+    each = charge.unit, charge.usd_per_unit
+    return Charge._make((charge.time, recorded_at, "reversal", *_what(charge), *amounts, *each, usd, *_about(charge)))
 
 
 def standing(entries: Iterable[Charge]) -> list[Charge]:
-    """The entries that no reversal has taken back."""
+    """The entries that no reversal has taken back; of equal ones the latest stand, in whatever order they come."""
     left: list[Charge] = []
     reversals: list[Charge] = []
-    for entry in entries:
+    for entry in sorted(entries, key=_recorded_at):
         (reversals if entry.entry == "reversal" else left).append(entry)
     for taken_back in reversals:
-        meant = reversal(taken_back, recorded_at=0)._replace(entry="charge")
-        match = next((entry for entry in left if entry._replace(recorded_at=0) == meant), None)
+        meant = _said(reversal(taken_back, recorded_at=0))
+        same = (place for place, entry in enumerate(left) if _said(entry) == meant and entry.time == taken_back.time)
+        match = next(same, None)
         if match is not None:
-            left.remove(match)
+            del left[match]
     return left
 
 
@@ -154,14 +170,13 @@ def _blank(row: Row, reading: Reading, recorded_at: int) -> Charge:
     )
 
 
-def _priced(call: Charge, row: Row, reading: Reading, book: PriceBook) -> list[Charge]:
-    cost = _cost(row, reading, book)
-    call = call._replace(grade=cost.grade, price_version=cost.price_version, quantity=call.calls)
-    entries = [_component(call, component, cost) for component in cost.components]
-    if cost.usd is None:
-        return [call._replace(usd=None, unpriced_calls=call.calls), *entries]
-    billed = sum((entry.usd for entry in entries if entry.usd is not None), _ZERO)
-    return [call._replace(usd=_EXACT.subtract(cost.usd, billed)), *entries]
+def _unbilled(cost: Cost) -> Decimal | None:
+    """What of the cost is in none of its components as the ledger rounds them; None when it is not known."""
+    rest = cost.usd
+    for component in cost.components:
+        if rest is not None and component.usd is not None:
+            rest = _EXACT.subtract(rest, _EXACT.quantize(component.usd, _PLACES))
+    return rest
 
 
 def _cost(row: Row, reading: Reading, book: PriceBook) -> Cost:
@@ -196,14 +211,15 @@ def _part_cost(  # noqa: PLR0913  a part of a call, and what it cost as told
         duration_s=_EXACT.scaleb(Decimal(duration_ns), -9),
     )
     suffix = f"{_OTHER_MODEL}{part.model}" if part.model not in ("", row.model) else ""
-    return replace(cost, components=tuple(_components(part.usage, cost, suffix)))
+    components = tuple(_components(part.usage, cost, suffix))
+    return cost if components == cost.components else replace(cost, components=components)
 
 
 def _components(usage: Usage, cost: Cost, suffix: str) -> Iterator[Component]:
     """The components of the cost, and the usage that none of them bills, so that every token is in the ledger."""
-    billed = {component.label for component in cost.components}
+    billed = [component.label for component in cost.components]
     free = _ZERO if cost.usd is not None else None
-    unbilled = (Component(label, count, None, None, free) for label, count in usage.filled() if label not in billed)
+    unbilled = [Component(label, count, None, None, free) for label, count in usage.filled() if label not in billed]
     for component in (*cost.components, *unbilled):
         yield replace(component, label=component.label + suffix) if suffix else component
 
@@ -211,19 +227,17 @@ def _components(usage: Usage, cost: Cost, suffix: str) -> Iterator[Component]:
 def _component(call: Charge, component: Component, cost: Cost) -> Charge:
     bucket, count = component.label.partition(_OTHER_MODEL)[0], component.count
     is_input, is_output = bucket in INPUT_BUCKETS, bucket in OUTPUT_BUCKETS
-    return call._replace(
-        component=component.label,
-        calls=0,
-        failed_calls=0,
-        input_tokens=count if is_input else 0,
-        cached_input_tokens=count if bucket in _CACHED else 0,
-        output_tokens=count if is_output else 0,
-        reasoning_tokens=count if bucket == "reasoning" else 0,
-        quantity=count,
-        unit=_UNITS.get(bucket, "call"),
-        usd_per_unit=_usd_per_unit(component),
-        usd=None if cost.usd is None or component.usd is None else _EXACT.quantize(component.usd, _PLACES),
+    usd = None if cost.usd is None or component.usd is None else _EXACT.quantize(component.usd, _PLACES)
+    amounts = (
+        *(0, 0, 0, 0),
+        count if is_input else 0,
+        count if bucket in _CACHED else 0,
+        count if is_output else 0,
+        count if bucket == "reasoning" else 0,
+        count,
     )
+    unit = _UNITS.get(bucket, "call")
+    return Charge._make((*_call(call), component.label, *amounts, unit, _usd_per_unit(component), usd, *_about(call)))
 
 
 def _usd_per_unit(component: Component) -> Decimal | None:

@@ -13,14 +13,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import reduce
 from hashlib import sha256
-from operator import attrgetter
 from typing import Final, Self
 
 from spanmeter.pricing import PriceBook
 from spanmeter.pricing.money import MONEY
 from spanmeter_collector.answers import RepriceAnswer, RepriceFigures, RepriceRow
-from spanmeter_collector.charge import Charge, charges, reversal, standing
+from spanmeter_collector.charge import Charge, billed, charges, reversal, standing
 from spanmeter_collector.clauses import filtered
 from spanmeter_collector.history import again
 from spanmeter_collector.money import usd_text
@@ -29,22 +29,8 @@ from spanmeter_collector.store import Batch, SpanKey, Store, of_traces
 from spanmeter_collector.times import write_time
 
 OPTIONS: Final = Options(CHARGES, {"since": "24h", "until": "", "dry_run": "false"})
-_PAGE_CALLS: Final = 2000
+_PAGE_CALLS: Final = 4000
 _ZERO: Final = Decimal(0)
-_billed = attrgetter(
-    "component",
-    "calls",
-    "failed_calls",
-    "unpriced_calls",
-    "input_tokens",
-    "cached_input_tokens",
-    "output_tokens",
-    "reasoning_tokens",
-    "quantity",
-    "usd_per_unit",
-    "usd",
-    "grade",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +39,19 @@ class _Call:
 
     standing: Sequence[Charge]
     anew: Sequence[Charge]
+    made: int
+    """How many entries the ledger has of it, those taken back included."""
     changes: bool
+    old_usd: Decimal | None
+    new_usd: Decimal | None
 
     @classmethod
-    def of(cls, stands: Sequence[Charge], anew: Sequence[Charge]) -> Self:
-        return cls(stands, anew, bool(anew) and Counter(map(_billed, stands)) != Counter(map(_billed, anew)))
+    def of(cls, entries: Sequence[Charge], anew: Sequence[Charge]) -> Self:
+        stands = standing(entries)
+        old, made = _usd(stands), len(entries)
+        if not anew or _are_alike(stands, anew):
+            return cls(stands, anew, made, changes=False, old_usd=old, new_usd=old)
+        return cls(stands, anew, made, changes=True, old_usd=old, new_usd=_usd(anew))
 
     @property
     def calls(self) -> int:
@@ -81,14 +75,23 @@ class _Sums:
     newly_unpriced: int = 0
 
     def add(self, call: _Call) -> None:
-        old = _usd(call.standing)
-        new = _usd(call.anew) if call.changes else old
-        self.calls += call.calls
-        self.changed_calls += call.calls if call.changes else 0
-        self.newly_priced += call.calls if old is None and new is not None else 0
-        self.newly_unpriced += call.calls if old is not None and new is None else 0
+        calls, old, new = call.calls, call.old_usd, call.new_usd
+        self.calls += calls
+        self.changed_calls += calls if call.changes else 0
+        self.newly_priced += calls if old is None and new is not None else 0
+        self.newly_unpriced += calls if old is not None and new is None else 0
         self.old_usd = _plus(self.old_usd, old)
         self.new_usd = _plus(self.new_usd, new)
+
+    def plus(self, other: _Sums) -> _Sums:
+        return _Sums(
+            self.calls + other.calls,
+            self.changed_calls + other.changed_calls,
+            _plus(self.old_usd, other.old_usd),
+            _plus(self.new_usd, other.new_usd),
+            self.newly_priced + other.newly_priced,
+            self.newly_unpriced + other.newly_unpriced,
+        )
 
     def figures(self) -> RepriceFigures:
         difference = MONEY.subtract(self.new_usd or _ZERO, self.old_usd or _ZERO)
@@ -122,19 +125,18 @@ def reprice(store: Store, book: PriceBook, selection: Selection) -> RepriceAnswe
         QuestionError: Option `dry_run` is neither true nor false.
     """
     writes = not is_dry_run(selection)
-    whole, by_model, without_span = _Sums(), defaultdict[tuple[str, str], _Sums](_Sums), 0
+    by_model, without_span = defaultdict[tuple[str, str], _Sums](_Sums), 0
     for call in _repriced(store, book, selection, writes=writes):
         if not call.anew:
             without_span += 1
             continue
-        for sums in (whole, by_model[call.standing[0].provider, call.standing[0].model]):
-            sums.add(call)
+        by_model[call.standing[0].provider, call.standing[0].model].add(call)
     return RepriceAnswer(
         rows=[
             RepriceRow(provider=provider, model=model, **sums.figures().model_dump())
             for (provider, model), sums in sorted(by_model.items())
         ],
-        total=whole.figures(),
+        total=reduce(_Sums.plus, by_model.values(), _Sums()).figures(),
         calls_without_span=without_span,
         price_version=book.version,
         written=writes,
@@ -173,10 +175,10 @@ def _calls(store: Store, book: PriceBook, page: Mapping[SpanKey, int], *, record
     spans = again(store, page.keys(), since_ns=first, until_ns=last, around_ns=0)
     anew = {(row.trace_id, row.span_id): charges(row, reading, book, recorded_at=recorded_at) for row, reading in spans}
     entries: defaultdict[SpanKey, list[Charge]] = defaultdict(list)
-    for known in store.query("standing_charges", of_traces(page, since_ns=first, until_ns=last)):
-        entries[known["trace_id"], known["span_id"]].append(Charge(**known))
-    left = ((key, standing(entries[key])) for key in page)
-    return [_Call.of(stands, anew.get(key, ())) for key, stands in left if stands]
+    for entry in store.records("standing_charges", Charge, of_traces(page, since_ns=first, until_ns=last)):
+        entries[entry.trace_id, entry.span_id].append(entry)
+    calls = (_Call.of(entries[key], anew.get(key, ())) for key in page)
+    return [call for call in calls if call.standing]
 
 
 def _write(store: Store, changed: Sequence[_Call], *, recorded_at: int) -> None:
@@ -189,13 +191,28 @@ def _token(changed: Iterable[_Call]) -> str:
     """The same for the same correction of the same entries, whoever makes it; another when the prices come back."""
     digest = sha256()
     for call in changed:
-        digest.update(repr([*call.standing, *(entry._replace(recorded_at=0) for entry in call.anew)]).encode())
+        digest.update(
+            repr([call.made, *call.standing, *(entry._replace(recorded_at=0) for entry in call.anew)]).encode()
+        )
     return digest.hexdigest()
 
 
+def _are_alike(stands: Sequence[Charge], anew: Sequence[Charge]) -> bool:
+    if len(stands) != len(anew):
+        return False
+    if len(stands) == len({entry.component for entry in stands}):
+        left = {entry.component: billed(entry) for entry in anew}
+        return all(left.get(entry.component) == billed(entry) for entry in stands)
+    return Counter(billed(entry) for entry in stands) == Counter(billed(entry) for entry in anew)
+
+
 def _usd(entries: Iterable[Charge]) -> Decimal | None:
-    amounts = [entry.usd for entry in entries]
-    return None if None in amounts else sum(filter(None, amounts), _ZERO)
+    total = _ZERO
+    for entry in entries:
+        if entry.usd is None:
+            return None
+        total = MONEY.add(total, entry.usd)
+    return total
 
 
 def _plus(total: Decimal | None, usd: Decimal | None) -> Decimal | None:

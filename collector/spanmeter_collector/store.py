@@ -12,7 +12,7 @@ from pathlib import Path
 from queue import LifoQueue
 from string import Template
 from tempfile import TemporaryDirectory
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
 import clickhouse_connect
@@ -32,6 +32,7 @@ _WRITE_SETTINGS: Final = {"max_partitions_per_insert_block": 0, "deduplicate_blo
 _TABLES: Final = {"spans": Row, "charges": Charge, "counters": Counter, "duplicates": Duplicate}
 
 Record = Row | Charge | Counter | Duplicate
+R = TypeVar("R", Row, Charge, Duplicate)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +98,15 @@ class Store:
         sql = Template(_read_sql(name)).substitute(fragments or {})
         with self._reader() as client:
             return list(client.query(sql, parameters=dict(parameters)).named_results())
+
+    def records(self, name: str, record: type[R], parameters: Mapping[str, object]) -> list[R]:
+        """The same as tuples whose fields are named as the columns; of many rows the quicker way."""
+        with self._reader() as client:
+            found = client.query(_read_sql(name), parameters=dict(parameters))
+            columns = dict(zip(found.column_names, found.result_columns, strict=True))
+        if not columns:  # the embedded engine answers nothing with nothing, not even names
+            return []
+        return [record._make(row) for row in zip(*(columns[name] for name in record._fields), strict=True)]
 
     def stream(
         self, name: str, parameters: Mapping[str, object], fragments: Mapping[str, str], *, written_as: str
