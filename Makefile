@@ -8,7 +8,7 @@ BIN := .venv/bin
 DEMO := .venv/.installed-demo
 DEV := .venv/.installed-dev
 
-.PHONY: help setup demo test compat others replay bench-app bench-export bench-collector lint types imports fmt screenshots clean
+.PHONY: help setup demo test compat others senders replay bench-app bench-export bench-collector bench-reprice lint types imports fmt screenshots clean
 
 help:  ## what each command does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -27,6 +27,9 @@ compat: $(DEV)  ## the counting scenarios on several versions of the frameworks
 others: $(DEV)  ## every other instrumentation beside ours, against a provider that counts
 	@$(BIN)/python tests/others/beside.py $(ARGS)
 
+senders: $(DEV)  ## every other instrumentation alone, against a provider that counts
+	@$(BIN)/python tests/others/alone.py $(ARGS)
+
 replay: $(DEV)  ## recorded answers of providers, read by every client package
 	@$(BIN)/python tests/replay/environments.py $(ARGS)
 
@@ -38,6 +41,9 @@ bench-export: $(DEV)  ## what it takes to send a span, beside the SDK's exporter
 
 bench-collector: $(DEV)  ## how fast the sidecar acknowledges and stores spans
 	@$(BIN)/python tests/benchmarks/collector.py $(ARGS)
+
+bench-reprice: $(DEV)  ## how long the sidecar takes to reprice a large ledger
+	@$(BIN)/python tests/benchmarks/reprice.py $(ARGS)
 
 lint: $(DEV)  ## style
 	@$(BIN)/ruff check
