@@ -117,7 +117,7 @@ def _environment() -> Path:
 
 
 def _compare(python: Path, peer: Peer, order: str) -> Iterator[str]:
-    with _sidecar(python) as url:
+    with sidecar(python) as url:
         runs = _run(python, url, peer, order)
         every, booked = (
             [sum(figures) for figures in zip(*(told["answered"] for told in runs), strict=True)],
@@ -172,7 +172,7 @@ def _get(url: str, path: str) -> dict[str, Any]:
 
 
 @contextmanager
-def _sidecar(python: Path) -> Iterator[str]:
+def sidecar(python: Path) -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="spanmeter-others-") as directory:
         listen = dict.fromkeys(("SPANMETER_LISTEN", "SPANMETER_GRPC_LISTEN"), "127.0.0.1:0")
         environ = {"PATH": os.environ["PATH"], "HOME": directory, "SPANMETER_DATA_DIR": directory} | listen
