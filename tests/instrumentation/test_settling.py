@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 from langchain_openai import ChatOpenAI
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 
 import spanmeter
 from spanmeter import semconv
@@ -188,6 +189,21 @@ def test_what_only_we_wait_for_is_read_before_anybody_reads_the_bill(
 
     assert (before, bill.calls, bill.input_tokens) == (([], []), 1, 7)
     assert (ended, [receipt.usage for receipt in receipts]) == (["chat gpt-4o-mini by gpt-4o-mini"], [usage])
+
+
+def test_a_processor_added_while_an_end_waits_sees_it_with_its_answer(spans: Any, held: threading.Event) -> None:
+    class Queue(SimpleSpanProcessor):
+        def take_light(self, span: ReadableSpan) -> None:
+            raise AssertionError(span)
+
+    provider = TracerProvider()
+    provider.add_span_processor(Queue(spans.exporter))
+    Calls(tracer_provider=provider).start(opening()).stop_by(lambda: Answer(usage=Usage(input=7), model="m"))
+    before = ended_by_now(spans)
+    provider.add_span_processor(SimpleSpanProcessor(spans.exporter))
+    held.set()
+    assert (before, [span.attributes[semconv.RESPONSE_MODEL] for span in spans.finished]) == ((), ["m", "m"])
+    provider.shutdown()
 
 
 def test_what_cannot_wait_is_read_at_once(alone: tuple[Calls, list[str]], held: threading.Event) -> None:

@@ -65,7 +65,7 @@ def model_reader(result: LLMResult, *, run_id: UUID, provider: str, told: Mappin
     said = _kept(getattr(message, "response_metadata", None), "token_usage", "usage")
     metered = _kept(getattr(message, "usage_metadata", None), "input_token_details", "output_token_details")
     output = _kept(result.llm_output, "token_usage")
-    tells_usage = _is_counted(metered) or _is_counted(told) or _is_counted(_raw(said, output))
+    tells_usage = bool(metered.get("output_tokens")) or any(map(_is_counted, (metered, told, _raw(said, output))))
     given = _Given(
         generations,
         tells_usage,
