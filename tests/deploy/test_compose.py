@@ -60,7 +60,7 @@ def test_every_container_says_whether_it_is_well(services: dict[str, dict[str, A
 def test_every_mounted_file_exists(services: dict[str, dict[str, Any]], repository: Path) -> None:
     mounts = [volume for service in services.values() for volume in service.get("volumes", []) if volume[0] == "."]
 
-    assert len(mounts) == 4
+    assert len(mounts) == 5
     for mount in mounts:
         source, _, mode = mount.split(":")
         assert (repository / "deploy" / source).exists(), mount
@@ -84,3 +84,9 @@ def test_grafana_finds_what_is_mounted(services: dict[str, dict[str, Any]], repo
 
     assert home.rpartition("/")[0] == folder
     assert (repository / "deploy" / mounted[folder] / home.rpartition("/")[2]).is_file()
+
+
+def test_a_price_file_can_be_given_to_the_sidecar(services: dict[str, dict[str, Any]]) -> None:
+    collector = services["collector"]
+    assert collector["environment"]["SPANMETER_PRICES"] == "${SPANMETER_PRICES:-}"
+    assert "./prices:/prices:ro" in collector["volumes"]
