@@ -31,6 +31,12 @@ def complain(text: str) -> None:
         _write(sys.stderr, text)
 
 
+def tell_waiting(text: str) -> None:
+    """Tell whoever waits at a terminal what is being done; nothing where standard error is none."""
+    if sys.stderr is not None and sys.stderr.isatty():
+        _write(sys.stderr, text)
+
+
 def terminal_width() -> int:
     """How many characters a line of the terminal holds; 0 where standard output is none: a pipe or file takes any."""
     return shutil.get_terminal_size().columns if sys.stdout is not None and sys.stdout.isatty() else 0

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from textwrap import wrap
 from typing import Any, Final
 
-from spanmeter_collector.console import say
+from spanmeter_collector.console import say, tell_waiting, terminal_width
 from spanmeter_collector.doctor_sidecar import ask_sidecar
 from spanmeter_collector.table import harmless
 from spanmeter_collector.wording import counted
@@ -43,6 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the findings; 0, or 1 when there is a problem among them."""
+    tell_waiting("Replaying answers through the clients of LangChain and LlamaIndex; this takes some ten seconds …")
     answer = _examine(arguments)
     if answer["url"]:
         findings = ask_sidecar(answer["url"], url=arguments.url, sent=answer["sent"])
@@ -87,12 +88,12 @@ def _report(answer: Mapping[str, Any], levels: Mapping[str, int]) -> str:
 
 
 def _lines(finding: Mapping[str, str]) -> Iterable[str]:
-    margin = " " * 33
+    margin, width = " " * 33, min(WIDTH, terminal_width() or WIDTH)
     head = f"{finding['level']:<9}{finding['check']:<24}"
-    yield from wrap(harmless(finding["text"]), WIDTH, initial_indent=head, subsequent_indent=margin)
+    yield from wrap(harmless(finding["text"]), width, initial_indent=head, subsequent_indent=margin)
     if finding["advice"]:
         yield from wrap(
-            f"-> {harmless(finding['advice'])}", WIDTH, initial_indent=margin, subsequent_indent=f"{margin}   "
+            f"-> {harmless(finding['advice'])}", width, initial_indent=margin, subsequent_indent=f"{margin}   "
         )
 
 

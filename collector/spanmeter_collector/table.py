@@ -37,9 +37,10 @@ def render(columns: Sequence[Column], *, ruled: bool = False, width: int | None 
     They fit into `width`, that of the terminal unless given; what is left out for that is said below.
     """
     clean = [replace(column, cells=[*map(harmless, column.cells)]) for column in columns]
-    fitting = _fitted(clean, terminal_width() if width is None else width)
-    lines = _lines(fitting, ruled=ruled)
-    missing = [column.heading for column in clean if column.heading not in {kept.heading for kept in fitting}]
+    room = terminal_width() if width is None else width
+    kept = _kept(clean, room)
+    lines = _lines(_cut(kept, room, least=SHORTEST), ruled=ruled)
+    missing = [column.heading for column in clean if all(column is not one for one in kept)]
     if missing:
         lines += ["", f"Not shown in this width: {', '.join(missing)}."]
     return "\n".join(lines)
@@ -60,14 +61,14 @@ def _lines(columns: Sequence[Column], *, ruled: bool) -> list[str]:
     return lines
 
 
-def _fitted(columns: Sequence[Column], width: int) -> list[Column]:
+def _kept(columns: Sequence[Column], width: int) -> list[Column]:
     kept = list(columns)
-    while _excess(fitted := _cut(kept, width, least=SHORT), width) > 0:
+    while _excess(_cut(kept, width, least=SHORT), width) > 0:
         last = max(kept, key=lambda column: column.rank)
         if not last.rank:
-            return _cut(kept, width, least=SHORTEST)
-        kept.remove(last)
-    return fitted
+            break
+        kept = [column for column in kept if column is not last]
+    return kept
 
 
 def _cut(columns: Sequence[Column], width: int, *, least: int) -> list[Column]:

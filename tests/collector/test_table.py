@@ -74,3 +74,15 @@ def test_what_is_useless_in_part_stays_whole_where_all_else_is_shortest() -> Non
 def test_wide_characters_are_cut_to_the_width_they_take() -> None:
     names = Column("name", ["検索検索検索検索検索", "x"], right=False)
     assert render([names], width=9).splitlines() == ["name", "検索検索…", "x"]
+
+
+def test_a_heading_that_is_cut_or_shared_is_not_told_as_missing() -> None:
+    billed = [Column("billed", ["1", "2"]), Column("billed", ["30", "40"], rank=1)]
+    operation = Column("operation", ["invoke_workflow", "chat"], right=False)
+    assert render([operation, *billed], width=15).splitlines() == [
+        "operat…  billed",
+        "invoke…       1",
+        "chat          2",
+        "",
+        "Not shown in this width: billed.",
+    ]
