@@ -89,7 +89,7 @@ class Report:
         numbers = self._numbers
         yield render(
             [
-                Column("day", [f"{row.day}" for row in rows], right=False),
+                Column("day", [f"{row.day}" for row in rows], right=False, whole=True),
                 Column("model", [row.model for row in rows], right=False),
                 *_columns(rows),
                 Column("cause", ["" if each.agrees else str(numbers[each.why]) for each in shown]),
@@ -142,16 +142,21 @@ def _columns(rows: Sequence[Row]) -> Iterator[Column]:
         yield Column("calls", [f"{row.calls:,}" for row in rows])
         yield Column("billed", [_number(row.billed_calls) for row in rows])
     if any(row.tells_tokens for row in rows):
-        yield Column("tokens", [_number(row.tokens) for row in rows])
-        yield Column("billed", [_number(row.billed_tokens) for row in rows])
+        yield Column("tokens", [_number(row.tokens) for row in rows], rank=1)
+        yield Column("billed", [_number(row.billed_tokens) for row in rows], rank=2)
     if any(row.billed_usd is not None for row in rows):
         splits = [row.split() for row in rows]
-        yield Column("cost", [readable_usd(usd_text(row.usd)) for row in rows])
+        yield Column("cost", [_cost(row) for row in rows])
         yield Column("billed", ["-" if row.billed_usd is None else _usd(row.billed_usd) for row in rows])
-        yield Column("by tokens", ["-" if split is None else _usd(split.tokens_usd) for split in splits])
-        yield Column("by price", ["-" if split is None else _usd(split.price_usd) for split in splits])
-        yield Column("rest", ["-" if split is None else _usd(split.rest_usd) for split in splits])
+        yield Column("by tokens", ["-" if split is None else _usd(split.tokens_usd) for split in splits], rank=4)
+        yield Column("by price", ["-" if split is None else _usd(split.price_usd) for split in splits], rank=3)
+        yield Column("rest", ["-" if split is None else _usd(split.rest_usd) for split in splits], rank=5)
     yield Column("drift", [percent(row.drift) for row in rows])
+
+
+def _cost(row: Row) -> str:
+    """What the ledger has; unknown where no call of it has a price."""
+    return readable_usd(None if 0 < row.calls <= row.unpriced_calls else usd_text(row.usd))
 
 
 def _usd(usd: Decimal) -> str:
