@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
@@ -64,8 +64,13 @@ def _sums(answer: Mapping[str, Any], changed: Sequence[Mapping[str, Any]]) -> Ma
     if len(changed) == len(answer["rows"]):
         return {**answer["total"], "provider": "", "model": ""}
     counts = {name: sum(row[name] for row in changed) for name in ("calls", "changed_calls", *_WHEN_ANY)}
-    money = {name: str(sum(Decimal(row[name] or 0) for row in changed)) for name in ("old_usd", "new_usd")}
+    money = {name: _sum(row[name] for row in changed) for name in ("old_usd", "new_usd")}
     return {**answer["total"], **counts, **money, "provider": "", "model": ""}
+
+
+def _sum(amounts: Iterable[str | None]) -> str | None:
+    known = [Decimal(amount) for amount in amounts if amount is not None]
+    return str(sum(known)) if known else None
 
 
 def _columns(rows: Sequence[Mapping[str, Any]]) -> list[Column]:

@@ -93,6 +93,20 @@ def test_a_changed_price_file_is_shown_then_written_then_nothing_is_left_to_chan
     assert billed(sidecar) == (4, 4 * AGREED)
 
 
+def test_the_sum_of_calls_without_a_price_is_unknown(
+    start_sidecar: Callable[..., Any], send: Callable[..., None], prices: Path
+) -> None:
+    sidecar = start_sidecar(PRICES=str(prices))
+    send(sidecar, range(1, 3), **{"gen_ai.response.model": "house-1"})
+    send(sidecar, range(3, 4))
+    prices.write_text(PRICES.replace("gpt-4o-mini", "house-1"))
+
+    shown = spanmeter("reprice", *DAY, "--dry-run", url=sidecar.http)
+
+    total = shown.stdout.splitlines()[5]
+    assert total.split() == ["2", "2", "2", "unknown", "$0.000840", "+$0.000840"]
+
+
 def test_a_wrong_price_file_changes_nothing_and_is_named(
     start_sidecar: Callable[..., Any], send: Callable[..., None], prices: Path
 ) -> None:
