@@ -136,8 +136,9 @@ class Listing:
 
 
 def _names(key: PriceKey) -> tuple[tuple[str, str], ...]:
-    provider = listed_provider(key.provider, key.model)
-    return tuple((provider, name) for name in model_names(provider, key.model))
+    provider, there = listed_provider(key.provider, key.model), platform(key.provider)
+    sellers = (provider, there) if there else (provider,)
+    return tuple((seller, name) for seller in sellers for name in model_names(provider, key.model))
 
 
 def _at(day: date, start: time) -> datetime:

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Final
 
 from spanmeter.pricing.key_lines import Path, line_of
-from spanmeter.pricing.names import provider_id
+from spanmeter.pricing.names import platform, provider_id
 from spanmeter.pricing.rates import Rate
 from spanmeter.pricing.scope import FIRST, LAST, Scope
 
@@ -49,8 +49,9 @@ class Entry:
         start, end = self._moment("start", FIRST), self._moment("end", LAST)
         if end <= start:
             self.wrong("end", "it is not after 'start'", "the first day that is not meant, after 'start'")
+        provider = self.text("provider", needed=True)
         return Scope(
-            provider=provider_id(self.text("provider", needed=True)),
+            provider=platform(provider) or provider_id(provider),
             models=self._models(any_model=any_model),
             start=start,
             end=end,

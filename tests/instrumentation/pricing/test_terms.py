@@ -261,3 +261,19 @@ def test_tenants_without_prices_of_their_own_share_a_place() -> None:
         book.cost(GPT._replace(tenant=f"t{number}"), MILLION, at=AT)
     book.cost(GPT._replace(tenant="acme"), MILLION, at=AT)
     assert {key.tenant for key, _ in book._schedules} == {"", "acme"}
+
+
+@pytest.mark.parametrize(
+    ("agreed_with", "served_by", "usd"),
+    [
+        ("google-vertex", "gcp.vertex_ai", "2"),
+        ("vertex_ai", "google-vertex", "2"),
+        ("google-vertex", "gcp.gemini", "1.25"),
+        ("google", "gcp.gemini", "2"),
+        ("google", "gcp.vertex_ai", "2"),
+    ],
+)
+def test_what_was_agreed_with_vertex_is_not_about_the_gemini_api(agreed_with: str, served_by: str, usd: str) -> None:
+    book = _book(_price(model="gemini-2.5-pro", provider=f'"{agreed_with}"'))
+    key = PriceKey(served_by, "publishers/google/models/gemini-2.5-pro")
+    assert book.cost(key, Usage(input=100_000), at=AT).usd == Decimal(usd) / 10
