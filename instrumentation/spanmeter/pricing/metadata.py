@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from spanmeter.pricing.counts import Counts, count
+from spanmeter.pricing.counts import LARGEST, Counts, count
 from spanmeter.pricing.dialect import no_count
 from spanmeter.pricing.dialects import OPENAI
 from spanmeter.pricing.reading import Part, Reading, count_search, read
@@ -16,6 +16,8 @@ from spanmeter.pricing.usage import Usage
 # what is left, and has counted cache writes twice, so that the rest is taken from the totals here.
 _TIERS: Final = ("", "flex_", "priority_", "fast_", "batch_", "scale_")
 _WHOLES: Final = {"input_tokens": "input", "output_tokens": "output", "total_tokens": "total"}
+_SUMMED: Final = frozenset(_WHOLES.values())
+_PLAIN: Final = _SUMMED | {"cache_read", "cache_write", "reasoning"}
 _NO_UNITS: Final[Mapping[str, int]] = {}
 # Tools that a provider ran, in the metadata of a response or in the provider's own usage inside of it.
 _TOOLS: Final = frozenset(
@@ -80,11 +82,25 @@ def read_metadata(usage_metadata: Mapping[str, Any], response_metadata: Mapping[
     _collect(usage_metadata.get("output_token_details"), _OUTPUT_DETAILS, found, notes)
     units = _units(found, response_metadata, own, notes)
     habits = _habits(found, response_metadata)
-    usage = Counts(**found, units=units, **habits).disjoint(notes)
+    usage = None if units or habits else _plain(found)
+    if usage is None:
+        usage = Counts(**found, units=units, **habits).disjoint(notes)
     size = response_metadata.get("search_context_size")
     if isinstance(size, str):
         count_search(usage, size)
     return Reading((Part(usage),), tuple(notes))
+
+
+def _plain(found: dict[str, int]) -> Usage | None:
+    """What most answers tell, text that adds up, as `Counts.disjoint` reads it; it takes a third of the time."""
+    if not _PLAIN.issuperset(found) or not _SUMMED.issubset(found):
+        return None
+    tokens_in, tokens_out = found["input"], found["output"]
+    cached, written, reasoned = found.get("cache_read", 0), found.get("cache_write", 0), found.get("reasoning", 0)
+    fresh, shown = tokens_in - cached - written, tokens_out - reasoned
+    if fresh < 0 or shown < 0 or tokens_in + tokens_out != found["total"]:
+        return None
+    return Usage(fresh, cached, written, output=shown, reasoning=reasoned)
 
 
 def _collect(told: object, names: Mapping[str, str], found: dict[str, int], notes: list[str]) -> None:
@@ -94,7 +110,7 @@ def _collect(told: object, names: Mapping[str, str], found: dict[str, int], note
         name = names.get(key)
         if name is None or value is None:
             continue
-        number = count(value)
+        number = value if type(value) is int and 0 <= value <= LARGEST else count(value)
         if number is None:
             notes.append(no_count(key, value))
         else:

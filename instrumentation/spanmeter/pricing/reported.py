@@ -14,6 +14,7 @@ _TICK: Final = Decimal("1e-10")
 _STANDARD: Final = frozenset({"default", "on_demand", "standard", "standard_only"})
 _TIER_KEYS: Final = ("service_tier", "serviceTier", "processing", "trafficType", "traffic_type")
 _REGION_KEYS: Final = ("inference_geo", "data_residency", "region", "location", "deployment_type")
+_REGIONS: Final = frozenset(_REGION_KEYS)
 _COST_KEYS: Final = frozenset({"cost", "cost_in_usd_ticks"})
 _TERMS: Final = frozenset({"batch", "speed", *_TIER_KEYS})
 _ANYWHERE: Final = ("global", "not_available")
@@ -98,6 +99,8 @@ def _tier(sources: Iterable[Mapping[str, Any]]) -> str:
 def read_region(*sources: Mapping[str, Any]) -> str:
     """Where the request had to be served when that has its own price (`us`, `eu`, `data_zone`), else ""."""
     for source in sources:
+        if _REGIONS.isdisjoint(source):
+            continue
         for key in _REGION_KEYS:
             said = source.get(key)
             if isinstance(said, str) and said and not said.lower().startswith(_ANYWHERE):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import random
 from typing import Any
 
@@ -352,3 +353,13 @@ def test_details_are_parts_of_totals_that_add_up(seed: int) -> None:
     )
     assert (usage.input_tokens, usage.output_tokens) == (tokens_in, tokens_out)
     assert (usage.cache_read, usage.cache_write_5m, usage.reasoning) == (cached, written, thought)
+
+
+@pytest.mark.parametrize("total", [0, 40, 100, 140, 141])
+def test_plain_counts_read_as_those_beside_audio_do(total: int) -> None:
+    for tokens_in, cached, written, reasoned in itertools.product((0, 100), (0, 60, 100), (0, 40), (0, 40, 41)):
+        usage: dict[str, Any] = {"input_tokens": tokens_in, "output_tokens": 40, "total_tokens": total}
+        details = {"cache_read": cached, "cache_creation": written}
+        usage["output_token_details"] = {"reasoning": reasoned}
+        plain = read_metadata({**usage, "input_token_details": details}, {})
+        assert plain == read_metadata({**usage, "input_token_details": {**details, "audio": 0}}, {})
