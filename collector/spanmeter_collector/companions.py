@@ -2,8 +2,9 @@
 
 An instrumentation that does not make its span current leaves what a client below it reports in a trace of its own.
 Two instrumentations of one process that report equal model and usage, one interval inside the other, told of one
-call; so did two that give one response id. What has found its companion keeps it: each instrumentation tells of a
-call once, so a third span of the same instrumentation is another call.
+call; so did two that give one response id. With one response id the output may differ: some add up the counts of a
+stream that are sums already. What has found its companion keeps it: each instrumentation tells of a call's usage
+once, so a third span of the same instrumentation is another call.
 """
 
 from __future__ import annotations
@@ -18,10 +19,13 @@ from spanmeter_collector.row import Row
 from spanmeter_collector.same_call import (
     SAME_INTERVAL,
     SAME_RESPONSE_ID,
+    SLACK_NS,
     TOLD_SLACK_NS,
     Distance,
     Found,
     is_beside,
+    is_no_identity,
+    is_one_input,
     is_one_model,
     is_one_usage,
     kept_of,
@@ -34,7 +38,7 @@ _MOST_COMPARED: Final = 64
 
 
 class Companion(NamedTuple):
-    """A call that is counted, with all instrumentations that told of it; `is_new` says that no batch before had it."""
+    """A call that is counted, with all that told of its usage; `is_new` says that no batch before had it."""
 
     seen: Sighting
     scopes: frozenset[str]
@@ -105,11 +109,15 @@ def _pairs(calls: Iterable[Companion]) -> Iterator[Pair]:
 
 def _buckets(calls: Iterable[Companion]) -> Iterator[Sequence[Companion]]:
     """Calls that can be one, in the order in which they began; where one instrumentation tells of all, none is."""
-    buckets: defaultdict[tuple[str, str, int], list[Companion]] = defaultdict(list)
+    usages: defaultdict[tuple[str, str, int], list[Companion]] = defaultdict(list)
+    responses: defaultdict[tuple[str, str, str], list[Companion]] = defaultdict(list)
     for call in calls:
         if call.seen.is_used:
-            buckets[call.seen.service, call.seen.family, call.seen.output_tokens].append(call)
-    for bucket in buckets.values():
+            usages[call.seen.service, call.seen.family, call.seen.output_tokens].append(call)
+        if call.seen.is_used and call.seen.response_id:
+            responses[call.seen.service, call.seen.family, call.seen.response_id].append(call)
+    identities = (bucket for bucket in responses.values() if not is_no_identity([call.seen for call in bucket]))
+    for bucket in (*usages.values(), *identities):
         if len({call.seen.scope for call in bucket}) > 1:
             yield sorted(bucket, key=lambda call: (call.seen.start, call.key))
 
@@ -118,10 +126,19 @@ def _is_one_call(one: Companion, other: Companion) -> bool:
     seen, also = one.seen, other.seen
     if seen.trace_id == also.trace_id or not one.scopes.isdisjoint(other.scopes) or not _is_one_process(seen, also):
         return False
+    if seen.output_tokens != also.output_tokens:
+        return _is_one_stream(seen, also)
     if seen.response_id and also.response_id:
         return seen.response_id == also.response_id
     beside = is_beside(seen, also, slack_ns=TOLD_SLACK_NS)
     return beside and is_one_model(seen, also) and is_one_usage(seen, also)
+
+
+def _is_one_stream(one: Sighting, other: Sighting) -> bool:
+    """One response whose output only one of the two counted rightly, so everything else must be equal."""
+    same_id = bool(one.response_id) and one.response_id == other.response_id
+    beside = same_id and is_beside(one, other, slack_ns=SLACK_NS)
+    return beside and is_one_model(one, other) and is_one_input(one, other)
 
 
 def _is_one_process(one: Sighting, other: Sighting) -> bool:

@@ -43,6 +43,11 @@ class Duplicate(NamedTuple):
         """The reason and the counted span."""
         return Found(self.reason, self.counted_span_id)
 
+    @property
+    def is_used(self) -> bool:
+        """Whether it says how many tokens the call used."""
+        return bool(self.input_tokens or self.output_tokens)
+
 
 def duplicate(seen: Sighting, found: Found, uncharged: Sequence[Charge], *, recorded_at: int) -> Duplicate:
     """The record of a span that is not counted; `uncharged` are the entries it would have made."""

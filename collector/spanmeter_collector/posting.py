@@ -166,7 +166,8 @@ class _Posting:
         """The calls that this batch counts."""
         scopes: defaultdict[bytes, set[str]] = defaultdict(set)
         for one in (*self.duplicates, *self._history.duplicates.values()):
-            scopes[one.counted_span_id].add(one.scope)
+            if one.is_used:
+                scopes[one.counted_span_id].add(one.scope)
         counted = {(entry.trace_id, entry.span_id) for entry in self.charges if entry.entry == "charge"}
         sightings = [sighting(*self._incoming.spans[key]) for key in counted & self._incoming.spans.keys()]
         return [Companion(seen, frozenset({seen.scope, *scopes[seen.span_id]})) for seen in sightings]

@@ -118,12 +118,12 @@ def _of_one_response(calls: Sequence[Sighting]) -> Finds:
             groups[call.service, call.response_id].append(call)
     finds: Finds = {}
     for group in groups.values():
-        if len(group) > 1 and not _is_no_identity(group):
+        if len(group) > 1 and not is_no_identity(group):
             finds |= _all_but_one(group, SAME_RESPONSE_ID)
     return finds
 
 
-def _is_no_identity(group: Sequence[Sighting]) -> bool:
+def is_no_identity(group: Sequence[Sighting]) -> bool:
     """Servers for tests give every answer one id; then one instrumentation reports it with different usage."""
     used: defaultdict[str, set[tuple[int, int]]] = defaultdict(set)
     for call in group:
@@ -194,7 +194,12 @@ def _names(call: Sighting) -> set[str]:
 
 def is_one_usage(one: Sighting, other: Sighting) -> bool:
     """Equal tokens; some instrumentations leave the cached ones out of the input."""
-    return one.output_tokens == other.output_tokens and not _inputs(one).isdisjoint(_inputs(other))
+    return one.output_tokens == other.output_tokens and is_one_input(one, other)
+
+
+def is_one_input(one: Sighting, other: Sighting) -> bool:
+    """Equal input tokens, with or without the cached ones."""
+    return not _inputs(one).isdisjoint(_inputs(other))
 
 
 def _inputs(call: Sighting) -> set[int]:

@@ -74,6 +74,59 @@ CASES: dict[str, tuple[list[Companion], dict[int, tuple[str, int]]]] = {
         [new(1, CHAIN, response_id="r"), new(2, CLIENT, ms=(50, 150), response_id="r")],
         {2: ("same_response_id", 1)},
     ),
+    "a stream whose output one added up": (
+        [new(1, CHAIN, output_tokens=21, response_id="r"), new(2, CLIENT, ms=INNER, response_id="r")],
+        {1: ("same_response_id", 2)},
+    ),
+    "a stream that came before, whose output one added up": (
+        [old(1, CHAIN, output_tokens=21, response_id="r"), new(2, CLIENT, ms=INNER, response_id="r")],
+        {1: ("same_response_id", 2)},
+    ),
+    "a stream of ours whose output another added up": (
+        [new(1, CHAIN, ms=INNER, output_tokens=21, response_id="r"), new(2, OURS, response_id="r")],
+        {1: ("same_response_id", 2)},
+    ),
+    "two streams side by side of equal input, of which one added up the output": (
+        [
+            new(1, CHAIN, output_tokens=21, response_id="r"),
+            new(2, CLIENT, ms=INNER, response_id="r"),
+            new(3, CHAIN, output_tokens=22, response_id="s"),
+            new(4, CLIENT, ms=INNER, output_tokens=21, response_id="s"),
+        ],
+        {1: ("same_response_id", 2), 3: ("same_response_id", 4)},
+    ),
+    "other output": ([new(1, CHAIN, output_tokens=21), new(2, CLIENT, ms=INNER)], {}),
+    "other output and a response id that one names": (
+        [new(1, CHAIN, output_tokens=21, response_id="r"), new(2, CLIENT, ms=INNER)],
+        {},
+    ),
+    "other output and two response ids": (
+        [new(1, CHAIN, output_tokens=21, response_id="r"), new(2, CLIENT, ms=INNER, response_id="s")],
+        {},
+    ),
+    "one response id, other output and not inside": (
+        [new(1, CHAIN, output_tokens=21, response_id="r"), new(2, CLIENT, ms=(50, 150), response_id="r")],
+        {},
+    ),
+    "one response id, other input and output": (
+        [
+            new(1, CHAIN, input_tokens=101, output_tokens=21, response_id="r"),
+            new(2, CLIENT, ms=INNER, response_id="r"),
+        ],
+        {},
+    ),
+    "one response id, other model and output": (
+        [new(1, CHAIN, model="n", output_tokens=21, response_id="r"), new(2, CLIENT, ms=INNER, response_id="r")],
+        {},
+    ),
+    "an id that a server gives to every answer": (
+        [
+            new(1, CHAIN, output_tokens=21, response_id="r"),
+            new(2, CLIENT, ms=INNER, response_id="r"),
+            new(3, CLIENT, ms=(2, 98), output_tokens=21, response_id="r"),
+        ],
+        {1: ("same_response_id", 3)},
+    ),
     "two response ids": ([new(1, CHAIN, response_id="r"), new(2, CLIENT, ms=INNER, response_id="s")], {}),
     "in one trace, where the other rules have spoken": (
         [new(1, CHAIN), new(2, CLIENT, ms=INNER, trace_id=(1).to_bytes(16))],
@@ -173,3 +226,91 @@ def test_calls_of_one_instrumentation_are_all_counted_where_another_tells_of_one
 
     calls, _, left_out = billed(store)
     assert (calls, len(left_out)) == (3, 1)
+
+
+Post = Callable[[Span, str], None]
+
+
+@pytest.fixture
+def post_span(store: Store, book: PriceBook, request_of: Callable[..., ExportTraceServiceRequest]) -> Post:
+    """Post one span of an instrumentation."""
+    tokens = itertools.count()
+
+    def post_one(one: Span, scope: str) -> None:
+        request, token = request_of(one), next(tokens)
+        request.resource_spans[0].scope_spans[0].scope.name = scope
+        batch = post([Received(request, 1)], store=store, book=book, recorded_at=token)
+        store.write(batch, token=str(token))
+
+    return post_one
+
+
+def inside(since_ms: int, until_ms: int) -> dict[str, int]:
+    at = {"start_time_unix_nano": since_ms, "end_time_unix_nano": until_ms}
+    return {name: START_NS + ms * 1_000_000 for name, ms in at.items()}
+
+
+SDK, ADDING, HALF = "com.anthropic.sdk.python", "opentelemetry.instrumentation.anthropic", "logfire.anthropic"
+
+
+@pytest.mark.parametrize("order", [(1, 2), (2, 1)])
+def test_a_stream_is_charged_as_its_client_counted_it_not_as_one_that_added_up_sums(
+    store: Store,
+    post_span: Post,
+    span: Callable[..., Span],
+    call_attributes: dict[str, Any],
+    order: Sequence[int],
+) -> None:
+    told = call_attributes | {"gen_ai.response.id": "msg_1"}
+    added = told | {"gen_ai.usage.output_tokens": 101}
+    spans = {
+        1: (span(1, trace_id=(1).to_bytes(16), attributes=added, **inside(0, 100)), ADDING),
+        2: (span(2, trace_id=(2).to_bytes(16), attributes=told, **inside(1, 99)), SDK),
+    }
+
+    for number in order:
+        post_span(*spans[number])
+
+    assert billed(store) == (1, "0.000195", [(1, "same_response_id", 2)])
+
+
+def test_streams_side_by_side_with_equal_input_and_other_output_are_two_calls(
+    store: Store, post_span: Post, span: Callable[..., Span], call_attributes: dict[str, Any]
+) -> None:
+    other = call_attributes | {"gen_ai.response.id": "msg_1", "gen_ai.usage.output_tokens": 101}
+    told = call_attributes | {"gen_ai.response.id": "msg_2"}
+
+    post_span(span(1, trace_id=(1).to_bytes(16), attributes=other, **inside(0, 100)), ADDING)
+    post_span(span(2, trace_id=(2).to_bytes(16), attributes=told, **inside(1, 99)), SDK)
+
+    assert billed(store) == (2, "0.0003906", [])
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations((1, 2, 3))))
+def test_a_stream_that_one_tells_of_in_two_halves_in_two_traces_is_one_call(
+    store: Store,
+    post_span: Post,
+    span: Callable[..., Span],
+    call_attributes: dict[str, Any],
+    order: Sequence[int],
+) -> None:
+    asked = {key: said for key, said in call_attributes.items() if ".usage." not in key}
+    spans = {
+        1: (span(1, trace_id=(1).to_bytes(16), attributes=asked, **inside(0, 5)), HALF),
+        2: (
+            span(
+                2,
+                parent_span_id=(1).to_bytes(8),
+                trace_id=(1).to_bytes(16),
+                attributes=call_attributes,
+                **inside(1, 99),
+            ),
+            SDK,
+        ),
+        3: (span(3, trace_id=(3).to_bytes(16), attributes=call_attributes, **inside(101, 101)), HALF),
+    }
+
+    for number in order:
+        post_span(*spans[number])
+
+    assert billed(store) == (1, "0.000195", [(1, "has_model_descendant", 2), (3, "same_interval", 2)])
