@@ -291,7 +291,6 @@ def _goes_to_us_alone(span: Span) -> bool:
 reporting_providers: Final[set[str]] = set()
 """Providers whose client reports each embeddings request to the call around it: a call without a report made none."""
 
-
 # Reentrant: the collector of garbage ends dropped streams anywhere, also while another call is being closed.
 _closing: Final = threading.RLock()
 _FAMILIES: Final = dict.fromkeys(semconv.GENERATION_OPERATIONS, "generation") | {
