@@ -25,8 +25,6 @@ from spanmeter.tool_calls import tools_told
 
 _Said = Mapping[str, Any]
 _NOTHING: Final[_Said] = {}
-_OF_BOTH: Final = ("token_usage", "model_name", "id")
-"""What is read from the output of a model where its message does not say it."""
 _SCORES: Final = dict.fromkeys(("relevance_score", "score", "_score"))
 """In this order."""
 
@@ -66,7 +64,7 @@ def model_reader(result: LLMResult, *, run_id: UUID, provider: str, told: Mappin
     message = getattr(generations[0], "message", None) if generations else None
     said = _kept(getattr(message, "response_metadata", None), "token_usage", "usage")
     metered = _kept(getattr(message, "usage_metadata", None), "input_token_details", "output_token_details")
-    output = _NOTHING if all(map(said.get, _OF_BOTH)) else _kept(result.llm_output, "token_usage")
+    output = _kept(result.llm_output, "token_usage")
     tells_usage = bool(metered.get("output_tokens")) or any(map(_is_counted, (metered, told, _raw(said, output))))
     given = _Given(
         generations,
