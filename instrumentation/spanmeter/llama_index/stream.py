@@ -50,14 +50,16 @@ def hand_out(call: Call, stream: Stream, *, abandoned: Callable[[], None]) -> No
 def step_aside(call: Call) -> None:
     """Keep `call` open and current, but not for the task that is running: that one goes on beside it."""
     caller = _task()
-    call.leave(current_while=lambda: caller is None or _task() is not caller)
+    call.leave(current_while=lambda: caller is None or _task() != caller)
 
 
-def _task() -> asyncio.Task[Any] | None:
+def _task() -> weakref.ref[asyncio.Task[Any]] | None:
+    """The task that runs, held weakly: one that failed holds its frames, and with them the stream it read."""
     try:
-        return asyncio.current_task()
+        task = asyncio.current_task()
     except RuntimeError:
         return None
+    return weakref.ref(task) if task is not None else None
 
 
 def resumed(stream: Stream, *, ended: Ended) -> Stream:

@@ -54,6 +54,20 @@ def test_a_stream_never_read_is_no_call(seen: Any, billed: Any, chat_model: Open
     assert billed() == seen.totals() == (0, 0, 0)
 
 
+async def test_a_stream_goes_with_the_failed_task_that_held_it(seen: Any, chat_model: OpenAI) -> None:
+    async def fail() -> None:
+        stream = chat_model.stream_chat(QUESTION)
+        next(stream)
+        raise ZeroDivisionError
+
+    task = asyncio.create_task(fail())
+    await asyncio.wait([task])
+    assert isinstance(task.exception(), ZeroDivisionError)
+    del task
+    gc.collect()
+    assert seen.outline() == ["chat gpt-4o-mini (cancelled)"]
+
+
 async def test_an_asynchronous_stream_never_read_is_no_call(seen: Any, billed: Any, chat_model: OpenAI) -> None:
     await chat_model.astream_chat(QUESTION)
     gc.collect()
