@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import llama_index.core
+from counting import Provider, serving
 from langchain_anthropic import ChatAnthropic
 from langchain_core.caches import InMemoryCache
 from langchain_openai import ChatOpenAI, OpenAIEmbeddings
@@ -20,7 +21,6 @@ from llama_index.core.llms import ChatMessage
 from llama_index.core.schema import TextNode
 from llama_index.embeddings.openai import OpenAIEmbedding  # type: ignore[import-untyped]
 from llama_index.llms.openai import OpenAI
-from tests.others.counting import Provider, serving
 
 import spanmeter
 
