@@ -106,7 +106,7 @@ def _application(url: str, environment: Mapping[str, str]) -> Any:
     done = subprocess.run(
         [sys.executable, "-m", "tests.e2e.spending", url],
         cwd=ROOT,
-        env={**os.environ, **environment},
+        env={**os.environ, **environment, "PYTHONPATH": str(ROOT / "tests/others")},
         capture_output=True,
         text=True,
         check=False,
