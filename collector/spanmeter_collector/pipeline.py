@@ -256,7 +256,8 @@ class Pipeline:
             self._store.write(posted, token=f"{first.segment}-{first.offset}-{last.segment}-{last.offset}")
         self._log.checkpoint(last)
         self._status.stored_spans.inc(len(posted.rows))
-        self._status.repeated_spans.inc(sum(entry.spans for entry in batch) - len(posted.rows))
+        self._status.refused_spans.labels(reason="too_old").inc(posted.too_old)
+        self._status.repeated_spans.inc(sum(entry.spans for entry in batch) - len(posted.rows) - posted.too_old)
         return len(posted.rows)
 
     def _note_end(self, name: str, worker: Future[None]) -> None:

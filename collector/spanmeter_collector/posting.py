@@ -8,7 +8,7 @@ its reason. The outcome depends on the spans alone, so a batch that comes again 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -30,6 +30,7 @@ from spanmeter_collector.sighting import WRAPPER, Sighting, is_our_scope, mark, 
 from spanmeter_collector.store import Batch, SpanKey, Store
 
 _MOST_STEPS: Final = 64
+_DAY_NS: Final = 86_400_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,25 +46,26 @@ class Received:
 
 
 def post(received: Sequence[Received], *, store: Store, book: PriceBook, recorded_at: int) -> Batch:
-    """Read and price what came in, without the spans that the store or the ledger holds already.
+    """Read and price what came in, without the spans that the store or the ledger holds already, or that are too old.
 
     A span is named by trace id and span id; of one that comes several times the first is kept.
     """
-    incoming = _read(received)
+    incoming = _read(received, closed=store.closed)
     if not incoming.spans:
-        return Batch(counters=incoming.counters)
+        return Batch(counters=incoming.counters, too_old=incoming.too_old)
     posting = _Posting(incoming, store, book, recorded_at)
     posting.post()
     rows = [row for key, (row, _) in incoming.spans.items() if key not in posting.stored]
-    return Batch(rows, posting.charges, incoming.counters, posting.duplicates)
+    return Batch(rows, posting.charges, incoming.counters, posting.duplicates, incoming.too_old)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Incoming:
     spans: dict[SpanKey, tuple[Row, Reading]] = field(default_factory=dict)
     fresh: set[SpanKey] = field(default_factory=set)
     sent_again: set[SpanKey] = field(default_factory=set)
     counters: list[ProcessCounter] = field(default_factory=list)
+    too_old: int = 0
 
     def period(self) -> tuple[int, int]:
         """From the first start to the last end."""
@@ -71,13 +73,16 @@ class _Incoming:
         return min(row.start_time for row in rows), max(row.start_time + row.duration_ns for row in rows)
 
 
-def _read(received: Sequence[Received]) -> _Incoming:
+def _read(received: Sequence[Received], *, closed: Collection[int]) -> _Incoming:
     incoming = _Incoming()
     for one in received:
         if isinstance(one.request, ExportMetricsServiceRequest):
             incoming.counters.extend(counters(one.request))
             continue
         for resource, scope, span in spans(one.request):
+            if span.start_time_unix_nano // _DAY_NS in closed:
+                incoming.too_old += 1
+                continue
             row, reading = read_span(resource, scope, span, received_at=one.received_at)
             key = row.trace_id, row.span_id
             if key in incoming.spans:

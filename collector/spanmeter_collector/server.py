@@ -27,6 +27,7 @@ from spanmeter_collector.receive_grpc import GrpcDoor
 from spanmeter_collector.settings import Address, SettingError, Settings
 from spanmeter_collector.status import Status
 from spanmeter_collector.store import Store
+from spanmeter_collector.sweep import Sweep, sweeping
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -68,6 +69,8 @@ def serve(settings: Settings) -> int:
         )
         app = create_app(door=door, api=api, query_token=settings.query_token)
         http_address = Address(settings.listen.host, http_socket.getsockname()[1])
+        sweep = Sweep(store, settings.retention, status, damaged=settings.data_dir / "log" / "damaged")
+        stack.enter_context(sweeping(sweep, status))
         return_engine_code()
         places = {"http": str(http_address), "grpc": str(grpc_address), "store": settings.shown_store}
         _logger.info("ready", extra=places)

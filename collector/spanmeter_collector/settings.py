@@ -8,6 +8,9 @@ from pathlib import Path
 from typing import Final, Self
 from urllib.parse import urlsplit
 
+from spanmeter_collector.retention import Retention
+
+_MOST: Final = 100_000
 _PREFIX: Final = "SPANMETER_"
 _THE_APPLICATIONS: Final = frozenset({"SPANMETER_SPOOL_DIR", "SPANMETER_SPOOL_MB"})
 """What `spanmeter.instrument` reads: application and sidecar may share an environment."""
@@ -43,6 +46,19 @@ class Settings:
     ingest_token: str = ""
     query_token: str = ""
     prices: Path | None = None
+    retention_days: int | None = None
+    charge_retention_days: int | None = None
+    retention_gb: int | None = None
+
+    @property
+    def retention(self) -> Retention:
+        """What the store keeps."""
+        gigabytes = self.retention_gb
+        return Retention(
+            span_days=self.retention_days,
+            charge_days=self.charge_retention_days,
+            most_bytes=None if gigabytes is None else gigabytes * 10**9,
+        )
 
     @property
     def shown_store(self) -> str:
@@ -66,6 +82,7 @@ class Settings:
         chosen = {name.removeprefix(_PREFIX).lower(): value for name, value in values.items()}
         data_dir = chosen.setdefault("data_dir", _default_data_dir(environ))
         chosen.setdefault("store", f"chdb://{data_dir}/store")
+        _check_retention(values)
         return cls(**chosen)  # type: ignore[arg-type]
 
 
@@ -114,11 +131,28 @@ def _token(variable: str, value: str) -> str:
     return value
 
 
+def _number(variable: str, value: str) -> int:
+    if not (value.isascii() and value.isdecimal() and 0 < int(value) <= _MOST):
+        raise SettingError(variable, value, f"expected a whole number from 1 to {_MOST}; unset it for no limit")
+    return int(value)
+
+
+def _check_retention(values: Mapping[str, object]) -> None:
+    """The ledger may not go before the spans: what was charged would be charged again."""
+    charges, spans = values.get("SPANMETER_CHARGE_RETENTION_DAYS"), values.get("SPANMETER_RETENTION_DAYS")
+    if charges is not None and (spans is None or int(str(charges)) < int(str(spans))):
+        allowed = "expected no less than SPANMETER_RETENTION_DAYS, which is " + (
+            "not set" if spans is None else f"{spans}"
+        )
+        raise SettingError("SPANMETER_CHARGE_RETENTION_DAYS", str(charges), allowed)
+
+
 def _not_yet(variable: str, value: str) -> str:
     raise SettingError(variable, value, "this version does not support the variable yet; unset it")
 
 
 _VARIABLES: Final[Mapping[str, Callable[[str, str], object]]] = {
+    "SPANMETER_CHARGE_RETENTION_DAYS": _number,
     "SPANMETER_DATA_DIR": _directory,
     "SPANMETER_FORWARD": _not_yet,
     "SPANMETER_GRPC_LISTEN": _address,
@@ -126,6 +160,7 @@ _VARIABLES: Final[Mapping[str, Callable[[str, str], object]]] = {
     "SPANMETER_LISTEN": _address,
     "SPANMETER_PRICES": _file,
     "SPANMETER_QUERY_TOKEN": _token,
-    "SPANMETER_RETENTION_DAYS": _not_yet,
+    "SPANMETER_RETENTION_DAYS": _number,
+    "SPANMETER_RETENTION_GB": _number,
     "SPANMETER_STORE": _store,
 }

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from datetime import date, datetime
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -25,6 +26,7 @@ from spanmeter_collector.otlp import LAST_NANOSECOND
 from spanmeter_collector.row import Row
 
 _READERS: Final = 4
+_EPOCH: Final = date(1970, 1, 1)
 _PIECE_BYTES: Final = 2**18
 _SLACK_NS: Final = 60_000_000_000
 _SETTINGS: Final = {"max_threads": 2, "max_insert_threads": 1}
@@ -43,6 +45,8 @@ class Batch:
     charges: Sequence[Charge] = ()
     counters: Sequence[Counter] = ()
     duplicates: Sequence[Duplicate] = ()
+    too_old: int = 0
+    """How many spans were left out, for their day was dropped."""
 
 
 SpanKey = tuple[bytes, bytes]
@@ -70,6 +74,9 @@ class Store:
         self._readers: LifoQueue[Any] = LifoQueue()
         for _ in range(_READERS):
             self._readers.put(None)
+        self.closed: frozenset[int] = frozenset()
+        """The days, counted from 1970, whose spans retention dropped: spans of theirs are refused as too old."""
+        self.read_closed_days()
         self._columns = {table: _Columns.of(self._writer, table, record) for table, record in _TABLES.items()}
 
     @classmethod
@@ -131,6 +138,17 @@ class Store:
             self._insert("charges", batch.charges, token)
             self._insert("counters", batch.counters, token)
             self._insert("duplicates", batch.duplicates, token)
+
+    def execute(self, name: str, parameters: Mapping[str, object], fragments: Mapping[str, str] | None = None) -> None:
+        """Run the statement in `sql/<name>.sql`; parameters and fragments as for `query`."""
+        sql = Template(_read_sql(name)).substitute(fragments or {})
+        with self._reader() as client:
+            client.command(sql, parameters=dict(parameters))
+
+    def read_closed_days(self) -> None:
+        """Learn which days of spans were dropped."""
+        partitions = [row["partition"] for row in self.query("closed_days", {})]
+        self.closed = frozenset((datetime.strptime(name, "%Y%m%d").date() - _EPOCH).days for name in partitions)  # noqa: DTZ007
 
     def known(self, table: str, keys: Iterable[SpanKey], *, since_ns: int, until_ns: int) -> dict[SpanKey, str]:
         """Which of the traces' spans, started in the period, table `spans` or `charges` holds already.

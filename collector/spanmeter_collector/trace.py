@@ -15,6 +15,7 @@ from spanmeter_collector.money import usd_text
 from spanmeter_collector.question_error import QuestionError
 from spanmeter_collector.store import Store
 from spanmeter_collector.times import write_nanoseconds
+from spanmeter_collector.wording import counted
 
 MOST_SPANS: Final = 20_000
 
@@ -49,10 +50,19 @@ def answer_trace(store: Store, trace_id: str) -> TraceAnswer:
     if _TRACE_ID.fullmatch(trace_id) is None:
         raise QuestionError(f"trace id {trace_id[:64]!r} is malformed; allowed: 32 hexadecimal digits")
     spans = store.query("trace", {"trace_id": trace_id, "limit": MOST_SPANS})
-    if not spans:
-        raise UnknownTraceError(f"no trace {trace_id} is stored; it may be older than what is kept, or not here yet")
     charges = store.query("trace_charges", {"trace_id": trace_id})
+    if not spans:
+        raise UnknownTraceError(_why_unknown(trace_id, charges))
     return _trace(trace_id.lower(), spans, charges)
+
+
+def _why_unknown(trace_id: str, charges: Sequence[Row]) -> str:
+    if not charges:
+        return f"no trace {trace_id} is stored; it may be older than what is kept, or not here yet"
+    total = _figures(charges)
+    cost = "at an unknown price" if total.cost_usd is None else f"for ${total.cost_usd}"
+    charged = f"{counted(total.calls, 'call')} {cost}"
+    return f"the spans of trace {trace_id} were dropped; the ledger keeps what was charged: {charged}"
 
 
 def _trace(trace_id: str, spans: Sequence[Row], charges: Sequence[Row]) -> TraceAnswer:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from spanmeter_collector.retention import Retention
 from spanmeter_collector.settings import Address, SettingError, Settings
 
 
@@ -25,6 +26,9 @@ def test_every_supported_variable_is_read() -> None:
             "SPANMETER_STORE": "clickhouse://ada:secret@db:8123/spanmeter",
             "SPANMETER_INGEST_TOKEN": "in",
             "SPANMETER_QUERY_TOKEN": "out",
+            "SPANMETER_RETENTION_DAYS": "30",
+            "SPANMETER_CHARGE_RETENTION_DAYS": "400",
+            "SPANMETER_RETENTION_GB": "50",
         }
     )
 
@@ -35,7 +39,11 @@ def test_every_supported_variable_is_read() -> None:
         store="clickhouse://ada:secret@db:8123/spanmeter",
         ingest_token="in",
         query_token="out",
+        retention_days=30,
+        charge_retention_days=400,
+        retention_gb=50,
     )
+    assert settings.retention == Retention(span_days=30, charge_days=400, most_bytes=50_000_000_000)
     assert str(settings.listen) == "[::1]:8080"
     assert settings.shown_store == "clickhouse://db:8123/spanmeter"
 
@@ -65,14 +73,20 @@ def test_variables_of_the_application_beside_it_are_left_alone() -> None:
         ("SPANMETER_STORE", "duckdb:///x", "expected chdb:///absolute/directory or clickhouse://"),
         ("SPANMETER_STORE", "chdb://relative/x", "expected chdb:///absolute/directory or clickhouse://"),
         ("SPANMETER_DATA_DIR", __file__, "expected a directory, and this is a file"),
-        ("SPANMETER_RETENTION_DAYS", "30", "this version does not support the variable yet; unset it"),
+        ("SPANMETER_RETENTION_DAYS", "0", "expected a whole number from 1 to 100000; unset it for no limit"),
+        ("SPANMETER_RETENTION_GB", "1.5", "expected a whole number from 1 to 100000; unset it for no limit"),
+        (
+            "SPANMETER_CHARGE_RETENTION_DAYS",
+            "90",
+            "expected no less than SPANMETER_RETENTION_DAYS, which is not set",
+        ),
         (
             "SPANMETER_PRICES",
             "/no/prices.toml",
             "expected a file, such as deploy/prices.example.toml, and there is none",
         ),
         ("SPANMETER_FORWARD", "http://x:4318", "this version does not support the variable yet; unset it"),
-        ("SPANMETER_LISTENS", "x:1", "there is no such variable; known are SPANMETER_DATA_DIR, SPANMETER_FORWARD"),
+        ("SPANMETER_LISTENS", "x:1", "there is no such variable; known are SPANMETER_CHARGE_RETENTION_DAYS, "),
     ],
 )
 def test_a_wrong_value_is_refused_with_variable_value_and_what_is_allowed(
@@ -89,3 +103,13 @@ def test_a_token_is_never_repeated_in_the_refusal() -> None:
         Settings.from_environment({"HOME": "/h", "SPANMETER_QUERY_TOKEN": "my secret"})
 
     assert str(refused.value) == "SPANMETER_QUERY_TOKEN='…': expected printable ASCII characters without spaces"
+
+
+def test_charges_are_never_kept_shorter_than_spans() -> None:
+    shorter = {"HOME": "/h", "SPANMETER_RETENTION_DAYS": "31", "SPANMETER_CHARGE_RETENTION_DAYS": "30"}
+
+    with pytest.raises(SettingError) as refused:
+        Settings.from_environment(shorter)
+
+    told = "SPANMETER_CHARGE_RETENTION_DAYS='30': expected no less than SPANMETER_RETENTION_DAYS, which is 31"
+    assert str(refused.value) == told

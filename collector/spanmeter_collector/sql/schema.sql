@@ -117,3 +117,15 @@ CREATE TABLE IF NOT EXISTS duplicates (
 PARTITION BY toYYYYMM(time)
 ORDER BY (time, trace_id, span_id)
 SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1;
+
+-- What retention dropped, one row a partition. A day of spans that stands here takes no spans any more.
+CREATE TABLE IF NOT EXISTS dropped (
+    dropped_at            DateTime64(3, 'UTC'),
+    name                  LowCardinality(String),                      -- of the table
+    partition             String,                                      -- 20261122 or 202611
+    reason                LowCardinality(String),                      -- age, size
+    rows                  UInt64,
+    bytes                 UInt64
+) ENGINE = MergeTree
+ORDER BY (name, partition)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
