@@ -1,7 +1,6 @@
-"""OTLP at the door: request bodies to messages, and answers in the request's encoding.
+"""OTLP messages: what a request carries, which of its spans can be kept, and its attributes as Python has them.
 
-The rules are those of https://opentelemetry.io/docs/specs/otlp/ 1.8: JSON carries ids as hex, 64-bit numbers as
-strings or numbers, and may hold unknown fields.
+The rules are those of https://opentelemetry.io/docs/specs/otlp/ 1.8.
 """
 
 from __future__ import annotations
@@ -9,20 +8,12 @@ from __future__ import annotations
 import binascii
 from collections.abc import Iterable, Iterator, Mapping
 from enum import IntEnum
-from typing import Any, Final
+from typing import Final
 
 import orjson
-from google.protobuf.json_format import MessageToJson, ParseDict, ParseError
-from google.protobuf.message import DecodeError, Message
-from google.rpc.status_pb2 import Status as RpcStatus  # type: ignore[import-untyped]
-from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
-    ExportMetricsServiceRequest,
-    ExportMetricsServiceResponse,
-)
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
-    ExportTraceServiceRequest,
-    ExportTraceServiceResponse,
-)
+from google.protobuf.message import DecodeError
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
@@ -47,23 +38,21 @@ class MalformedError(ValueError):
     """A body is not the OTLP request it should be; the message says where it breaks."""
 
 
-def parse(signal: Signal, body: bytes, *, content_type: str = PROTOBUF) -> Request:
-    """Read a request body.
+def parse(signal: Signal, body: bytes) -> Request:
+    """Read a request body in protobuf, as the log holds it.
 
     Raises:
         MalformedError: the body is not such a request.
     """
-    message: Request = _REQUESTS[signal]()
     try:
-        if content_type == JSON:
-            ParseDict(_with_base64_ids(orjson.loads(body)), message, ignore_unknown_fields=True)
-        else:
-            message.ParseFromString(body)
-    except (DecodeError, ParseError, orjson.JSONDecodeError, RecursionError) as error:
-        raise MalformedError(
-            f"the body is not an OTLP {signal.name.lower()} request in {content_type}: {error}"
-        ) from error
-    return message
+        return REQUESTS[signal].FromString(body)
+    except DecodeError as error:
+        raise malformed(signal, PROTOBUF, error) from error
+
+
+def malformed(signal: Signal, content_type: str, error: Exception) -> MalformedError:
+    """The error that says what a body should have been, and where it breaks."""
+    return MalformedError(f"the body is not an OTLP {signal.name.lower()} request in {content_type}: {error}")
 
 
 def span_count(request: Request) -> int:
@@ -86,19 +75,6 @@ def spans(request: ExportTraceServiceRequest) -> Iterator[tuple[Mapping[str, str
             for span in scope_spans.spans:
                 if not refusal(span):
                     yield resource, scope_spans.scope.name, span
-
-
-def refused_spans(request: Request) -> list[str]:
-    """The reason of each span that cannot be kept."""
-    if not isinstance(request, ExportTraceServiceRequest):
-        return []
-    return [
-        reason
-        for resource in request.resource_spans
-        for scope in resource.scope_spans
-        for span in scope.spans
-        if (reason := refusal(span))
-    ]
 
 
 def refusal(span: Span) -> str:
@@ -138,58 +114,7 @@ def text(known: Value) -> str:
     return "" if known is None else orjson.dumps(known, default=text, option=orjson.OPT_NON_STR_KEYS).decode()
 
 
-def write_answer(signal: Signal, *, content_type: str, refused: list[str]) -> bytes:
-    """The answer to an accepted request; refused spans make it a partial success."""
-    answer = _RESPONSES[signal]()
-    if refused and isinstance(answer, ExportTraceServiceResponse):
-        answer.partial_success.rejected_spans = len(refused)
-        answer.partial_success.error_message = refused[0]
-    return _encode(answer, content_type)
-
-
-def write_status(code: int, reason: str, *, content_type: str) -> bytes:
-    """A google.rpc.Status, the shape of every OTLP error answer."""
-    return _encode(RpcStatus(code=code, message=reason), content_type)
-
-
-def _encode(message: Message, content_type: str) -> bytes:
-    if content_type == JSON:
-        return MessageToJson(message, indent=None).encode()
-    return message.SerializeToString()
-
-
-_REQUESTS: Final[Mapping[Signal, type[Request]]] = {
+REQUESTS: Final[Mapping[Signal, type[Request]]] = {
     Signal.TRACES: ExportTraceServiceRequest,
     Signal.METRICS: ExportMetricsServiceRequest,
 }
-_RESPONSES: Final[Mapping[Signal, type[ExportTraceServiceResponse | ExportMetricsServiceResponse]]] = {
-    Signal.TRACES: ExportTraceServiceResponse,
-    Signal.METRICS: ExportMetricsServiceResponse,
-}
-_ID_FIELDS: Final = frozenset({"traceId", "spanId", "parentSpanId"})
-_ID_PATH: Final = ("resourceSpans", "scopeSpans", "spans", "links")
-
-
-def _with_base64_ids(document: Any) -> Any:  # noqa: ANN401
-    """ProtoJSON wants bytes as base64, OTLP/JSON writes ids as hex."""
-    if not isinstance(document, dict):
-        raise ParseError(f"expected an object, got {type(document).__name__}")
-    _convert_ids(document, _ID_PATH)
-    return document
-
-
-def _convert_ids(node: Any, path: tuple[str, ...]) -> None:  # noqa: ANN401
-    if not isinstance(node, dict):
-        return
-    for field in _ID_FIELDS & node.keys():
-        node[field] = _base64_of_hex(field, node[field])
-    children = node.get(path[0]) if path else None
-    for child in children if isinstance(children, list) else ():
-        _convert_ids(child, path[1:])
-
-
-def _base64_of_hex(field: str, text: Any) -> str:  # noqa: ANN401
-    try:
-        return binascii.b2a_base64(binascii.unhexlify(text), newline=False).decode()
-    except (binascii.Error, TypeError, ValueError) as error:
-        raise ParseError(f"{field} {text!r} is not hexadecimal") from error

@@ -18,7 +18,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 from spanmeter.pricing import PriceBook
 from spanmeter_collector.counter import counters, point_count
 from spanmeter_collector.log import Log, Position, Record
-from spanmeter_collector.otlp import MalformedError, Request, Signal, parse, refused_spans, span_count
+from spanmeter_collector.otlp import MalformedError, Request, Signal, parse, span_count
 from spanmeter_collector.posting import Received, post
 from spanmeter_collector.status import Status
 from spanmeter_collector.store import Store
@@ -31,7 +31,13 @@ _logger = logging.getLogger(__name__)
 
 
 class UnavailableError(RuntimeError):
-    """A request cannot be taken now; the message says why. The sender may try again later."""
+    """A request cannot be taken now; the message says why. The sender may try again after `wait_s`."""
+
+    wait_s: float = 2.0
+
+
+class OverloadedError(UnavailableError):
+    """More is pending than may be; it becomes less on its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +158,7 @@ class Pipeline:
             )
             spans = self._pending_spans
         if full:
-            raise UnavailableError(f"{spans} spans wait for the store; try again later")
+            raise OverloadedError(f"{spans} spans wait for the store; try again later")
         self._account(entry, 1)
 
     def _account(self, entry: _Entry, sign: int) -> None:
@@ -163,9 +169,7 @@ class Pipeline:
 
     def _count(self, entry: _Entry, transport: str) -> None:
         self._status.received_requests.labels(transport=transport).inc()
-        refused = len(refused_spans(entry.request))
-        self._status.received_spans.inc(entry.spans - refused)
-        self._status.refused_spans.labels(reason="malformed").inc(refused)
+        self._status.received_spans.inc(entry.spans)
         if isinstance(entry.request, ExportMetricsServiceRequest):
             self._status.ignored_metrics.inc(point_count(entry.request) - len(counters(entry.request)))
 

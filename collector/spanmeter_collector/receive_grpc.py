@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NoReturn
 
 import grpc  # type: ignore[import-untyped]
+from google.protobuf.message import Message
+from grpc import StatusCode as Code
 
 from spanmeter_collector import otlp
 from spanmeter_collector.bearer import is_authorized
+from spanmeter_collector.body import MOST_BYTES
+from spanmeter_collector.intake import Intake, TooManySpansError, take_in
 from spanmeter_collector.otlp import MalformedError, Signal
-from spanmeter_collector.pipeline import Pipeline, UnavailableError
-from spanmeter_collector.receive import MOST_BYTES
+from spanmeter_collector.otlp_answer import bad_request, is_wait, retry_info, status, write_answer
+from spanmeter_collector.pipeline import OverloadedError, Pipeline, UnavailableError
 from spanmeter_collector.status import Status
 
 _SERVICES: Final = {
@@ -49,20 +53,44 @@ class GrpcDoor:
         def export(body: bytes, context: grpc.ServicerContext) -> bytes:
             metadata = dict(context.invocation_metadata())
             if not is_authorized(str(metadata.get("authorization", "")).encode(), self.token):
-                self._refuse(context, grpc.StatusCode.UNAUTHENTICATED, "unauthorized", "the bearer token is wrong")
-            try:
-                request = otlp.parse(signal, body)
-                self.pipeline.submit(signal, request, body, transport="grpc").result()
-            except MalformedError as error:
-                self._refuse(context, grpc.StatusCode.INVALID_ARGUMENT, "malformed", str(error))
-            except UnavailableError as error:
-                self._refuse(context, grpc.StatusCode.UNAVAILABLE, "overloaded", str(error))
-            except OSError as error:
-                self._refuse(context, grpc.StatusCode.UNAVAILABLE, "log", f"the log cannot be written: {error}")
-            return otlp.write_answer(signal, content_type=otlp.PROTOBUF, refused=otlp.refused_spans(request))
+                self._refuse(context, "unauthorized", Code.UNAUTHENTICATED, "the bearer token is wrong")
+            intake = self._take_in(signal, body, context)
+            self._submit(signal, intake, context)
+            self.status.note_intake(refused=len(intake.refused), lost=intake.lost)
+            return write_answer(signal, intake, content_type=otlp.PROTOBUF)
 
         return export
 
-    def _refuse(self, context: grpc.ServicerContext, code: grpc.StatusCode, reason: str, sentence: str) -> None:
+    def _take_in(self, signal: Signal, body: bytes, context: grpc.ServicerContext) -> Intake:
+        try:
+            return take_in(signal, body)
+        except MalformedError as error:
+            self._refuse(context, "malformed", Code.INVALID_ARGUMENT, str(error), bad_request(str(error)))
+        except TooManySpansError as error:
+            self._refuse(context, "too_many_spans", Code.INVALID_ARGUMENT, str(error), bad_request(str(error)))
+
+    def _submit(self, signal: Signal, intake: Intake, context: grpc.ServicerContext) -> None:
+        try:
+            self.pipeline.submit(signal, intake.request, intake.body, transport="grpc").result()
+        except OverloadedError as error:
+            self._refuse(context, "overloaded", Code.RESOURCE_EXHAUSTED, str(error), retry_info(error.wait_s))
+        except UnavailableError as error:
+            self._refuse(context, "unavailable", Code.UNAVAILABLE, str(error), retry_info(error.wait_s))
+        except OSError as error:
+            sentence = f"the log cannot be written: {error}"
+            self._refuse(context, "log", Code.UNAVAILABLE, sentence, retry_info(UnavailableError.wait_s))
+
+    def _refuse(
+        self, context: grpc.ServicerContext, reason: str, code: Code, sentence: str, *details: Message
+    ) -> NoReturn:
+        """End a call with a status that says why; https://opentelemetry.io/docs/specs/otlp/#otlpgrpc-throttling.
+
+        The Python SDK looks for the time to wait in a trailer of its own, the others in the status.
+        """
         self.status.refused_requests.labels(reason=reason).inc()
+        said = status(code.value[0], sentence, *details)
+        trailers = [("grpc-status-details-bin", said.SerializeToString())]
+        trailers += [("google.rpc.retryinfo-bin", wait.SerializeToString()) for wait in details if is_wait(wait)]
+        context.set_trailing_metadata(tuple(trailers))
         context.abort(code, sentence)
+        raise AssertionError("abort raises")

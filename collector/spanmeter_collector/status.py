@@ -29,6 +29,7 @@ class Status:
         self.received_requests = self._counter("received_requests", "Requests received and acknowledged.", "transport")
         self.refused_requests = self._counter("refused_requests", "Requests or log records refused.", "reason")
         self.refused_spans = self._counter("refused_spans", "Spans refused inside accepted requests.", "reason")
+        self.mended = self._counter("mended", "Parts of accepted requests that were mended or left out.", "part")
         self.ignored_metrics = self._counter("ignored_metrics", "Metric data points accepted and not kept.")
         self.stored_spans = self._counter("stored_spans", "Spans written to the store.")
         self.repeated_spans = self._counter("repeated_spans", "Spans received again and not stored again.")
@@ -59,6 +60,13 @@ class Status:
         """Say how a check stands; without a reason it is well."""
         with self._lock:
             self._checks[check] = reason
+
+    def note_intake(self, *, refused: int, lost: Mapping[str, int]) -> None:
+        """Count the spans and metrics refused in an accepted request, and its parts that were mended or left out."""
+        if refused:
+            self.refused_spans.labels(reason="malformed").inc(refused)
+        for part, count in lost.items():
+            self.mended.labels(part=part).inc(count)
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
         return Counter(f"spanmeter_collector_{name}", text, labels, registry=self.registry)

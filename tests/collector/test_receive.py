@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import asyncio
 import gzip
 import json
 import selectors
@@ -15,17 +14,18 @@ import httpx
 import pytest
 from google.rpc.status_pb2 import Status as RpcStatus  # type: ignore[import-untyped]
 from opentelemetry.exporter.otlp.proto.http import Compression
+from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
     ExportTraceServiceResponse,
 )
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-
-from spanmeter_collector.receive import Refusal, _fill, _Room
 
 MakeSpan = Callable[..., Span]
 MakeRequest = Callable[..., ExportTraceServiceRequest]
@@ -41,9 +41,13 @@ def acknowledged(sidecar: Any) -> tuple[float, float]:
     )
 
 
-def test_the_sdks_exporter_brings_a_call_to_the_ledger(sidecar: Any, call_attributes: dict[str, Any]) -> None:
-    provider = TracerProvider(resource=Resource.create({"service.name": "by-http"}))
-    exporter = OTLPSpanExporter(endpoint=f"{sidecar.http}/v1/traces", compression=Compression.Gzip)
+@pytest.mark.parametrize("compression", Compression)
+def test_the_sdks_exporter_brings_a_call_to_the_ledger(
+    sidecar: Any, call_attributes: dict[str, Any], compression: Compression
+) -> None:
+    service = f"by-http-{compression.value}"
+    provider = TracerProvider(resource=Resource.create({"service.name": service}))
+    exporter = OTLPSpanExporter(endpoint=f"{sidecar.http}/v1/traces", compression=compression)
     provider.add_span_processor(SimpleSpanProcessor(exporter))
 
     tracer = provider.get_tracer("spanmeter")
@@ -52,7 +56,7 @@ def test_the_sdks_exporter_brings_a_call_to_the_ledger(sidecar: Any, call_attrib
     provider.shutdown()
 
     sidecar.settle()
-    total = sidecar.get("/api/v1/cost?service=by-http")["total"]
+    total = sidecar.get(f"/api/v1/cost?service={service}")["total"]
     assert total == {
         "calls": 1,
         "failed_calls": 0,
@@ -64,6 +68,19 @@ def test_the_sdks_exporter_brings_a_call_to_the_ledger(sidecar: Any, call_attrib
         "cost_usd": "0.000195",
         "unpriced_calls": 0,
     }
+
+
+@pytest.mark.parametrize("compression", Compression)
+def test_the_sdks_metrics_are_taken(sidecar: Any, compression: Compression) -> None:
+    before = sidecar.metric("spanmeter_collector_ignored_metrics_total")
+    exporter = OTLPMetricExporter(endpoint=f"{sidecar.http}/v1/metrics", compression=compression)
+    provider = MeterProvider([PeriodicExportingMetricReader(exporter)], shutdown_on_exit=False)
+
+    provider.get_meter("m").create_counter("http.requests").add(1)
+    provider.get_meter("m").create_counter("spanmeter.client.calls").add(1)
+    provider.shutdown()
+
+    assert sidecar.metric("spanmeter_collector_ignored_metrics_total") == before + 1
 
 
 def test_json_and_protobuf_plain_and_gzip_are_one_request(
@@ -130,10 +147,11 @@ def corrupt_gzip() -> bytes:
         ("/v1/traces", b"garbage", PROTOBUF, 400, "the body is not an OTLP traces request in application/x-protobuf: "),
         ("/v1/metrics", b"[1]", JSON, 400, "the body is not an OTLP metrics request in application/json: "),
         ("/v1/traces", b"x", JSON | {"content_encoding": "gzip"}, 400, "the body is not gzip: "),
+        ("/v1/traces", b"x", JSON | {"content_encoding": "zstd"}, 400, "the body is not zstd: "),
         ("/v1/traces", corrupt_gzip(), JSON | {"content_encoding": "gzip"}, 400, "the body is not gzip: "),
         ("/v1/traces", b"{}", {"content_type": "text/plain"}, 415, "content type 'text/plain' is not "),
         ("/v1/traces", b"{}", {}, 415, "content type '' is not application/x-protobuf or application/json"),
-        ("/v1/traces", b"{}", JSON | {"content_encoding": "br"}, 415, "content encoding 'br' is not gzip or identity"),
+        ("/v1/traces", b"{}", JSON | {"content_encoding": "br"}, 415, "content encoding 'br' is none of gzip, zstd, "),
         ("/v1/traces", bytes(16 * MB + 1), PROTOBUF, 413, "the body is larger than 16777216 bytes"),
         ("/v1/logs", b"{}", JSON, 404, "there is no /v1/logs; OTLP goes to /v1/traces and /v1/metrics"),
     ],
@@ -192,22 +210,32 @@ def test_bodies_that_never_end_take_128_mb_at_most(start_sidecar: Callable[..., 
     assert sidecar.post("/v1/traces", b"", **PROTOBUF).status_code == 200
 
 
-async def test_a_body_that_does_not_come_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("spanmeter_collector.receive._LONGEST_BODY_S", 0.01)
-
-    async def receive() -> dict[str, Any]:
-        await asyncio.sleep(10)
-        return {}
-
-    with pytest.raises(Refusal, match=r"the body did not come within 0.01 s") as refused:
-        await _fill([], {}, receive, _Room())
-    assert refused.value.status == 408
-
-
-def test_get_is_told_to_post(sidecar: Any) -> None:
-    answer = httpx.get(f"{sidecar.http}/v1/traces")
+@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "OPTIONS"])
+def test_other_methods_are_told_to_post(sidecar: Any, method: str) -> None:
+    answer = httpx.request(method, f"{sidecar.http}/v1/traces", headers={"origin": "http://a.page"})
 
     assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
+    assert not [name for name in answer.headers if name.startswith("access-control-")]
+
+
+def test_who_sends_an_unknown_encoding_is_told_the_known_ones(sidecar: Any) -> None:
+    answer = sidecar.post("/v1/traces", b"{}", **JSON, content_encoding="br")
+
+    assert answer.headers["accept-encoding"] == "gzip, zstd, deflate, identity"
+
+
+def test_beside_a_bad_byte_the_other_spans_are_kept(sidecar: Any, span: MakeSpan, request_of: MakeRequest) -> None:
+    body = request_of(span(211, attributes={"prompt": "n~~"}), span(212)).SerializeToString()
+    received = acknowledged(sidecar)[1]
+    mended = sidecar.metric("spanmeter_collector_mended_total")
+
+    answer = sidecar.post("/v1/traces", body.replace(b"n~~", b"n\xc3("), **PROTOBUF)
+
+    partial = ExportTraceServiceResponse.FromString(answer.content).partial_success
+    assert (answer.status_code, partial.rejected_spans) == (200, 0)
+    assert partial.error_message == "1 texts were not UTF-8 and are mended"
+    assert acknowledged(sidecar)[1] == received + 2
+    assert sidecar.metric("spanmeter_collector_mended_total") == mended + 1
 
 
 def test_a_deflate_bomb_of_members_is_bounded(sidecar: Any) -> None:

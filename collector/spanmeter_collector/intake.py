@@ -1,0 +1,117 @@
+"""An intake: what a door takes of a body, and what of it is refused or left out, with the reasons.
+
+Nothing good is lost beside something bad: a span that cannot be kept is refused alone, an attribute that cannot be
+read is left out alone, a text that is not UTF-8 is mended.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from google.protobuf.message import DecodeError
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.trace.v1.trace_pb2 import ScopeSpans
+
+from spanmeter_collector import otlp
+from spanmeter_collector.mending import TEXT, mend
+from spanmeter_collector.otlp import JSON, Request, Signal, malformed
+from spanmeter_collector.otlp_json import JsonError, read_json
+
+MOST_SPANS: Final = 32_768
+MOST_ATTRIBUTES: Final = 1_024
+_TOO_MANY: Final = "excess attribute"
+_UNREADABLE: Final = "{} cannot be read"
+_SENTENCES: Final[Mapping[str, str]] = {
+    TEXT: "{} texts were not UTF-8 and are mended",
+    "attribute": "{} attributes could not be read and are left out",
+    "event": "{} events could not be read and are left out",
+    "link": "{} links could not be read and are left out",
+    _TOO_MANY: f"{{}} attributes beyond the first {MOST_ATTRIBUTES:,} of a span are left out",
+}
+
+
+class TooManySpansError(ValueError):
+    """A request has more spans than are taken at once; the message says how many may be sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """A request that can be kept, and its body in protobuf.
+
+    `refused` has the reason of every span or metric that is not in it, `lost` counts what was mended or left out
+    inside of those that are, by what it is.
+    """
+
+    request: Request
+    body: bytes
+    refused: list[str] = field(default_factory=list)
+    lost: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def warning(self) -> str:
+        """What to tell the sender: the first reason of a refusal, else what was mended; empty when all is well."""
+        if self.refused:
+            return self.refused[0]
+        return "; ".join(_SENTENCES[part].format(count) for part, count in sorted(self.lost.items()))
+
+
+def take_in(signal: Signal, body: bytes, *, content_type: str = otlp.PROTOBUF) -> Intake:
+    """Read a body and take out of it what cannot be kept.
+
+    Raises:
+        MalformedError: the body is not such a request.
+        TooManySpansError: it has more than `MOST_SPANS` spans.
+    """
+    lost: Counter[str] = Counter()
+    request, body = (_from_json if content_type == JSON else _from_protobuf)(signal, body, lost)
+    refused = [_UNREADABLE.format(f"a {part}") for part in ("span", "metric") for _ in range(lost.pop(part, 0))]
+    if isinstance(request, ExportTraceServiceRequest):
+        whole = len(refused), lost.total()
+        if otlp.span_count(request) > MOST_SPANS:
+            raise TooManySpansError(f"the body has more than {MOST_SPANS:,} spans; send smaller batches")
+        _take_out(request, refused, lost)
+        if (len(refused), lost.total()) != whole:
+            body = request.SerializeToString()
+    return Intake(request, body, refused, lost)
+
+
+def _from_protobuf(signal: Signal, body: bytes, lost: Counter[str]) -> tuple[Request, bytes]:
+    message = otlp.REQUESTS[signal]
+    try:
+        return message.FromString(body), body
+    except DecodeError as error:
+        try:
+            mended = mend(message.DESCRIPTOR.full_name, body, lost)
+            return message.FromString(mended), mended
+        except DecodeError:
+            raise malformed(signal, otlp.PROTOBUF, error) from error
+
+
+def _from_json(signal: Signal, body: bytes, lost: Counter[str]) -> tuple[Request, bytes]:
+    message = otlp.REQUESTS[signal]()
+    try:
+        read_json(message, body, lost)
+    except JsonError as error:
+        raise malformed(signal, JSON, error) from error
+    return message, message.SerializeToString()
+
+
+def _take_out(request: ExportTraceServiceRequest, refused: list[str], lost: Counter[str]) -> None:
+    for resource_spans in request.resource_spans:
+        for scope_spans in resource_spans.scope_spans:
+            _check(scope_spans, refused, lost)
+
+
+def _check(scope_spans: ScopeSpans, refused: list[str], lost: Counter[str]) -> None:
+    spans = scope_spans.spans
+    for index in [index for index, span in enumerate(spans) if otlp.refusal(span)][::-1]:
+        refused.append(otlp.refusal(spans[index]))
+        del spans[index]
+    for span in spans:
+        if (excess := len(span.attributes) - MOST_ATTRIBUTES) > 0:
+            lost[_TOO_MANY] += excess
+            span.dropped_attributes_count += excess
+            del span.attributes[MOST_ATTRIBUTES:]
