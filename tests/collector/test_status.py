@@ -31,9 +31,13 @@ def test_the_families_are_those_of_the_contract() -> None:
 
     assert names == {
         "batch_spans",
+        "dropped_partitions",
+        "dropped_rows",
+        "failed_sweeps",
         "ignored_metrics",
         "log_bytes",
         "log_sync_seconds",
+        "mended",
         "pending_spans",
         "price_book_info",
         "received_requests",
