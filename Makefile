@@ -18,8 +18,8 @@ setup: $(DEV)  ## everything for working on Spanmeter, in .venv
 demo: $(DEMO)  ## the main job: reference RAG, sidecar and cost explorer, until Ctrl-C
 	@$(BIN)/spanmeter demo $(ARGS)
 
-test: $(DEV)  ## all tests (ARGS="-k cost" for some)
-	@$(BIN)/python -m pytest $(ARGS)
+test: $(DEV)  ## all tests, on up to four cores (ARGS="-k cost" for some, ARGS="-n 0" for one core)
+	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 compat: $(DEV)  ## the counting scenarios on several versions of the frameworks
 	@$(BIN)/python tests/compat/matrix.py $(ARGS)
