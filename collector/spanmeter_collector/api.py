@@ -10,7 +10,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from clickhouse_connect.driver.exceptions import ClickHouseError
-from fastapi import FastAPI, Request, Response
+from fastapi import Depends, FastAPI, Request, Response
 from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -30,10 +30,12 @@ from spanmeter_collector.answers import (
     TraceAnswer,
     TracesAnswer,
 )
+from spanmeter_collector.backup import add_backup
 from spanmeter_collector.metrics import expose, register
 from spanmeter_collector.prices import add_prices
 from spanmeter_collector.question_error import QuestionError
 from spanmeter_collector.selection import TAG, Options, Selection, read_fields, read_selection
+from spanmeter_collector.snapshot import Snapshots
 from spanmeter_collector.status import Status
 from spanmeter_collector.store import Store
 from spanmeter_collector.times import ALLOWED
@@ -63,6 +65,7 @@ def create_api(  # noqa: PLR0913  what the process around it gives, each by its 
     load_book: Callable[[], PriceBook] = PriceBook.load,
     use_book: Callable[[PriceBook], None] = lambda _: None,
     book_in_use: Callable[[], PriceBook] = PriceBook.load,
+    snapshots: Snapshots | None = None,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> FastAPI:
     """The application that answers every path but the OTLP door's. It writes nothing but corrections of the ledger.
@@ -91,6 +94,8 @@ def create_api(  # noqa: PLR0913  what the process around it gives, each by its 
 
     _add_export(api, store, now)
     _add_corrections(api, reprice, now)
+    if snapshots is not None:
+        add_backup(api, snapshots, dependencies=[Depends(_refuse_other_sites)])
     _add_operations(api, status)
     return api
 

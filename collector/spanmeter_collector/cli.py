@@ -46,6 +46,8 @@ COMMANDS: Final = {
     ),
     "prices": Command("show what a model costs today and why, or which prices there are", "prices_command"),
     "export": Command("write the ledger to a file: CSV, Parquet or FOCUS 1.2", "export_command"),
+    "backup": Command("write everything that is stored to a file, while the sidecar goes on", "backup_command"),
+    "restore": Command("make a backup the data directory of a sidecar", "restore_command"),
     "price": Command("work out what a provider's response costs, with the arithmetic", "price_command"),
 }
 

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from http.client import HTTPException, HTTPResponse
-from pathlib import Path
 from typing import BinaryIO, Final
 
 from spanmeter_collector import sidecar
-from spanmeter_collector.console import OutputError, binary_output, complain
+from spanmeter_collector.console import OutputError, complain
+from spanmeter_collector.output import opened_output
 from spanmeter_collector.wording import counted
 
 FORMATS: Final = ("csv", "focus", "parquet")
@@ -43,7 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
     query = [("format", arguments.format), *sidecar.selection(arguments)]
     with (
         sidecar.opened(arguments.url, "/api/v1/export", query, timeout_s=TIMEOUT_S) as answer,
-        _output(arguments.output) as output,
+        opened_output(arguments.output, named="--output ") as output,
     ):
         _copy(answer, output)
     if left_out := int(answer.headers.get("x-spanmeter-unpriced-calls", "0")):
@@ -61,34 +58,3 @@ def _piece(answer: HTTPResponse) -> bytes:
         return answer.read(_PIECE_BYTES)
     except (HTTPException, OSError) as error:
         raise sidecar.SidecarError("the sidecar's answer broke off; its log says why") from error
-
-
-@contextmanager
-def _output(name: str) -> Iterator[BinaryIO]:
-    if name == _STANDARD_OUTPUT:
-        with binary_output() as output:
-            yield output
-        return
-    try:
-        with _whole_file(Path(name)) as output:
-            yield output
-    except OSError as error:
-        raise OutputError(f"--output {name} cannot be written: {error.strerror}") from error
-
-
-@contextmanager
-def _whole_file(path: Path) -> Iterator[BinaryIO]:
-    """A file that is there only when it is complete; a pipe or a device is written as it is."""
-    if path.exists() and not path.is_file():
-        with path.open("wb") as output:
-            yield output
-        return
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with partial.open("xb") as output:
-            yield output
-            output.flush()
-            os.fsync(output.fileno())
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)

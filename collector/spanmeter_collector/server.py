@@ -24,7 +24,9 @@ from spanmeter_collector.memory import prepare_memory, return_engine_code
 from spanmeter_collector.pipeline import Pipeline
 from spanmeter_collector.receive import Door
 from spanmeter_collector.receive_grpc import GrpcDoor
+from spanmeter_collector.restore import refuse_unfinished
 from spanmeter_collector.settings import Address, SettingError, Settings
+from spanmeter_collector.snapshot import Snapshots
 from spanmeter_collector.status import Status
 from spanmeter_collector.store import Store
 from spanmeter_collector.sweep import Sweep, sweeping
@@ -56,7 +58,7 @@ def serve(settings: Settings) -> int:
     status = Status()
     with ExitStack() as stack:
         http_socket = stack.enter_context(_bound(settings.listen, "SPANMETER_LISTEN"))
-        pipeline, store = stack.enter_context(_pipeline(settings, status))
+        pipeline, store, log = stack.enter_context(_pipeline(settings, status))
         grpc_door = GrpcDoor(pipeline, status, token=settings.ingest_token)
         grpc_address = stack.enter_context(_serving_grpc(grpc_door, settings.grpc_listen))
         door = Door(pipeline, status, token=settings.ingest_token)
@@ -66,6 +68,7 @@ def serve(settings: Settings) -> int:
             load_book=partial(_load_book, settings),
             use_book=pipeline.use,
             book_in_use=pipeline.book,
+            snapshots=Snapshots(store, log, settings.data_dir / "backup"),
         )
         app = create_app(door=door, api=api, query_token=settings.query_token)
         http_address = Address(settings.listen.host, http_socket.getsockname()[1])
@@ -107,13 +110,13 @@ async def _refuse(send: Send) -> None:
 
 
 @contextmanager
-def _pipeline(settings: Settings, status: Status) -> Iterator[tuple[Pipeline, Store]]:
+def _pipeline(settings: Settings, status: Status) -> Iterator[tuple[Pipeline, Store, Log]]:
     book = _load_book(settings)
-    with closing(_open_log(settings)) as log, closing(_open_store(settings)) as store:
+    with closing(open_log(settings)) as log, closing(open_store(settings)) as store:
         pipeline = Pipeline(log=log, store=store, book=book, status=status)
         pipeline.start()
         try:
-            yield pipeline, store
+            yield pipeline, store, log
         finally:
             pipeline.close(within_s=_DRAIN_S)
 
@@ -122,7 +125,13 @@ def _load_book(settings: Settings) -> PriceBook:
     return PriceBook.load(prices=settings.prices or "")
 
 
-def _open_log(settings: Settings) -> Log:
+def open_log(settings: Settings) -> Log:
+    """The log of a data directory.
+
+    Raises:
+        SettingError: another sidecar uses it, a restore into it is not finished, or it cannot be written.
+    """
+    refuse_unfinished(settings)
     directory = settings.data_dir
     try:
         return Log.open(directory / "log")
@@ -134,7 +143,12 @@ def _open_log(settings: Settings) -> Log:
         raise SettingError("SPANMETER_DATA_DIR", str(directory), reason) from error
 
 
-def _open_store(settings: Settings) -> Store:
+def open_store(settings: Settings) -> Store:
+    """The store that settings name.
+
+    Raises:
+        SettingError: it cannot be opened.
+    """
     try:
         return Store.open(settings.store)
     except (ClickHouseError, OSError) as error:

@@ -22,6 +22,10 @@ class SidecarError(Exception):
     """The sidecar was not reached or refused; the message is one line that says what to do."""
 
 
+class AbsentError(SidecarError):
+    """Nobody listens at the address."""
+
+
 class RefusedError(SidecarError):
     """The question itself is wrong: the message says what, and what is allowed."""
 
@@ -124,7 +128,8 @@ def _silence(url: str, error: OSError) -> SidecarError:
         return BrokenOffError(f"{url} has not answered in time; ask for a shorter period, or see the sidecar's log")
     if isinstance(reason, ConnectionResetError):
         return BrokenOffError(f"{url} broke off before its answer was complete; the sidecar's log says why")
-    return SidecarError(f"no sidecar answers at {url} ({reason}); start one with: spanmeter up")
+    sentence = f"no sidecar answers at {url} ({reason}); start one with: spanmeter up"
+    return AbsentError(sentence) if isinstance(reason, ConnectionRefusedError) else SidecarError(sentence)
 
 
 def _refusal(error: HTTPError) -> SidecarError:

@@ -63,9 +63,11 @@ class Store:
     The embedded engine holds one path per process; a second path in the same process is refused by it.
     """
 
-    def __init__(self, connect: Callable[[], Any], *, is_embedded: bool) -> None:
+    def __init__(self, connect: Callable[[], Any], *, directory: Path | None) -> None:
         self._connect = connect
-        self._is_embedded = is_embedded
+        self.directory = directory
+        """Where the embedded engine keeps everything; None for a server."""
+        self._is_embedded = directory is not None
         self._writer = connect()
         self._writing = threading.Lock()
         self._closed = False
@@ -92,7 +94,8 @@ class Store:
             if statement.strip():
                 client.command(statement)
         client.close()
-        return cls(connect, is_embedded=urlsplit(url).scheme == "chdb")
+        parts = urlsplit(url)
+        return cls(connect, directory=Path(parts.path) if parts.scheme == "chdb" else None)
 
     def query(
         self, name: str, parameters: Mapping[str, object], fragments: Mapping[str, str] | None = None

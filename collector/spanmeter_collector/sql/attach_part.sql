@@ -1,0 +1,1 @@
+ALTER TABLE $table ATTACH PART {part:String}

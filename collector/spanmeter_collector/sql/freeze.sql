@@ -1,0 +1,1 @@
+ALTER TABLE $table FREEZE WITH NAME '$name'

@@ -1,0 +1,106 @@
+"""A snapshot of a real store and a real log, while both go on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from spanmeter_collector.charge import Charge
+from spanmeter_collector.log import Log, Record
+from spanmeter_collector.question_error import QuestionError
+from spanmeter_collector.snapshot import Snapshots, UnderWayError
+from spanmeter_collector.store import Batch, Store
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Iterator[Log]:
+    opened = Log.open(tmp_path / "log")
+    yield opened
+    opened.close()
+
+
+def charge(number: int) -> Charge:
+    blank: dict[str, Any] = dict.fromkeys(Charge._fields, 0)
+    texts = {name: "" for name, kind in Charge.__annotations__.items() if kind.__forward_arg__ == "str"}
+    ids: dict[str, Any] = {
+        "trace_id": bytes(16),
+        "span_id": number.to_bytes(8),
+        "tags": {},
+        "usd": None,
+        "usd_per_unit": None,
+    }
+    return Charge(**{**blank, **texts, **ids, "time": number})
+
+
+def test_it_holds_what_was_there_and_nothing_later(store: Store, log: Log, tmp_path: Path) -> None:
+    store.write(Batch(charges=[charge(1), charge(2)]), token="before")
+    ends = log.append([Record(7, 1, b"stored"), Record(8, 1, b"not stored")])
+    log.checkpoint(ends[0])
+
+    with Snapshots(store, log, tmp_path / "links").take() as snapshot:
+        store.write(Batch(charges=[charge(3)]), token="after")
+        log.append([Record(9, 1, b"later")])
+        log.checkpoint(ends[1])
+        rows = {name: table.rows for name, table in snapshot.tables.items() if table.rows}
+        copied = tmp_path / "copied"
+        copied.mkdir()
+        for file, size in snapshot.log.items():
+            (copied / file.name).write_bytes(file.read_bytes()[:size])
+
+    assert rows == {"charges": 2}
+    restored = Log.open(copied)
+    assert [(position, record.body) for position, record in restored.replay()] == [(ends[1], b"not stored")]
+    assert restored.damaged == 0
+    restored.close()
+
+
+def test_it_holds_what_an_earlier_run_left_in_the_log(store: Store, log: Log, tmp_path: Path) -> None:
+    end = log.append([Record(7, 1, b"not stored")])[0]
+    log.close()
+    again = Log.open(tmp_path / "log")
+
+    with Snapshots(store, again, tmp_path / "links").take() as snapshot:
+        held = {file.name: size for file, size in snapshot.log.items()}
+
+    again.close()
+    assert held == {"checkpoint": 4, f"{end.segment:020d}.log": end.offset}
+
+
+def test_there_is_one_at_a_time_and_nothing_is_left_of_it(store: Store, log: Log, tmp_path: Path) -> None:
+    store.write(Batch(charges=[charge(1)]), token="1")
+    snapshots = Snapshots(store, log, tmp_path / "links")
+
+    with snapshots.take() as first:
+        with pytest.raises(UnderWayError, match="a backup is under way; try again when it has ended"), snapshots.take():
+            pass
+        parts = [part for table in first.tables.values() for part in table.parts.values()]
+        assert [part.is_dir() for part in parts] == [True]
+    with snapshots.take():
+        pass
+
+    assert not parts[0].exists()
+    assert not (tmp_path / "links").exists()
+
+
+def test_what_a_killed_run_left_is_removed_at_the_start(store: Store, log: Log, tmp_path: Path) -> None:
+    assert store.directory is not None
+    left = [store.directory / "shadow" / "backup" / "store", tmp_path / "links"]
+    for directory in left:
+        directory.mkdir(parents=True)
+
+    Snapshots(store, log, tmp_path / "links")
+
+    assert [directory.exists() for directory in left] == [False, False]
+
+
+def test_a_server_makes_its_own(store: Store, log: Log, tmp_path: Path) -> None:
+    store.directory = None
+
+    with (
+        pytest.raises(QuestionError, match="makes its own backups: BACKUP DATABASE <name> TO Disk"),
+        Snapshots(store, log, tmp_path / "links").take(),
+    ):
+        pass
