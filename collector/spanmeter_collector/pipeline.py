@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -49,6 +49,12 @@ class Limits:
 
 
 _LIMITS: Final = Limits()
+Forward = Callable[[Signal, bytes, int], None]
+"""Takes an acknowledged body, with how many spans are in it; never blocks and never raises."""
+
+
+def _nowhere(_signal: Signal, _body: bytes, _spans: int) -> None:
+    pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +76,24 @@ class Pipeline:
     A worker that fails turns readiness red with its reason; `close` raises what ended it.
     """
 
-    def __init__(self, *, log: Log, store: Store, book: PriceBook, status: Status, limits: Limits = _LIMITS) -> None:
+    def __init__(  # noqa: PLR0913  what the process around it gives, each by its name
+        self,
+        *,
+        log: Log,
+        store: Store,
+        book: PriceBook,
+        status: Status,
+        limits: Limits = _LIMITS,
+        content: bool = False,
+        forward: Forward | None = None,
+    ) -> None:
         self._log = log
         self._store = store
         self._book = book
         self._status = status
         self._limits = limits
+        self._content = content
+        self._forward = forward or _nowhere
         self._incoming: Queue[_Entry | None] = Queue()
         self._logged: Queue[_Entry | None] = Queue()
         self._accounts = threading.Lock()
@@ -150,6 +168,7 @@ class Pipeline:
         entry.done.set_result(position)
         self._account(entry, 1)
         self._logged.put(entry)
+        self._forward(Signal(record.signal), record.body, entry.spans)
 
     def _admit(self, entry: _Entry) -> None:
         with self._accounts:
@@ -188,6 +207,7 @@ class Pipeline:
             for entry, end in zip(group, ends, strict=True):
                 self._logged.put(entry)
                 entry.done.set_result(end)
+                self._forward(Signal(entry.record.signal), entry.record.body, entry.spans)
 
     def _groups(self) -> Iterator[list[_Entry]]:
         """Everything that waits, as one group for one sync."""
@@ -256,7 +276,8 @@ class Pipeline:
         first, last = batch[0].position, batch[-1].position
         received = [Received(entry.request, entry.record.received_at, repeated=entry.repeated) for entry in batch]
         with self._status.store_write_seconds.time(), self._store.ledger:
-            posted = post(received, store=self._store, book=self._book, recorded_at=time.time_ns() // 1_000_000)
+            now = time.time_ns() // 1_000_000
+            posted = post(received, store=self._store, book=self._book, recorded_at=now, content=self._content)
             self._store.write(posted, token=f"{first.segment}-{first.offset}-{last.segment}-{last.offset}")
         self._log.checkpoint(last)
         self._status.stored_spans.inc(len(posted.rows))

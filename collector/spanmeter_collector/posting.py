@@ -45,12 +45,15 @@ class Received:
     repeated: bool = False
 
 
-def post(received: Sequence[Received], *, store: Store, book: PriceBook, recorded_at: int) -> Batch:
+def post(
+    received: Sequence[Received], *, store: Store, book: PriceBook, recorded_at: int, content: bool = False
+) -> Batch:
     """Read and price what came in, without the spans that the store or the ledger holds already, or that are too old.
 
-    A span is named by trace id and span id; of one that comes several times the first is kept.
+    A span is named by trace id and span id; of one that comes several times the first is kept. With `content` its row
+    holds what was said, asked and retrieved.
     """
-    incoming = _read(received, closed=store.closed)
+    incoming = _read(received, closed=store.closed, content=content)
     if not incoming.spans:
         return Batch(counters=incoming.counters, too_old=incoming.too_old)
     posting = _Posting(incoming, store, book, recorded_at)
@@ -73,7 +76,7 @@ class _Incoming:
         return min(row.start_time for row in rows), max(row.start_time + row.duration_ns for row in rows)
 
 
-def _read(received: Sequence[Received], *, closed: Collection[int]) -> _Incoming:
+def _read(received: Sequence[Received], *, closed: Collection[int], content: bool) -> _Incoming:
     incoming = _Incoming()
     for one in received:
         if isinstance(one.request, ExportMetricsServiceRequest):
@@ -83,7 +86,7 @@ def _read(received: Sequence[Received], *, closed: Collection[int]) -> _Incoming
             if span.start_time_unix_nano // _DAY_NS in closed:
                 incoming.too_old += 1
                 continue
-            row, reading = read_span(resource, scope, span, received_at=one.received_at)
+            row, reading = read_span(resource, scope, span, received_at=one.received_at, content=content)
             key = row.trace_id, row.span_id
             if key in incoming.spans:
                 incoming.sent_again.update(() if one.repeated else (key,))

@@ -13,6 +13,7 @@ from spanmeter import semconv
 from spanmeter.pricing import Usage
 from spanmeter.pricing.reading import Part
 from spanmeter.pricing.usage import INPUT_BUCKETS, OUTPUT_BUCKETS
+from spanmeter_collector.content import is_content
 from spanmeter_collector.otlp import Value, text
 from spanmeter_collector.parts import PartsError, read_parts
 from spanmeter_collector.raw_usage import RAW_USAGE_KEYS, detailed
@@ -97,6 +98,7 @@ class _Layout:
     operations: tuple[str, ...]
     tags: tuple[str, ...]
     raw: tuple[str, ...]
+    content: tuple[str, ...]
     is_marked: bool
 
 
@@ -110,11 +112,11 @@ _HALF: Final = "logfire."
 _FRAMEWORK_IN_SCOPE: Final = re.compile(r"(langchain|langgraph|llama_?index)$")
 
 
-def read(known: Mapping[str, Value], *, scope: str) -> Reading:
+def read(known: Mapping[str, Value], *, scope: str, content: bool = False) -> Reading:
     """Read the attributes of a span; `scope` names the instrumentation that wrote it.
 
-    `rest` are the attributes that no column of the store holds. Numbers that are none, negative or beyond any
-    call count as not said.
+    `rest` are the attributes that no column of the store holds, those with content only if it is asked for. Numbers
+    that are none, negative or beyond any call count as not said.
     """
     layout = _layout_of(tuple(known))
     rest = {key: said if type(said) is str else text(said) for key, said in known.items()}
@@ -135,7 +137,18 @@ def read(known: Mapping[str, Value], *, scope: str) -> Reading:
     if usage is None and scope.startswith(_HALF):
         marks = marks._replace(calls=0)
     tags = {key.removeprefix(semconv.TAG_PREFIX): rest[key] for key in layout.tags}
+    if layout.content and not content:
+        _drop_content(rest, layout)
     return Reading._make((*words.values(), *marks, usage, parts, tags, rest))
+
+
+def _drop_content(rest: dict[str, str], layout: _Layout) -> None:
+    """Of LangSmith's completion the beginning stays, which quotes nobody: it tells LangChain's runs from others."""
+    is_run = rest.get(LANGSMITH_COMPLETION, "").startswith(_LANGCHAIN_RESULT)
+    for key in layout.content:
+        rest.pop(key, None)
+    if is_run:
+        rest[LANGSMITH_COMPLETION] = _LANGCHAIN_RESULT
 
 
 def _marks(known: Mapping[str, Value]) -> _Marks:
@@ -188,6 +201,7 @@ def _layout(keys: tuple[str, ...]) -> _Layout:
         operations=tuple(key for key in OPERATION_KEYS if key in there),
         tags=tuple(key for key in keys if key.startswith(semconv.TAG_PREFIX) and key != semconv.TAG_PREFIX),
         raw=tuple(key for key in RAW_USAGE_KEYS if key in there),
+        content=tuple(filter(is_content, keys)),
         is_marked=not _MARK_KEYS.isdisjoint(there),
     )
 

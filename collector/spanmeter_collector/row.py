@@ -11,6 +11,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from spanmeter import semconv
 from spanmeter.pricing import Usage
+from spanmeter_collector.content import is_event_content
 from spanmeter_collector.otlp import LAST_NANOSECOND, attributes, texts
 from spanmeter_collector.reading import Reading, read
 
@@ -71,12 +72,17 @@ _NO_COUNTS: Final = (0, 0, 0, 0)
 _SERVICE: Final = {semconv.SERVICE_NAME, semconv.SERVICE_INSTANCE_ID}
 
 
-def read_span(resource: Mapping[str, str], scope: str, span: Span, *, received_at: int) -> tuple[Row, Reading]:
-    """The row of a span, and what its attributes say about the call it stands for."""
+def read_span(
+    resource: Mapping[str, str], scope: str, span: Span, *, received_at: int, content: bool = False
+) -> tuple[Row, Reading]:
+    """The row of a span, and what its attributes say about the call it stands for.
+
+    The row holds what was said, asked and retrieved only with `content`; what that tells of the call is read before.
+    """
     known = attributes(span.attributes)
     if scope == _LANGFUSE and _LANGFUSE_RUN in known:
         scope = f"{scope}.langchain"
-    reading = read(known, scope=scope)
+    reading = read(known, scope=scope, content=content)
     started = span.start_time_unix_nano
     row = Row._make(
         (
@@ -100,7 +106,7 @@ def read_span(resource: Mapping[str, str], scope: str, span: Span, *, received_a
             reading.first_chunk_ns,
             reading.rest,
             {key: said for key, said in resource.items() if key not in _SERVICE},
-            _events(span),
+            _events(span, content=content),
         )
     )
     return row, reading
@@ -118,13 +124,21 @@ def _status(span: Span, reading: Reading, scope: str) -> str:
     return _STATUSES.get(span.status.code, "unset")
 
 
-def _events(span: Span) -> str:
+def _events(span: Span, *, content: bool) -> str:
     """The events as JSON: name, time in nanoseconds since 1970 and attributes."""
     if not span.events:
         return "[]"
     return orjson.dumps(
         [
-            {"name": event.name, "time": event.time_unix_nano, "attributes": texts(event.attributes)}
+            {
+                "name": event.name,
+                "time": event.time_unix_nano,
+                "attributes": {
+                    key: said
+                    for key, said in texts(event.attributes).items()
+                    if content or not is_event_content(event.name, key)
+                },
+            }
             for event in span.events
         ]
     ).decode()

@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
+
+from spanmeter_collector.content import is_content, is_event_content
+from spanmeter_collector.history import CHARGED_BY
+from spanmeter_collector.row import read_span
+from spanmeter_collector.vocabulary import COUNT_KEYS, OPERATION_KEYS, TEXT_KEYS
+
+MakeSpan = Callable[..., Span]
+MakeRequest = Callable[..., ExportTraceServiceRequest]
+
+QUOTING = [
+    "gen_ai.input.messages",
+    "gen_ai.system_instructions",
+    "gen_ai.tool.call.arguments",
+    "gen_ai.prompt",
+    "gen_ai.prompt.0.content",
+    "gen_ai.prompt.2.tool_calls.0.arguments",
+    "gen_ai.completion",
+    "gen_ai.completion.0.content",
+    "input.value",
+    "output.value",
+    "llm.input_messages.0.message.content",
+    "llm.output_messages.0.message.tool_calls.0.tool_call.function.arguments",
+    "llm.prompts.0.prompt.text",
+    "llm.prompt_template.variables",
+    "retrieval.documents.3.document.content",
+    "retrieval.documents.3.document.metadata",
+    "embedding.embeddings.0.embedding.vector",
+    "traceloop.entity.input",
+    "langfuse.observation.output",
+    "mlflow.spanInputs",
+    "ai.prompt.messages",
+    "ai.response.text",
+    "ai.toolCall.result",
+    "pydantic_ai.all_messages",
+    "tool_response",
+    "gcp.vertex.agent.llm_request",
+    "haystack.component.input",
+]
+TELLING = [
+    "gen_ai.prompt.0.role",
+    "gen_ai.prompt.name",
+    "gen_ai.completion.0.finish_reason",
+    "gen_ai.output.type",
+    "gen_ai.tool.call.id",
+    "gen_ai.tool.name",
+    "input.mime_type",
+    "llm.input_messages.0.message.role",
+    "llm.invocation_parameters",
+    "llm.prompt_template.version",
+    "retrieval.documents.3.document.id",
+    "retrieval.documents.3.document.score",
+    "traceloop.entity.name",
+    "ai.prompt.format",
+    "ai.response.finishReason",
+    "exception.message",
+    "exception.stacktrace",
+    "metadata",
+    "prompt.id",
+    "input",
+]
+
+
+@pytest.mark.parametrize("key", QUOTING)
+def test_what_was_said_is_content(key: str) -> None:
+    assert is_content(key)
+
+
+@pytest.mark.parametrize("key", TELLING)
+def test_what_tells_of_a_message_without_quoting_it_is_none(key: str) -> None:
+    assert not is_content(key)
+
+
+def test_nothing_that_a_call_is_read_or_charged_by_is_content_but_langsmiths_completion() -> None:
+    tables = (*TEXT_KEYS.values(), *COUNT_KEYS.values(), OPERATION_KEYS, CHARGED_BY)
+
+    assert {key for keys in tables for key in keys if is_content(key)} == {"gen_ai.completion"}
+
+
+@pytest.mark.parametrize(
+    ("event", "key", "expected"),
+    [
+        ("gen_ai.user.message", "content", True),
+        ("gen_ai.choice", "message", True),
+        ("gen_ai.choice", "finish_reason", False),
+        ("gen_ai.choice", "gen_ai.system", False),
+        ("db.query.result", "db.query.result.document", True),
+        ("db.query.result", "db.query.result.id", False),
+        ("gen_ai.client.inference.operation.details", "gen_ai.input.messages", True),
+        ("exception", "exception.message", False),
+        ("retry", "content", False),
+    ],
+)
+def test_events_of_messages_keep_only_what_quotes_nobody(event: str, key: str, *, expected: bool) -> None:
+    assert is_event_content(event, key) is expected
+
+
+def a_conversation(span: MakeSpan, **told: Any) -> Span:
+    attributes = {"gen_ai.prompt.0.role": "user", "gen_ai.prompt.0.content": "my secret", "k": "v", **told}
+    sent = span(attributes=attributes)
+    sent.events.add(name="gen_ai.user.message", time_unix_nano=5).attributes.add(
+        key="content"
+    ).value.string_value = "my secret"
+    return sent
+
+
+def test_a_row_holds_no_content(span: MakeSpan) -> None:
+    row, reading = read_span({}, "x", a_conversation(span), received_at=1)
+
+    assert row.attributes == reading.rest == {"gen_ai.prompt.0.role": "user", "k": "v"}
+    assert json.loads(row.events) == [{"name": "gen_ai.user.message", "time": 5, "attributes": {}}]
+
+
+def test_a_row_holds_content_where_that_is_switched_on(span: MakeSpan) -> None:
+    row, _ = read_span({}, "x", a_conversation(span), received_at=1, content=True)
+
+    assert row.attributes == {"gen_ai.prompt.0.role": "user", "gen_ai.prompt.0.content": "my secret", "k": "v"}
+    assert json.loads(row.events)[0]["attributes"] == {"content": "my secret"}
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ('{"generations":[[{"text":"my secret"}]]}', {"gen_ai.completion": '{"generations":[['}),
+        ('{"messages":["my secret"]}', {}),
+    ],
+)
+def test_of_a_langchain_run_told_by_langsmith_the_sign_stays(span: MakeSpan, said: str, kept: dict[str, str]) -> None:
+    sent = span(attributes={"gen_ai.completion": said, "spanmeter.instrumented": True})
+
+    row, reading = read_span({}, "langsmith", sent, received_at=1)
+
+    assert (row.attributes, reading.inside_call) == (kept | {"spanmeter.instrumented": "true"}, bool(kept))
+
+
+@pytest.mark.parametrize(("switch", "expected"), [({}, 0), ({"CONTENT": "on"}, 2)], ids=["off", "on"])
+def test_no_content_reaches_the_store_unless_switched_on(
+    start_sidecar: Callable[..., Any], span: MakeSpan, request_of: MakeRequest, switch: dict[str, str], expected: int
+) -> None:
+    sidecar = start_sidecar(**switch)
+    body = request_of(a_conversation(span)).SerializeToString()
+    assert sidecar.post("/v1/traces", body, content_type="application/x-protobuf").status_code == 200
+    sidecar.settle()
+
+    answer = json.dumps(sidecar.get(f"/api/v1/traces/{'0a' * 16}"))
+
+    assert answer.count("my secret") == expected
