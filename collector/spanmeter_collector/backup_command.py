@@ -15,7 +15,8 @@ from spanmeter_collector.collector_command import MODULES
 from spanmeter_collector.console import OutputError, complain
 from spanmeter_collector.extra import require
 from spanmeter_collector.output import opened_output
-from spanmeter_collector.settings import SettingError, Settings
+from spanmeter_collector.setting import SettingError
+from spanmeter_collector.settings import Settings
 from spanmeter_collector.sidecar import AbsentError, SidecarError
 
 TIMEOUT_S: Final = 3600.0

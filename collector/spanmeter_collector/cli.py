@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from spanmeter_collector.console import OutputError, complain, drop_output, flush, say
 from spanmeter_collector.extra import MissingExtraError
-from spanmeter_collector.settings import SettingError
+from spanmeter_collector.setting import SettingError
 from spanmeter_collector.sidecar import RefusedError, SidecarError
 
 

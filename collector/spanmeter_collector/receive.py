@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from spanmeter_collector import encoding, otlp
-from spanmeter_collector.bearer import is_authorized
+from spanmeter_collector.bearer import NO_TOKENS, Tokens
 from spanmeter_collector.body import MOST_BYTES, Receive, Room, fill, too_large
 from spanmeter_collector.encoding import ENCODINGS, EncodingError, TooLargeError
 from spanmeter_collector.intake import Intake, TooManySpansError, take_in
@@ -32,11 +32,11 @@ _LARGE_OTHER: Final = 64 * 2**10
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """Takes requests in for a pipeline; with a token it asks for it."""
+    """Takes requests in for a pipeline; with tokens it asks for one."""
 
     pipeline: Pipeline
     status: Status
-    token: str = ""
+    tokens: Tokens = NO_TOKENS
     _room: Room = field(default_factory=Room)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -53,7 +53,7 @@ class Door:
 
     async def _accept(self, scope: Scope, headers: Mapping[bytes, bytes], content_type: str, receive: Receive) -> bytes:
         signal = _signal(scope)
-        if not is_authorized(headers.get(b"authorization", b""), self.token):
+        if not self.tokens.admits([said for name, said in scope["headers"] if name == b"authorization"]):
             sentence = "the header Authorization: Bearer <SPANMETER_INGEST_TOKEN> is missing or wrong"
             raise Refusal("unauthorized", sentence, (b"www-authenticate", b"Bearer"))
         if content_type not in {otlp.JSON, otlp.PROTOBUF}:

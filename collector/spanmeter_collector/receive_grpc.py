@@ -12,7 +12,7 @@ from google.protobuf.message import Message
 from grpc import StatusCode as Code
 
 from spanmeter_collector import otlp
-from spanmeter_collector.bearer import is_authorized
+from spanmeter_collector.bearer import NO_TOKENS, Tokens
 from spanmeter_collector.body import MOST_BYTES
 from spanmeter_collector.intake import Intake, TooManySpansError, take_in
 from spanmeter_collector.otlp import MalformedError, Signal
@@ -30,11 +30,11 @@ _OPTIONS: Final = (("grpc.max_receive_message_length", MOST_BYTES), ("grpc.so_re
 
 @dataclass(frozen=True, slots=True)
 class GrpcDoor:
-    """Takes requests in for a pipeline; with a token it asks for it in the metadata."""
+    """Takes requests in for a pipeline; with tokens it asks for one in the metadata."""
 
     pipeline: Pipeline
     status: Status
-    token: str = ""
+    tokens: Tokens = NO_TOKENS
 
     def server(self) -> grpc.Server:
         """A server with both services, yet without a port."""
@@ -51,8 +51,8 @@ class GrpcDoor:
 
     def _export(self, signal: Signal) -> Callable[[bytes, grpc.ServicerContext], bytes]:
         def export(body: bytes, context: grpc.ServicerContext) -> bytes:
-            metadata = dict(context.invocation_metadata())
-            if not is_authorized(str(metadata.get("authorization", "")).encode(), self.token):
+            told = [str(said).encode() for name, said in context.invocation_metadata() if name == "authorization"]
+            if not self.tokens.admits(told):
                 self._refuse(context, "unauthorized", Code.UNAUTHENTICATED, "the bearer token is wrong")
             intake = self._take_in(signal, body, context)
             self._submit(signal, intake, context)

@@ -13,7 +13,8 @@ from typing import IO, Any, Final
 from urllib.parse import urlsplit
 
 from spanmeter_collector.archive import ArchiveError, Header, extract
-from spanmeter_collector.settings import SettingError, Settings
+from spanmeter_collector.setting import SettingError
+from spanmeter_collector.settings import Settings
 from spanmeter_collector.store import Store
 
 MARK: Final = "restoring"

@@ -17,7 +17,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from spanmeter.pricing import PriceBook
 from spanmeter_collector.api import create_api
-from spanmeter_collector.bearer import is_authorized
+from spanmeter_collector.bearer import NO_TOKENS, Tokens
 from spanmeter_collector.json_lines import write_json_lines
 from spanmeter_collector.log import Log, LogInUseError
 from spanmeter_collector.memory import prepare_memory, return_engine_code
@@ -25,11 +25,13 @@ from spanmeter_collector.pipeline import Pipeline
 from spanmeter_collector.receive import Door
 from spanmeter_collector.receive_grpc import GrpcDoor
 from spanmeter_collector.restore import refuse_unfinished
-from spanmeter_collector.settings import Address, SettingError, Settings
+from spanmeter_collector.setting import Address, SettingError
+from spanmeter_collector.settings import Settings
 from spanmeter_collector.snapshot import Snapshots
 from spanmeter_collector.status import Status
 from spanmeter_collector.store import Store
 from spanmeter_collector.sweep import Sweep, sweeping
+from spanmeter_collector.tls import Tls
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -52,16 +54,17 @@ def serve(settings: Settings) -> int:
     Raises:
         SettingError: a port is taken, or the data directory or store cannot be used.
     """
-    write_json_lines()
+    write_json_lines(settings.secrets)
     prepare_memory()
     told = _noted_signals()
     status = Status()
+    tls = Tls.open(settings.tls) if settings.tls else None
     with ExitStack() as stack:
         http_socket = stack.enter_context(_bound(settings.listen, "SPANMETER_LISTEN"))
         pipeline, store, log = stack.enter_context(_pipeline(settings, status))
-        grpc_door = GrpcDoor(pipeline, status, token=settings.ingest_token)
-        grpc_address = stack.enter_context(_serving_grpc(grpc_door, settings.grpc_listen))
-        door = Door(pipeline, status, token=settings.ingest_token)
+        grpc_door = GrpcDoor(pipeline, status, tokens=settings.ingest_tokens)
+        grpc_address = stack.enter_context(_serving_grpc(grpc_door, settings.grpc_listen, tls))
+        door = Door(pipeline, status, tokens=settings.ingest_tokens)
         api: App = create_api(
             store=store,
             status=status,
@@ -70,26 +73,26 @@ def serve(settings: Settings) -> int:
             book_in_use=pipeline.book,
             snapshots=Snapshots(store, log, settings.data_dir / "backup"),
         )
-        app = create_app(door=door, api=api, query_token=settings.query_token)
+        app = create_app(door=door, api=api, query_tokens=settings.query_tokens)
         http_address = Address(settings.listen.host, http_socket.getsockname()[1])
         sweep = Sweep(store, settings.retention, status, damaged=settings.data_dir / "log" / "damaged")
         stack.enter_context(sweeping(sweep, status))
         return_engine_code()
         places = {"http": str(http_address), "grpc": str(grpc_address), "store": settings.shown_store}
         _logger.info("ready", extra=places)
-        _run(_uvicorn(app), http_socket, told)
+        _run(_uvicorn(app, tls), http_socket, told)
         _logger.info("stopping")
     _logger.info("stopped")
     return 0
 
 
-def create_app(*, door: App, api: App, query_token: str = "") -> App:
-    """One ASGI application: `/v1/…` goes to the OTLP door, the rest to the API, behind the query token."""
+def create_app(*, door: App, api: App, query_tokens: Tokens = NO_TOKENS) -> App:
+    """One ASGI application: `/v1/…` goes to the OTLP door, the rest to the API, behind the query tokens."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"].startswith("/v1/"):
             await door(scope, receive, send)
-        elif scope["type"] == "http" and not _may_query(scope, query_token):
+        elif scope["type"] == "http" and not _may_query(scope, query_tokens):
             await _refuse(send)
         else:
             await api(scope, receive, send)
@@ -97,9 +100,9 @@ def create_app(*, door: App, api: App, query_token: str = "") -> App:
     return app
 
 
-def _may_query(scope: Scope, token: str) -> bool:
-    header = dict(scope["headers"]).get(b"authorization", b"")
-    return scope["path"] in _OPEN_TO_ALL or is_authorized(header, token)
+def _may_query(scope: Scope, tokens: Tokens) -> bool:
+    told = [said for name, said in scope["headers"] if name == b"authorization"]
+    return scope["path"] in _OPEN_TO_ALL or tokens.admits(told)
 
 
 async def _refuse(send: Send) -> None:
@@ -113,7 +116,7 @@ async def _refuse(send: Send) -> None:
 def _pipeline(settings: Settings, status: Status) -> Iterator[tuple[Pipeline, Store, Log]]:
     book = _load_book(settings)
     with closing(open_log(settings)) as log, closing(open_store(settings)) as store:
-        pipeline = Pipeline(log=log, store=store, book=book, status=status)
+        pipeline = Pipeline(log=log, store=store, book=book, status=status, content=settings.content)
         pipeline.start()
         try:
             yield pipeline, store, log
@@ -176,12 +179,13 @@ def _why_not(error: OSError, variable: str) -> str:
 
 
 @contextmanager
-def _serving_grpc(door: GrpcDoor, address: Address) -> Iterator[Address]:
+def _serving_grpc(door: GrpcDoor, address: Address, tls: Tls | None) -> Iterator[Address]:
     server = door.server()
     with _bound(address, "SPANMETER_GRPC_LISTEN"):
         pass
     try:
-        port = server.add_insecure_port(str(address))
+        place = str(address)
+        port = server.add_secure_port(place, tls.credentials()) if tls else server.add_insecure_port(place)
     except RuntimeError as error:
         raise SettingError("SPANMETER_GRPC_LISTEN", str(address), _TAKEN.format("SPANMETER_GRPC_LISTEN")) from error
     server.start()
@@ -191,7 +195,7 @@ def _serving_grpc(door: GrpcDoor, address: Address) -> Iterator[Address]:
         server.stop(grace=_REQUESTS_END_S).wait()
 
 
-def _uvicorn(app: App) -> uvicorn.Server:
+def _uvicorn(app: App, tls: Tls | None) -> uvicorn.Server:
     config = uvicorn.Config(
         app,
         loop="uvloop",
@@ -202,6 +206,8 @@ def _uvicorn(app: App) -> uvicorn.Server:
         server_header=False,
         timeout_graceful_shutdown=_REQUESTS_END_S,
     )
+    config.load()
+    config.ssl = tls.context() if tls else None
     return uvicorn.Server(config)
 
 

@@ -9,7 +9,8 @@ import pytest
 
 from spanmeter_collector.archive import ArchiveError
 from spanmeter_collector.restore import refuse_unfinished, restore
-from spanmeter_collector.settings import SettingError, Settings
+from spanmeter_collector.setting import SettingError
+from spanmeter_collector.settings import Settings
 
 NOTHING = "this is no backup, or it is torn: empty file"
 

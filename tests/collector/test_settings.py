@@ -4,8 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from spanmeter_collector.bearer import Tokens
 from spanmeter_collector.retention import Retention
-from spanmeter_collector.settings import Address, SettingError, Settings
+from spanmeter_collector.setting import Address, SettingError
+from spanmeter_collector.settings import Forwarding, Settings
+from spanmeter_collector.tls_files import TlsFiles
 
 
 def test_an_empty_environment_means_loopback_and_a_store_in_the_home_directory() -> None:
@@ -24,8 +27,17 @@ def test_every_supported_variable_is_read() -> None:
             "SPANMETER_GRPC_LISTEN": "0.0.0.0:0",
             "SPANMETER_DATA_DIR": "/var/lib/spanmeter",
             "SPANMETER_STORE": "clickhouse://ada:secret@db:8123/spanmeter",
-            "SPANMETER_INGEST_TOKEN": "in",
+            "SPANMETER_INGEST_TOKEN": "in,before",
             "SPANMETER_QUERY_TOKEN": "out",
+            "SPANMETER_TLS_CERT": __file__,
+            "SPANMETER_TLS_KEY": __file__,
+            "SPANMETER_TLS_CLIENT_CA": __file__,
+            "SPANMETER_CONTENT": "on",
+            "SPANMETER_REDACT": __file__,
+            "SPANMETER_REDACT_KEY": "0123456789abcdef",
+            "SPANMETER_FORWARD": "https://me:pass@api.smith.langchain.com/otel/",
+            "SPANMETER_FORWARD_HEADERS": "x-api-key=lsv2%3D1, Langsmith-Project=shop",
+            "SPANMETER_FORWARD_QUEUE_MB": "1",
             "SPANMETER_RETENTION_DAYS": "30",
             "SPANMETER_CHARGE_RETENTION_DAYS": "400",
             "SPANMETER_RETENTION_GB": "50",
@@ -37,8 +49,17 @@ def test_every_supported_variable_is_read() -> None:
         grpc_listen=Address("0.0.0.0", 0),
         data_dir=Path("/var/lib/spanmeter"),
         store="clickhouse://ada:secret@db:8123/spanmeter",
-        ingest_token="in",
-        query_token="out",
+        ingest_tokens=Tokens.of(["in", "before"]),
+        query_tokens=Tokens.of(["out"]),
+        tls=TlsFiles(Path(__file__), Path(__file__), Path(__file__)),
+        content=True,
+        redact=Path(__file__),
+        redact_key="0123456789abcdef",
+        forward=Forwarding(
+            "https://me:pass@api.smith.langchain.com/otel",
+            {"x-api-key": "lsv2=1", "langsmith-project": "shop"},
+            2**20,
+        ),
         retention_days=30,
         charge_retention_days=400,
         retention_gb=50,
@@ -46,6 +67,9 @@ def test_every_supported_variable_is_read() -> None:
     assert settings.retention == Retention(span_days=30, charge_days=400, most_bytes=50_000_000_000)
     assert str(settings.listen) == "[::1]:8080"
     assert settings.shown_store == "clickhouse://db:8123/spanmeter"
+    assert settings.forward is not None
+    assert settings.forward.shown_url == "https://api.smith.langchain.com/otel"
+    assert settings.secrets == {"secret", "in", "before", "out", "0123456789abcdef", "lsv2=1", "shop", "pass"}
 
 
 def test_the_data_directory_follows_the_xdg_base_directories() -> None:
@@ -85,7 +109,17 @@ def test_variables_of_the_application_beside_it_are_left_alone() -> None:
             "/no/prices.toml",
             "expected a file, such as deploy/prices.example.toml, and there is none",
         ),
-        ("SPANMETER_FORWARD", "http://x:4318", "this version does not support the variable yet; unset it"),
+        ("SPANMETER_FORWARD", "tempo:4318", "expected the base of an OTLP/HTTP endpoint, such as http://tempo:4318"),
+        ("SPANMETER_FORWARD", "http://tempo:4318/v1/traces", "expected the base of an OTLP/HTTP endpoint"),
+        ("SPANMETER_FORWARD", "http://tempo:99999", "expected the base of an OTLP/HTTP endpoint"),
+        ("SPANMETER_FORWARD_QUEUE_MB", "0", "expected a whole number of megabytes from 1 to 65536"),
+        ("SPANMETER_CONTENT", "maybe", "expected on or off"),
+        ("SPANMETER_REDACT", "/no/redact.toml", "the file cannot be read: No such file or directory"),
+        ("SPANMETER_TLS_CERT", "/no/tls.crt", "the file cannot be read: No such file or directory"),
+        ("SPANMETER_TLS_CERT", __file__, "TLS needs both SPANMETER_TLS_CERT and SPANMETER_TLS_KEY"),
+        ("SPANMETER_TLS_CLIENT_CA", __file__, "TLS needs both SPANMETER_TLS_CERT and SPANMETER_TLS_KEY"),
+        ("SPANMETER_INGEST_TOKEN_FILE", "/no/token", "the file cannot be read: No such file or directory"),
+        ("SPANMETER_INGEST_TOKEN_FILE", "/dev/null", "expected a token on a line of this file, and it is empty"),
         ("SPANMETER_LISTENS", "x:1", "there is no such variable; known are SPANMETER_CHARGE_RETENTION_DAYS, "),
     ],
 )
@@ -98,11 +132,87 @@ def test_a_wrong_value_is_refused_with_variable_value_and_what_is_allowed(
     assert str(refused.value).startswith(f"{variable}={value!r}: {reason}")
 
 
-def test_a_token_is_never_repeated_in_the_refusal() -> None:
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("SPANMETER_QUERY_TOKEN", "my secret"),
+        ("SPANMETER_QUERY_TOKEN", "secret,,"),
+        ("SPANMETER_QUERY_TOKENS", "secret"),
+        ("SPANMETER_STORE", "clickhouse:/me:secret@db/x"),
+        ("SPANMETER_REDACT_KEY", "secret"),
+        ("SPANMETER_FORWARD", "https:/me:secret@tempo"),
+        ("SPANMETER_FORWARD", "https://tempo?key=secret"),
+        ("SPANMETER_FORWARD_HEADERS", "secret"),
+        ("SPANMETER_FORWARD_HEADERS", "x-api-key=secret"),
+        ("SPANMETER_FORWARD_HEADERS", "x-api-key=secret%0d%0ahost: x"),
+    ],
+)
+def test_a_secret_is_never_repeated_in_the_refusal(variable: str, value: str) -> None:
     with pytest.raises(SettingError) as refused:
-        Settings.from_environment({"HOME": "/h", "SPANMETER_QUERY_TOKEN": "my secret"})
+        Settings.from_environment({"HOME": "/h", variable: value})
 
-    assert str(refused.value) == "SPANMETER_QUERY_TOKEN='…': expected printable ASCII characters without spaces"
+    assert str(refused.value).startswith(f"{variable}='…': ")
+    assert "secret" not in str(refused.value)
+
+
+def test_tokens_may_stand_in_a_file_one_on_a_line(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("new\nold\n")
+
+    settings = Settings.from_environment({"HOME": "/h", "SPANMETER_QUERY_TOKEN_FILE": f"{tmp_path}/token"})
+
+    assert (settings.query_tokens, settings.secrets) == (Tokens.of(["new", "old"]), frozenset({"new", "old"}))
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.9.1", "[::1]", "localhost"])
+def test_on_loopback_no_token_is_needed(host: str) -> None:
+    environ = {"HOME": "/h", "SPANMETER_LISTEN": f"{host}:1", "SPANMETER_GRPC_LISTEN": f"{host}:2"}
+
+    assert not Settings.from_environment(environ).ingest_tokens
+
+
+INGEST = {"SPANMETER_INGEST_TOKEN": "in"}
+QUERY = {"SPANMETER_QUERY_TOKEN": "out"}
+EVERYWHERE = {"SPANMETER_LISTEN": "0.0.0.0:4318"}
+GRPC_EVERYWHERE = {"SPANMETER_GRPC_LISTEN": "[::]:4317"}
+
+
+@pytest.mark.parametrize(
+    ("environ", "missing"),
+    [
+        (EVERYWHERE, "SPANMETER_INGEST_TOKEN and SPANMETER_QUERY_TOKEN"),
+        (EVERYWHERE | INGEST, "SPANMETER_QUERY_TOKEN"),
+        (EVERYWHERE | QUERY, "SPANMETER_INGEST_TOKEN"),
+        ({"SPANMETER_LISTEN": "sidecar.example.com:4318"} | INGEST, "SPANMETER_QUERY_TOKEN"),
+        (GRPC_EVERYWHERE, "SPANMETER_INGEST_TOKEN"),
+        (GRPC_EVERYWHERE | QUERY, "SPANMETER_INGEST_TOKEN"),
+        (EVERYWHERE | {"SPANMETER_OPEN_WITHOUT_TOKENS": "no"} | INGEST, "SPANMETER_QUERY_TOKEN"),
+    ],
+)
+def test_listening_to_others_without_tokens_is_refused(environ: dict[str, str], missing: str) -> None:
+    with pytest.raises(SettingError) as refused:
+        Settings.from_environment({"HOME": "/h"} | environ)
+
+    (variable, value), *_ = environ.items()
+    assert str(refused.value) == (
+        f"{variable}={value!r}: others may reach this address and no token is asked for; set {missing}, "
+        "or listen on 127.0.0.1, or, where nobody else reaches it, set SPANMETER_OPEN_WITHOUT_TOKENS=yes"
+    )
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [
+        EVERYWHERE | INGEST | QUERY,
+        GRPC_EVERYWHERE | INGEST,
+        EVERYWHERE | GRPC_EVERYWHERE | {"SPANMETER_OPEN_WITHOUT_TOKENS": "yes"},
+        EVERYWHERE | {f"SPANMETER_TLS_{name}": __file__ for name in ("CERT", "KEY", "CLIENT_CA")},
+    ],
+    ids=["tokens", "grpc alone", "said twice", "client certificates"],
+)
+def test_listening_to_others_is_possible_with_tokens_or_when_said_twice(environ: dict[str, str]) -> None:
+    settings = Settings.from_environment({"HOME": "/h"} | environ)
+
+    assert not (settings.listen.is_loopback and settings.grpc_listen.is_loopback)
 
 
 def test_charges_are_never_kept_shorter_than_spans() -> None:
