@@ -7,8 +7,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 DEMO := .venv/.installed-demo
 DEV := .venv/.installed-dev
+OTELCOL := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/spanmeter/opentelemetry-collector
 
-.PHONY: help setup demo test compat others senders replay bench-app bench-export bench-collector bench-reprice lint types imports fmt screenshots clean
+.PHONY: help setup demo test compat others senders replay collectors bench-app bench-export bench-collector bench-reprice lint types imports fmt screenshots clean
 
 help:  ## what each command does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -32,6 +33,10 @@ senders: $(DEV)  ## every other instrumentation alone, against a provider that c
 
 replay: $(DEV)  ## recorded answers of providers, read by every client package
 	@$(BIN)/python tests/replay/environments.py $(ARGS)
+
+collectors:  ## an OpenTelemetry Collector for the tests; needs Go, takes minutes, is kept in ~/.cache
+	@mkdir -p $(OTELCOL) && cp tests/collector/opentelemetry_collector.yaml $(OTELCOL)/builder.yaml
+	@cd $(OTELCOL) && go run go.opentelemetry.io/collector/cmd/builder@v0.160.0 --config builder.yaml
 
 bench-app: $(DEV)  ## what instrumentation adds to a call, a token, a chain, a graph and a query
 	@$(BIN)/python tests/benchmarks/app.py $(ARGS)

@@ -77,9 +77,11 @@ def _deflate(body: bytes) -> _Stream:
     return zlib.decompressobj(wbits=_ZLIB if has_header else _BARE)
 
 
+# HTTP knows no zlib, the OpenTelemetry Collector calls deflate so.
 _STREAMS: Final[Mapping[str, Callable[[bytes], _Stream]]] = {
     "gzip": lambda _: zlib.decompressobj(wbits=_GZIP),
     "zstd": lambda _: ZstdDecompressor(options=_ZSTD_OPTIONS),
     "deflate": _deflate,
+    "zlib": _deflate,
 }
 ENCODINGS: Final = (*_STREAMS, "identity")

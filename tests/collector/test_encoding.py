@@ -21,6 +21,7 @@ COMPRESSED = {
     "gzip": gzip.compress(BODY),
     "zstd": zstd.compress(BODY),
     "deflate": zlib.compress(BODY),
+    "zlib": zlib.compress(BODY),
 }
 
 
