@@ -9,7 +9,7 @@ DEMO := .venv/.installed-demo
 DEV := .venv/.installed-dev
 OTELCOL := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/spanmeter/opentelemetry-collector
 
-.PHONY: help setup demo test compat others senders replay collectors bench-app bench-export bench-collector bench-reprice lint types imports fmt screenshots clean
+.PHONY: help setup demo test compat others senders replay collectors fuzz bench-app bench-export bench-collector bench-reprice lint types imports fmt screenshots clean
 
 help:  ## what each command does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -33,6 +33,9 @@ senders: $(DEV)  ## every other instrumentation alone, against a provider that c
 
 replay: $(DEV)  ## recorded answers of providers, read by every client package
 	@$(BIN)/python tests/replay/environments.py $(ARGS)
+
+fuzz: $(DEV)  ## the doors and the API against damaged and odd requests, for some minutes
+	@SPANMETER_FUZZ=$(or $(EXAMPLES),20000) $(BIN)/python -m pytest tests/collector/test_fuzz.py tests/collector/test_openapi.py $(ARGS)
 
 collectors:  ## an OpenTelemetry Collector for the tests; needs Go, takes minutes, is kept in ~/.cache
 	@mkdir -p $(OTELCOL) && cp tests/collector/opentelemetry_collector.yaml $(OTELCOL)/builder.yaml

@@ -34,7 +34,7 @@ from spanmeter_collector.backup import add_backup
 from spanmeter_collector.metrics import expose, register
 from spanmeter_collector.prices import add_prices
 from spanmeter_collector.question_error import QuestionError
-from spanmeter_collector.selection import TAG, Options, Selection, read_fields, read_selection
+from spanmeter_collector.selection import TAG, Dimensions, Options, Selection, read_fields, read_selection
 from spanmeter_collector.snapshot import Snapshots
 from spanmeter_collector.status import Status
 from spanmeter_collector.store import Store
@@ -54,6 +54,18 @@ _DESCRIPTIONS: Final = {
     "format": f"How it is written: {', '.join(export.FORMATS)}.",
     "dry_run": "true: say what would change and write nothing.",
 }
+_TIME: Final = {"type": "string", "anyOf": [{"pattern": "^[0-9]{1,9}[smhdw]$"}, {"format": "date-time"}]}
+_SCHEMAS: Final[Mapping[str, Mapping[str, Any]]] = {
+    "since": _TIME,
+    "until": _TIME,
+    "limit": {"type": "integer", "minimum": 1},
+    "offset": {"type": "integer", "minimum": 0},
+    "order": {"type": "string", "enum": [*traces.ORDERS]},
+    "errors": {"type": "string", "enum": ["true", "false"]},
+    "format": {"type": "string", "enum": [*export.FORMATS]},
+    "dry_run": {"type": "string", "enum": ["true", "false"]},
+}
+"""What a parameter looks like, where it is more than text."""
 
 _log = logging.getLogger(__name__)
 
@@ -244,9 +256,15 @@ def _parameters(options: Options) -> dict[str, Any]:
     texts |= dict.fromkeys(options.dimensions.names, "Only these; give it again for any of several.")
     if options.dimensions.tags:
         texts[f"{TAG}{{key}}"] = "Only calls with this tag; put the tag's key in place of {key}."
+    schemas = {"group_by": _lists(options.dimensions), **_SCHEMAS}
     return {
         "parameters": [
-            {"name": name, "in": "query", "description": text, "schema": {"type": "string"}}
+            {"name": name, "in": "query", "description": text, "schema": schemas.get(name, {"type": "string"})}
             for name, text in texts.items()
         ]
     }
+
+
+def _lists(dimensions: Dimensions) -> Mapping[str, Any]:
+    name = "|".join((*dimensions.names, *([f"{TAG.replace('.', '[.]')}[^,]+"] if dimensions.tags else [])))
+    return {"type": "string", "pattern": f"^({name})(,({name}))*$"}
