@@ -9,8 +9,8 @@ from typing import Any, Final
 import schemathesis
 from hypothesis import HealthCheck, given, settings
 from schemathesis import Case, GenerationMode
-from schemathesis.core.result import Ok
 from schemathesis.checks import CheckFunction
+from schemathesis.core.result import Ok
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
 EXAMPLES: Final = max(int(os.environ.get("SPANMETER_FUZZ", "1000")) // 100, 1)
