@@ -9,7 +9,7 @@ DEMO := .venv/.installed-demo
 DEV := .venv/.installed-dev
 OTELCOL := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/spanmeter/opentelemetry-collector
 
-.PHONY: help setup demo test compat others senders replay collectors fuzz bench-app bench-export bench-collector bench-reprice lint types imports fmt screenshots clean
+.PHONY: help setup demo test compat others senders replay collectors fuzz bench-app bench-export bench-collector bench-reprice bench-disk lint types imports fmt screenshots clean
 
 help:  ## what each command does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -52,6 +52,9 @@ bench-collector: $(DEV)  ## how fast the sidecar acknowledges and stores spans
 
 bench-reprice: $(DEV)  ## how long the sidecar takes to reprice a large ledger
 	@$(BIN)/python tests/benchmarks/reprice.py $(ARGS)
+
+bench-disk: $(DEV)  ## what a span takes on disk; backup, restore and retention
+	@$(BIN)/python tests/benchmarks/disk.py $(ARGS)
 
 lint: $(DEV)  ## style
 	@$(BIN)/ruff check

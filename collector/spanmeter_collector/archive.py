@@ -56,13 +56,13 @@ def pieces(snapshot: Snapshot) -> Iterator[bytes]:
     """The archive of a snapshot, piece by piece."""
     yield from _member(_HEADER, json.dumps(asdict(Header.of(snapshot)), indent=2).encode())
     sums = []
-    for path, file, size in _files(snapshot):
+    for path, file, held in _files(snapshot):
         digest = sha256()
-        yield _head(path, size)
-        for piece in _read(file, size):
+        yield _head(path, len(held))
+        for piece in _read(file, held):
             digest.update(piece)
             yield piece
-        yield bytes(-size % _BLOCK)
+        yield bytes(-len(held) % _BLOCK)
         sums.append(f"{digest.hexdigest()}  {path}\n")
     yield from _member(_CHECKSUMS, "".join(sums).encode())
     yield bytes(2 * _BLOCK)
@@ -136,22 +136,24 @@ def _compare(sums: Mapping[str, str], told: str) -> None:
         raise ArchiveError(f"the backup is damaged: the checksum of {wrong[0][0]} is wrong")
 
 
-def _files(snapshot: Snapshot) -> Iterator[tuple[str, Path, int]]:
+def _files(snapshot: Snapshot) -> Iterator[tuple[str, Path, range]]:
     for name, table in snapshot.tables.items():
         for part, directory in table.parts.items():
             for file in sorted(path for path in directory.rglob("*") if path.is_file()):
-                yield f"store/{name}/{part}/{file.relative_to(directory)}", file, file.stat().st_size
-    for file, size in snapshot.log.items():
-        yield f"log/{file.name}", file, size
+                yield f"store/{name}/{part}/{file.relative_to(directory)}", file, range(file.stat().st_size)
+    for file, held in snapshot.log.items():
+        yield f"log/{file.name}", file, held
 
 
-def _read(path: Path, size: int) -> Iterator[bytes]:
+def _read(path: Path, held: range) -> Iterator[bytes]:
+    left = len(held)
     with path.open("rb") as file:
-        while size > 0:
-            piece = file.read(min(size, _PIECE_BYTES))
+        file.seek(held.start)
+        while left:
+            piece = file.read(min(left, _PIECE_BYTES))
             if not piece:
                 raise ArchiveError(f"{path} became shorter while it was read")
-            size -= len(piece)
+            left -= len(piece)
             yield piece
 
 

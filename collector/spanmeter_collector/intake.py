@@ -7,13 +7,14 @@ read is left out alone, a text that is not UTF-8 is mended.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Final
 
 from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from opentelemetry.proto.trace.v1.trace_pb2 import ScopeSpans
+from opentelemetry.proto.trace.v1.trace_pb2 import ScopeSpans, Span
 
 from spanmeter_collector import otlp
 from spanmeter_collector.mending import TEXT, mend
@@ -23,6 +24,8 @@ from spanmeter_collector.otlp_json import JsonError, read_json
 MOST_SPANS: Final = 32_768
 MOST_ATTRIBUTES: Final = 1_024
 _TOO_MANY: Final = "excess attribute"
+_DROPPED: Final = " is too old: the spans of that day were dropped"
+_1970: Final = date(1970, 1, 1).toordinal()
 _UNREADABLE: Final = "{} cannot be read"
 _SENTENCES: Final[Mapping[str, str]] = {
     TEXT: "{} texts were not UTF-8 and are mended",
@@ -51,6 +54,11 @@ class Intake:
     lost: Counter[str] = field(default_factory=Counter)
 
     @property
+    def too_old(self) -> int:
+        """How many of the refused spans are of days that retention dropped."""
+        return sum(reason.endswith(_DROPPED) for reason in self.refused)
+
+    @property
     def warning(self) -> str:
         """What to tell the sender: the first reason of a refusal, else what was mended; empty when all is well."""
         if self.refused:
@@ -58,8 +66,8 @@ class Intake:
         return "; ".join(_SENTENCES[part].format(count) for part, count in sorted(self.lost.items()))
 
 
-def take_in(signal: Signal, body: bytes, *, content_type: str = otlp.PROTOBUF) -> Intake:
-    """Read a body and take out of it what cannot be kept.
+def take_in(signal: Signal, body: bytes, *, content_type: str = otlp.PROTOBUF, closed: Collection[int] = ()) -> Intake:
+    """Read a body and take out of it what cannot be kept; spans of `closed` days, counted from 1970, are too old.
 
     Raises:
         MalformedError: the body is not such a request.
@@ -72,7 +80,7 @@ def take_in(signal: Signal, body: bytes, *, content_type: str = otlp.PROTOBUF) -
         whole = len(refused), lost.total()
         if otlp.span_count(request) > MOST_SPANS:
             raise TooManySpansError(f"the body has more than {MOST_SPANS:,} spans; send smaller batches")
-        _take_out(request, refused, lost)
+        _take_out(request, closed, refused, lost)
         if (len(refused), lost.total()) != whole:
             body = request.SerializeToString()
     return Intake(request, body, refused, lost)
@@ -99,19 +107,27 @@ def _from_json(signal: Signal, body: bytes, lost: Counter[str]) -> tuple[Request
     return message, message.SerializeToString()
 
 
-def _take_out(request: ExportTraceServiceRequest, refused: list[str], lost: Counter[str]) -> None:
+def _take_out(
+    request: ExportTraceServiceRequest, closed: Collection[int], refused: list[str], lost: Counter[str]
+) -> None:
     for resource_spans in request.resource_spans:
         for scope_spans in resource_spans.scope_spans:
-            _check(scope_spans, refused, lost)
+            _check(scope_spans, closed, refused, lost)
 
 
-def _check(scope_spans: ScopeSpans, refused: list[str], lost: Counter[str]) -> None:
+def _check(scope_spans: ScopeSpans, closed: Collection[int], refused: list[str], lost: Counter[str]) -> None:
     spans = scope_spans.spans
-    for index in [index for index, span in enumerate(spans) if otlp.refusal(span)][::-1]:
-        refused.append(otlp.refusal(spans[index]))
+    for index in [index for index, span in enumerate(spans) if otlp.refusal(span) or _too_old(span, closed)][::-1]:
+        refused.append(otlp.refusal(spans[index]) or _too_old(spans[index], closed))
         del spans[index]
     for span in spans:
         if (excess := len(span.attributes) - MOST_ATTRIBUTES) > 0:
             lost[_TOO_MANY] += excess
             span.dropped_attributes_count += excess
             del span.attributes[MOST_ATTRIBUTES:]
+
+
+def _too_old(span: Span, closed: Collection[int]) -> str:
+    if not closed or otlp.day(span) not in closed:
+        return ""
+    return f"span {span.name!r} of {date.fromordinal(_1970 + otlp.day(span))}{_DROPPED}"

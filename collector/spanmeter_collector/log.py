@@ -136,8 +136,8 @@ class Log:
         temporary.replace(self._directory / "checkpoint")
         self._stored = stored
 
-    def link_to(self, directory: Path) -> dict[Path, int]:
-        """Link what the store may lack into a new directory; the files with how many bytes of each are whole records.
+    def link_to(self, directory: Path) -> dict[Path, range]:
+        """Link what the store may lack into a new directory; the files with which bytes of each are whole records.
 
         For who reads the log while it goes on: a linked file outlives its segment, and what is appended to it later
         does not count.
@@ -146,18 +146,16 @@ class Log:
             OSError: the disk refused.
         """
         directory.mkdir()
-        stored, end = self._stored, self._end
-        note = directory / "checkpoint"
-        note.write_text(f"{stored.segment} {stored.offset}\n", encoding="ascii")
-        found = {note: note.stat().st_size}
+        stored, end, found = self._stored, self._end, {}
         for number, path in sorted(self._segments().items()):
-            linked = directory / path.name
             if number < stored.segment or number > end.segment > 0:
                 continue
+            linked = directory / path.name
             with suppress(FileNotFoundError):  # stored meanwhile
                 linked.hardlink_to(path)
-                found[linked] = end.offset if number == end.segment else linked.stat().st_size
-        return found
+                stop = end.offset if number == end.segment else linked.stat().st_size
+                found[linked] = range(stored.offset if number == stored.segment else 0, stop)
+        return {linked: held for linked, held in found.items() if held}
 
     def close(self) -> None:
         """Close the files and let another process have the log."""

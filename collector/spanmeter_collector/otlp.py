@@ -21,6 +21,7 @@ JSON: Final = "application/json"
 PROTOBUF: Final = "application/x-protobuf"
 _NO_TRACE: Final = bytes(16)
 _NO_SPAN: Final = bytes(8)
+_DAY_NS: Final = 86_400_000_000_000
 LAST_NANOSECOND: Final = 4_291_747_200_000_000_000  # 2106-01-01; the store's hours end that February
 
 Value = str | bool | int | float | bytes | list["Value"] | dict[str, "Value"] | None
@@ -75,6 +76,11 @@ def spans(request: ExportTraceServiceRequest) -> Iterator[tuple[Mapping[str, str
             for span in scope_spans.spans:
                 if not refusal(span):
                     yield resource, scope_spans.scope.name, span
+
+
+def day(span: Span) -> int:
+    """On which day a span started, counted from 1970 in UTC."""
+    return span.start_time_unix_nano // _DAY_NS
 
 
 def refusal(span: Span) -> str:

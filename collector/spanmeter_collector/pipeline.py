@@ -115,6 +115,11 @@ class Pipeline:
         """The book that calls are priced with at this moment."""
         return self._book
 
+    @property
+    def closed_days(self) -> frozenset[int]:
+        """The days, counted from 1970, whose spans are refused, for retention dropped them."""
+        return self._store.closed
+
     def start(self) -> None:
         """Take up what the log holds from an earlier run, then start both workers."""
         for position, record in self._log.replay():

@@ -22,7 +22,7 @@ from spanmeter_collector.counter import Counter as ProcessCounter
 from spanmeter_collector.counter import counters
 from spanmeter_collector.duplicate import NOBODY, SAME_SPAN, Duplicate, duplicate, withdrawn
 from spanmeter_collector.history import History, again, history
-from spanmeter_collector.otlp import Request, spans
+from spanmeter_collector.otlp import Request, day, spans
 from spanmeter_collector.reading import Reading
 from spanmeter_collector.row import Row, read_span
 from spanmeter_collector.same_call import Found, same_calls
@@ -30,7 +30,6 @@ from spanmeter_collector.sighting import WRAPPER, Sighting, is_our_scope, mark, 
 from spanmeter_collector.store import Batch, SpanKey, Store
 
 _MOST_STEPS: Final = 64
-_DAY_NS: Final = 86_400_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +82,7 @@ def _read(received: Sequence[Received], *, closed: Collection[int], content: boo
             incoming.counters.extend(counters(one.request))
             continue
         for resource, scope, span in spans(one.request):
-            if span.start_time_unix_nano // _DAY_NS in closed:
+            if day(span) in closed:
                 incoming.too_old += 1
                 continue
             row, reading = read_span(resource, scope, span, received_at=one.received_at, content=content)

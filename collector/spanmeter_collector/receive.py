@@ -6,7 +6,7 @@ Answers and errors follow https://opentelemetry.io/docs/specs/otlp/#otlphttp.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -67,14 +67,15 @@ class Door:
             await self._submit(signal, intake)
         finally:
             self._room.give_back(sum(map(len, chunks)))
-        self.status.note_intake(refused=len(intake.refused), lost=intake.lost)
+        self.status.note_intake(refused=len(intake.refused), too_old=intake.too_old, lost=intake.lost)
         return write_answer(signal, intake, content_type=content_type)
 
     async def _taken_in(self, signal: Signal, sent: bytes, said: str, content_type: str) -> Intake:
         plain = content_type == otlp.PROTOBUF and not said
+        closed = self.pipeline.closed_days
         if len(sent) < (_LARGE_PROTOBUF if plain else _LARGE_OTHER):
-            return _take_in(signal, sent, said, content_type)
-        return await asyncio.to_thread(_take_in, signal, sent, said, content_type)
+            return _take_in(signal, sent, said, content_type, closed)
+        return await asyncio.to_thread(_take_in, signal, sent, said, content_type, closed)
 
     async def _submit(self, signal: Signal, intake: Intake) -> None:
         try:
@@ -97,9 +98,10 @@ def _signal(scope: Scope) -> Signal:
     return signal
 
 
-def _take_in(signal: Signal, sent: bytes, said: str, content_type: str) -> Intake:
+def _take_in(signal: Signal, sent: bytes, said: str, content_type: str, closed: Collection[int]) -> Intake:
     try:
-        return take_in(signal, encoding.decode(said, sent, most_bytes=MOST_BYTES), content_type=content_type)
+        body = encoding.decode(said, sent, most_bytes=MOST_BYTES)
+        return take_in(signal, body, content_type=content_type, closed=closed)
     except LookupError as error:
         known = ", ".join(ENCODINGS)
         sentence = f"content encoding {said!r} is none of {known}"

@@ -56,14 +56,14 @@ class GrpcDoor:
                 self._refuse(context, "unauthorized", Code.UNAUTHENTICATED, "the bearer token is wrong")
             intake = self._take_in(signal, body, context)
             self._submit(signal, intake, context)
-            self.status.note_intake(refused=len(intake.refused), lost=intake.lost)
+            self.status.note_intake(refused=len(intake.refused), too_old=intake.too_old, lost=intake.lost)
             return write_answer(signal, intake, content_type=otlp.PROTOBUF)
 
         return export
 
     def _take_in(self, signal: Signal, body: bytes, context: grpc.ServicerContext) -> Intake:
         try:
-            return take_in(signal, body)
+            return take_in(signal, body, closed=self.pipeline.closed_days)
         except MalformedError as error:
             self._refuse(context, "malformed", Code.INVALID_ARGUMENT, str(error), bad_request(str(error)))
         except TooManySpansError as error:

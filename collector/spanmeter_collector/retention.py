@@ -15,7 +15,12 @@ OVER_AGE: Final = "age"
 OVER_SIZE: Final = "size"
 _SPANS: Final = "spans"
 _LIKE_SPANS: Final = frozenset({_SPANS, "counters"})
-_LIKE_CHARGES: Final = frozenset({"charges", "duplicates"})
+_ROLLUPS: Final = frozenset(
+    {"calls_by_hour", "components_by_hour", "tenants_by_hour", "spans_by_hour", "operations_by_hour", "users_by_day"}
+)
+_LIKE_CHARGES: Final = _ROLLUPS | {"charges", "duplicates"}
+SWEPT: Final = _LIKE_SPANS | _LIKE_CHARGES
+"""The tables from which something is ever dropped."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +32,7 @@ class Retention:
     most_bytes: int | None = None
 
     def days(self, table: str) -> int | None:
-        """For how many days a table's rows are kept: counters as spans, duplicates as charges, all others for ever."""
+        """For how many days a table's rows are kept: counters as spans, duplicates and rollups as charges."""
         if table in _LIKE_SPANS:
             return self.span_days
         return self.charge_days if table in _LIKE_CHARGES else None

@@ -18,6 +18,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from spanmeter.pricing import PriceBook
 from spanmeter_collector.api import create_api
 from spanmeter_collector.bearer import NO_TOKENS, Tokens
+from spanmeter_collector.disk import DiskCollector
 from spanmeter_collector.json_lines import write_json_lines
 from spanmeter_collector.log import Log, LogInUseError
 from spanmeter_collector.memory import prepare_memory, return_engine_code
@@ -75,6 +76,7 @@ def serve(settings: Settings) -> int:
         )
         app = create_app(door=door, api=api, query_tokens=settings.query_tokens)
         http_address = Address(settings.listen.host, http_socket.getsockname()[1])
+        status.registry.register(DiskCollector(store, settings.data_dir))
         sweep = Sweep(store, settings.retention, status, damaged=settings.data_dir / "log" / "damaged")
         stack.enter_context(sweeping(sweep, status))
         return_engine_code()

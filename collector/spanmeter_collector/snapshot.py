@@ -39,10 +39,10 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The tables by name, the log's files with how many bytes of each count, and the engine's version."""
+    """The tables by name, the log's files with which bytes of each count, and the engine's version."""
 
     tables: Mapping[str, Table]
-    log: Mapping[Path, int]
+    log: Mapping[Path, range]
     engine: str
 
 

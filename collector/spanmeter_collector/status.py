@@ -61,10 +61,14 @@ class Status:
         with self._lock:
             self._checks[check] = reason
 
-    def note_intake(self, *, refused: int, lost: Mapping[str, int]) -> None:
-        """Count the spans and metrics refused in an accepted request, and its parts that were mended or left out."""
-        if refused:
-            self.refused_spans.labels(reason="malformed").inc(refused)
+    def note_intake(self, *, refused: int, too_old: int = 0, lost: Mapping[str, int]) -> None:
+        """Count the spans and metrics refused in an accepted request, and its parts that were mended or left out.
+
+        Of those refused so many were `too_old`, the others malformed.
+        """
+        for reason, count in (("malformed", refused - too_old), ("too_old", too_old)):
+            if count:
+                self.refused_spans.labels(reason=reason).inc(count)
         for part, count in lost.items():
             self.mended.labels(part=part).inc(count)
 

@@ -15,13 +15,12 @@ from typing import Any, Final
 
 from clickhouse_connect.driver.exceptions import Error as StoreError
 
-from spanmeter_collector.retention import OVER_SIZE, Due, Partition, Retention, due
+from spanmeter_collector.retention import OVER_SIZE, SWEPT, Due, Partition, Retention, due
 from spanmeter_collector.status import Status
 from spanmeter_collector.store import Store
 
 _EVERY_S: Final = 3600.0
 _DAY_S: Final = 86_400
-_SWEPT: Final = frozenset({"spans", "charges", "counters", "duplicates"})
 _BOOT_CLOCK: Final = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 _logger = logging.getLogger(__name__)
 
@@ -78,7 +77,7 @@ class Sweep:
         rows = self._store.query("partitions", {})
         taken = sum(row["bytes"] for row in rows)
         dropped = due(
-            [_partition(row) for row in rows if row["table"] in _SWEPT],
+            [_partition(row) for row in rows if row["table"] in SWEPT],
             self._retention,
             store_bytes=taken,
             today=_time(now).date(),

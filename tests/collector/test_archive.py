@@ -20,14 +20,14 @@ CONTENT = {"count.txt": b"3", "data.bin": bytes(range(256)) * 9, "by_day.proj/da
 
 @pytest.fixture
 def archive(tmp_path: Path) -> bytes:
-    """One table of one part, one empty table, and a segment of which the last byte does not count."""
+    """One table of one part, one empty table, and a segment of which first and last byte do not count."""
     part, log = tmp_path / "part", tmp_path / "00001.log"
     (part / "by_day.proj").mkdir(parents=True)
     for path, content in CONTENT.items():
         (part / path).write_bytes(content)
-    log.write_bytes(b"whole+")
+    log.write_bytes(b"-whole+")
     tables = {"charges": Table({}), "spans": Table({"20261122_1_1_0": part})}
-    return b"".join(pieces(Snapshot(tables, {log: 5}, "26.9.2.1")))
+    return b"".join(pieces(Snapshot(tables, {log: range(1, 6)}, "26.9.2.1")))
 
 
 def test_it_is_a_tar_file_that_ends_with_the_sums_of_what_is_in_it(archive: bytes) -> None:

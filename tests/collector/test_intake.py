@@ -105,3 +105,15 @@ def test_a_request_has_so_many_spans_at_most(count: int, *, fits: bool, span: Ma
 def test_what_is_no_request_is_refused_whole(signal: Signal, body: bytes, content_type: str, sentence: str) -> None:
     with pytest.raises(MalformedError, match=f"the body is not {sentence}"):
         take_in(signal, body, content_type=content_type)
+
+
+def test_a_span_of_a_day_that_was_dropped_is_too_old(span: MakeSpan, request_of: MakeRequest) -> None:
+    of_2026_11_22, day_ns = span(1).start_time_unix_nano, 86_400 * 10**9
+    sent = request_of(span(1), span(2, name="late", start_time_unix_nano=of_2026_11_22 - day_ns), span(0, name="x"))
+    kept = request_of(span(1))
+
+    intake = take_in(Signal.TRACES, sent.SerializeToString(), closed={of_2026_11_22 // day_ns - 1})
+
+    late = "span 'late' of 2026-11-21 is too old: the spans of that day were dropped"
+    assert intake == Intake(kept, kept.SerializeToString(), [NO_ID, late])
+    assert intake.too_old == 1

@@ -65,6 +65,15 @@ def test_counters_go_with_spans_and_duplicates_with_charges() -> None:
     assert gone(partitions[2:], Retention(span_days=30)) == []
 
 
+def test_rollups_go_with_charges_and_the_totals_never() -> None:
+    partitions = [part(table, "202606") for table in ("calls_by_hour", "users_by_day", "ledger_totals")]
+
+    assert gone(partitions, Retention(span_days=1, charge_days=30)) == [
+        ("calls_by_hour", "202606", "age"),
+        ("users_by_day", "202606", "age"),
+    ]
+
+
 def test_a_day_that_is_still_written_to_stays() -> None:
     partitions = [part("spans", "20261001", written_at=100), part("spans", "20261002", written_at=101)]
 

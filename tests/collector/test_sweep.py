@@ -11,7 +11,10 @@ from typing import Any
 
 import clickhouse_connect
 import pytest
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTraceServiceRequest,
+    ExportTraceServiceResponse,
+)
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from spanmeter.pricing import PriceBook
@@ -181,3 +184,30 @@ def test_a_store_that_refuses_is_counted_and_tried_again_later(
 
     assert status.registry.get_sample_value("spanmeter_collector_failed_sweeps_total") == 1.0
     assert caplog.messages == ["retention could not drop what is due; it is tried again in an hour"]
+
+
+def test_a_sidecar_drops_at_its_start_keeps_the_ledger_and_refuses_late_spans(
+    start_sidecar: Callable[..., Any], span: MakeSpan, request_of: MakeRequest, call_attributes: dict[str, Any]
+) -> None:
+    old = time.time_ns() - 10 * DAY * 10**9
+    times = {"start_time_unix_nano": old, "end_time_unix_nano": old + 1}
+    request = request_of(span(1, attributes=call_attributes, **times))
+    protobuf = {"content_type": "application/x-protobuf"}
+    first = start_sidecar()
+    first.post("/v1/traces", request.SerializeToString(), **protobuf)
+    first.settle()
+    told = first.metric("spanmeter_calls_total")
+    assert first.stop() == 0
+
+    sidecar = start_sidecar(RETENTION_DAYS="1")
+    while not sidecar.metric("spanmeter_collector_dropped_rows_total"):
+        time.sleep(0.05)
+    answer = sidecar.post("/v1/traces", request.SerializeToString(), **protobuf)
+
+    refused = ExportTraceServiceResponse.FromString(answer.content).partial_success
+    assert refused.rejected_spans == 1
+    assert refused.error_message.endswith(" is too old: the spans of that day were dropped")
+    assert sidecar.metric('spanmeter_collector_refused_spans_total{reason="too_old"}') == 1
+    assert sidecar.get("/api/v1/traces?since=30d")["total"] == 0
+    assert sidecar.get("/api/v1/cost?since=30d")["total"]["cost_usd"] == "0.000195"
+    assert told == sidecar.metric("spanmeter_calls_total") == 1
