@@ -7,7 +7,7 @@ read is left out alone, a text that is not UTF-8 is mended.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Final
@@ -66,8 +66,21 @@ class Intake:
         return "; ".join(_SENTENCES[part].format(count) for part, count in sorted(self.lost.items()))
 
 
-def take_in(signal: Signal, body: bytes, *, content_type: str = otlp.PROTOBUF, closed: Collection[int] = ()) -> Intake:
-    """Read a body and take out of it what cannot be kept; spans of `closed` days, counted from 1970, are too old.
+Redact = Callable[[Request], None]
+"""Changes a request in place."""
+
+
+def take_in(
+    signal: Signal,
+    body: bytes,
+    *,
+    content_type: str = otlp.PROTOBUF,
+    closed: Collection[int] = (),
+    redact: Redact | None = None,
+) -> Intake:
+    """Read a body and take out of it what cannot be kept, and what `redact` says.
+
+    Spans of `closed` days, counted from 1970, are too old.
 
     Raises:
         MalformedError: the body is not such a request.
@@ -83,6 +96,9 @@ def take_in(signal: Signal, body: bytes, *, content_type: str = otlp.PROTOBUF, c
         _take_out(request, closed, refused, lost)
         if (len(refused), lost.total()) != whole:
             body = request.SerializeToString()
+    if redact:
+        redact(request)
+        body = request.SerializeToString()
     return Intake(request, body, refused, lost)
 
 

@@ -6,15 +6,16 @@ Answers and errors follow https://opentelemetry.io/docs/specs/otlp/#otlphttp.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 
 from spanmeter_collector import encoding, otlp
 from spanmeter_collector.bearer import NO_TOKENS, Tokens
 from spanmeter_collector.body import MOST_BYTES, Receive, Room, fill, too_large
 from spanmeter_collector.encoding import ENCODINGS, EncodingError, TooLargeError
-from spanmeter_collector.intake import Intake, TooManySpansError, take_in
+from spanmeter_collector.intake import Intake, Redact, TooManySpansError, take_in
 from spanmeter_collector.otlp import MalformedError, Signal
 from spanmeter_collector.otlp_answer import write_answer
 from spanmeter_collector.pipeline import OverloadedError, Pipeline, UnavailableError
@@ -37,6 +38,7 @@ class Door:
     pipeline: Pipeline
     status: Status
     tokens: Tokens = NO_TOKENS
+    redact: Redact | None = None
     _room: Room = field(default_factory=Room)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -73,9 +75,10 @@ class Door:
     async def _taken_in(self, signal: Signal, sent: bytes, said: str, content_type: str) -> Intake:
         plain = content_type == otlp.PROTOBUF and not said
         closed = self.pipeline.closed_days
+        read = partial(take_in, content_type=content_type, closed=closed, redact=self.redact)
         if len(sent) < (_LARGE_PROTOBUF if plain else _LARGE_OTHER):
-            return _take_in(signal, sent, said, content_type, closed)
-        return await asyncio.to_thread(_take_in, signal, sent, said, content_type, closed)
+            return _take_in(signal, sent, said, read)
+        return await asyncio.to_thread(_take_in, signal, sent, said, read)
 
     async def _submit(self, signal: Signal, intake: Intake) -> None:
         try:
@@ -98,10 +101,9 @@ def _signal(scope: Scope) -> Signal:
     return signal
 
 
-def _take_in(signal: Signal, sent: bytes, said: str, content_type: str, closed: Collection[int]) -> Intake:
+def _take_in(signal: Signal, sent: bytes, said: str, read: Callable[[Signal, bytes], Intake]) -> Intake:
     try:
-        body = encoding.decode(said, sent, most_bytes=MOST_BYTES)
-        return take_in(signal, body, content_type=content_type, closed=closed)
+        return read(signal, encoding.decode(said, sent, most_bytes=MOST_BYTES))
     except LookupError as error:
         known = ", ".join(ENCODINGS)
         sentence = f"content encoding {said!r} is none of {known}"

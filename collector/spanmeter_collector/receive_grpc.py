@@ -14,7 +14,7 @@ from grpc import StatusCode as Code
 from spanmeter_collector import otlp
 from spanmeter_collector.bearer import NO_TOKENS, Tokens
 from spanmeter_collector.body import MOST_BYTES
-from spanmeter_collector.intake import Intake, TooManySpansError, take_in
+from spanmeter_collector.intake import Intake, Redact, TooManySpansError, take_in
 from spanmeter_collector.otlp import MalformedError, Signal
 from spanmeter_collector.otlp_answer import bad_request, is_wait, retry_info, status, write_answer
 from spanmeter_collector.pipeline import OverloadedError, Pipeline, UnavailableError
@@ -35,6 +35,7 @@ class GrpcDoor:
     pipeline: Pipeline
     status: Status
     tokens: Tokens = NO_TOKENS
+    redact: Redact | None = None
 
     def server(self) -> grpc.Server:
         """A server with both services, yet without a port."""
@@ -63,7 +64,7 @@ class GrpcDoor:
 
     def _take_in(self, signal: Signal, body: bytes, context: grpc.ServicerContext) -> Intake:
         try:
-            return take_in(signal, body, closed=self.pipeline.closed_days)
+            return take_in(signal, body, closed=self.pipeline.closed_days, redact=self.redact)
         except MalformedError as error:
             self._refuse(context, "malformed", Code.INVALID_ARGUMENT, str(error), bad_request(str(error)))
         except TooManySpansError as error:

@@ -19,12 +19,14 @@ from spanmeter.pricing import PriceBook
 from spanmeter_collector.api import create_api
 from spanmeter_collector.bearer import NO_TOKENS, Tokens
 from spanmeter_collector.disk import DiskCollector
+from spanmeter_collector.intake import Redact
 from spanmeter_collector.json_lines import write_json_lines
 from spanmeter_collector.log import Log, LogInUseError
 from spanmeter_collector.memory import prepare_memory, return_engine_code
 from spanmeter_collector.pipeline import Pipeline
 from spanmeter_collector.receive import Door
 from spanmeter_collector.receive_grpc import GrpcDoor
+from spanmeter_collector.redaction_key import kept_key
 from spanmeter_collector.restore import refuse_unfinished
 from spanmeter_collector.setting import Address, SettingError
 from spanmeter_collector.settings import Settings
@@ -60,12 +62,13 @@ def serve(settings: Settings) -> int:
     told = _noted_signals()
     status = Status()
     tls = Tls.open(settings.tls) if settings.tls else None
+    redact = _redaction(settings, status)
     with ExitStack() as stack:
         http_socket = stack.enter_context(_bound(settings.listen, "SPANMETER_LISTEN"))
         pipeline, store, log = stack.enter_context(_pipeline(settings, status))
-        grpc_door = GrpcDoor(pipeline, status, tokens=settings.ingest_tokens)
+        grpc_door = GrpcDoor(pipeline, status, tokens=settings.ingest_tokens, redact=redact)
         grpc_address = stack.enter_context(_serving_grpc(grpc_door, settings.grpc_listen, tls))
-        door = Door(pipeline, status, tokens=settings.ingest_tokens)
+        door = Door(pipeline, status, tokens=settings.ingest_tokens, redact=redact)
         api: App = create_api(
             store=store,
             status=status,
@@ -124,6 +127,17 @@ def _pipeline(settings: Settings, status: Status) -> Iterator[tuple[Pipeline, St
             yield pipeline, store, log
         finally:
             pipeline.close(within_s=_DRAIN_S)
+
+
+def _redaction(settings: Settings, status: Status) -> Redact | None:
+    if settings.redact is None:
+        return None
+    from spanmeter_collector.redaction import Redaction  # noqa: PLC0415  # 5 MB that few need
+    from spanmeter_collector.redaction_file import read_rules  # noqa: PLC0415
+
+    rules = read_rules(settings.redact)
+    key = settings.redact_key or kept_key(settings.data_dir / "redaction.key")
+    return Redaction.of(rules, key, status.registry).apply
 
 
 def _load_book(settings: Settings) -> PriceBook:
