@@ -18,12 +18,14 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from spanmeter.pricing import PriceBook
 from spanmeter_collector.api import create_api
 from spanmeter_collector.bearer import NO_TOKENS, Tokens
+from spanmeter_collector.destination import Destination, refuse_itself
 from spanmeter_collector.disk import DiskCollector
+from spanmeter_collector.forward import Forwarder
 from spanmeter_collector.intake import Redact
 from spanmeter_collector.json_lines import write_json_lines
 from spanmeter_collector.log import Log, LogInUseError
 from spanmeter_collector.memory import prepare_memory, return_engine_code
-from spanmeter_collector.pipeline import Pipeline
+from spanmeter_collector.pipeline import Forward, Pipeline
 from spanmeter_collector.receive import Door
 from spanmeter_collector.receive_grpc import GrpcDoor
 from spanmeter_collector.redaction_key import kept_key
@@ -45,6 +47,7 @@ _OPEN_TO_ALL: Final = frozenset({"/health", "/ready"})
 _REQUESTS_END_S: Final = 5
 _STOP: Final = (signal.SIGTERM, signal.SIGINT)
 _DRAIN_S: Final = 20.0
+_FORWARD_S: Final = 5.0
 _TAKEN: Final = "another program listens there; stop it, or set {} to another host:port"
 _logger = logging.getLogger(__name__)
 
@@ -65,7 +68,9 @@ def serve(settings: Settings) -> int:
     redact = _redaction(settings, status)
     with ExitStack() as stack:
         http_socket = stack.enter_context(_bound(settings.listen, "SPANMETER_LISTEN"))
-        pipeline, store, log = stack.enter_context(_pipeline(settings, status))
+        http_address = Address(settings.listen.host, http_socket.getsockname()[1])
+        forward = stack.enter_context(_forwarding(settings, status, http_address))
+        pipeline, store, log = stack.enter_context(_pipeline(settings, status, forward))
         grpc_door = GrpcDoor(pipeline, status, tokens=settings.ingest_tokens, redact=redact)
         grpc_address = stack.enter_context(_serving_grpc(grpc_door, settings.grpc_listen, tls))
         door = Door(pipeline, status, tokens=settings.ingest_tokens, redact=redact)
@@ -78,7 +83,6 @@ def serve(settings: Settings) -> int:
             snapshots=Snapshots(store, log, settings.data_dir / "backup"),
         )
         app = create_app(door=door, api=api, query_tokens=settings.query_tokens)
-        http_address = Address(settings.listen.host, http_socket.getsockname()[1])
         status.registry.register(DiskCollector(store, settings.data_dir))
         sweep = Sweep(store, settings.retention, status, damaged=settings.data_dir / "log" / "damaged")
         stack.enter_context(sweeping(sweep, status))
@@ -118,10 +122,26 @@ async def _refuse(send: Send) -> None:
 
 
 @contextmanager
-def _pipeline(settings: Settings, status: Status) -> Iterator[tuple[Pipeline, Store, Log]]:
+def _forwarding(settings: Settings, status: Status, http_address: Address) -> Iterator[Forward | None]:
+    """It ends after the pipeline: what is acknowledged until then goes on."""
+    if settings.forward is None:
+        yield None
+        return
+    refuse_itself(settings.forward, http_address, settings.grpc_listen)
+    destination, most = Destination(settings.forward), settings.forward.queue_bytes
+    forwarder = Forwarder(destination, status.registry, queue_bytes=most)
+    try:
+        yield forwarder.take
+    finally:
+        forwarder.close(within_s=_FORWARD_S)
+
+
+@contextmanager
+def _pipeline(settings: Settings, status: Status, forward: Forward | None) -> Iterator[tuple[Pipeline, Store, Log]]:
     book = _load_book(settings)
     with closing(open_log(settings)) as log, closing(open_store(settings)) as store:
-        pipeline = Pipeline(log=log, store=store, book=book, status=status, content=settings.content)
+        content = settings.content
+        pipeline = Pipeline(log=log, store=store, book=book, status=status, content=content, forward=forward)
         pipeline.start()
         try:
             yield pipeline, store, log
