@@ -37,7 +37,13 @@ class BrokenOffError(SidecarError):
 def default_url(environ: Mapping[str, str]) -> str:
     """The address of the sidecar that the same environment would start."""
     host, _, port = (environ.get("SPANMETER_LISTEN") or DEFAULT_LISTEN).rpartition(":")
-    return f"http://{_EVERYWHERE.get(host, host)}:{port}"
+    scheme = "https" if environ.get("SPANMETER_TLS_CERT") else "http"
+    return f"{scheme}://{_EVERYWHERE.get(host, host)}:{port}"
+
+
+def query_token(environ: Mapping[str, str]) -> str:
+    """The token that the same environment's sidecar asks for, the first of several; empty where there is none."""
+    return environ.get("SPANMETER_QUERY_TOKEN", "").partition(",")[0]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -99,7 +105,7 @@ def opened(
     """The answer to `path` while it comes in; errors as for `ask`."""
     if not _is_address(url):
         raise RefusedError(f"--url {url} is no address; allowed: http://host:port or https://host:port")
-    token = os.environ.get("SPANMETER_QUERY_TOKEN", "")
+    token = query_token(os.environ)
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     address = f"{url.rstrip('/')}{path}?{urlencode(list(query))}"
     request = Request(address, headers=headers, method=method)  # noqa: S310  # checked above

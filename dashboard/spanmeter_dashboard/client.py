@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -31,12 +32,18 @@ class NotFoundError(SidecarError):
 
 
 class Client:
-    """Asks one sidecar; safe to share between sessions, as httpx clients are."""
+    """Asks one sidecar; safe to share between sessions, as httpx clients are.
+
+    Over https it trusts the authorities of the machine, or those that SSL_CERT_FILE names.
+    """
 
     def __init__(self, settings: Settings, *, timeout_s: float = 10.0) -> None:
         headers = {"authorization": f"Bearer {settings.token}"} if settings.token else {}
         self.url = settings.url
-        self._http = httpx.Client(base_url=settings.url, headers=headers, timeout=timeout_s, trust_env=False)
+        trusted = ssl.create_default_context() if settings.url.startswith("https:") else True
+        self._http = httpx.Client(
+            base_url=settings.url, headers=headers, timeout=timeout_s, trust_env=False, verify=trusted
+        )
 
     def close(self) -> None:
         """Close the kept connections."""

@@ -24,7 +24,7 @@ class Settings:
 
 
 def read(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
-    """Read `--url`, else SPANMETER_LISTEN, else the sidecar's default address; the token is SPANMETER_QUERY_TOKEN.
+    """Read `--url`, else SPANMETER_LISTEN, else the default address; the token is the first of SPANMETER_QUERY_TOKEN.
 
     Raises:
         SettingsError: an unknown argument or a malformed address.
@@ -37,16 +37,17 @@ def read(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
         raise SettingsError(f"{error}; give it as --url http://{DEFAULT_LISTEN}") from error
     if unknown:
         raise SettingsError(f"The dashboard does not know {unknown[0]!r}; allowed is --url http://HOST:PORT.")
-    url = _checked(known.url, "--url") if known.url else _from_listen(environment.get("SPANMETER_LISTEN", ""))
-    return Settings(url, environment.get("SPANMETER_QUERY_TOKEN", ""))
+    url = _checked(known.url, "--url") if known.url else _from_listen(environment)
+    return Settings(url, environment.get("SPANMETER_QUERY_TOKEN", "").partition(",")[0])
 
 
-def _from_listen(listen: str) -> str:
-    address = _checked(f"http://{listen or DEFAULT_LISTEN}", "SPANMETER_LISTEN")
+def _from_listen(environment: Mapping[str, str]) -> str:
+    scheme = "https" if environment.get("SPANMETER_TLS_CERT") else "http"
+    address = _checked(f"http://{environment.get('SPANMETER_LISTEN') or DEFAULT_LISTEN}", "SPANMETER_LISTEN")
     host, _, port = address.removeprefix("http://").rpartition(":")
     bare = host.strip("[]")
     reachable = _EVERY_INTERFACE.get(bare, bare)
-    return f"http://[{reachable}]:{port}" if ":" in reachable else f"http://{reachable}:{port}"
+    return f"{scheme}://[{reachable}]:{port}" if ":" in reachable else f"{scheme}://{reachable}:{port}"
 
 
 def _checked(url: str, name: str) -> str:

@@ -10,7 +10,15 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from spanmeter_collector.sidecar import RefusedError, SidecarError, add_selection, ask, default_url, selection
+from spanmeter_collector.sidecar import (
+    RefusedError,
+    SidecarError,
+    add_selection,
+    ask,
+    default_url,
+    query_token,
+    selection,
+)
 
 STOPPED = "it was stopped or failed before the answer was complete; its log says why"
 
@@ -51,6 +59,12 @@ def impostor() -> Iterator[str]:
 )
 def test_the_address_is_where_the_same_environment_would_listen(listen: str, url: str) -> None:
     assert default_url({"SPANMETER_LISTEN": listen}) == url
+    assert default_url({"SPANMETER_LISTEN": listen, "SPANMETER_TLS_CERT": "x"}) == url.replace("http:", "https:")
+
+
+@pytest.mark.parametrize(("tokens", "token"), [("", ""), ("one", "one"), ("new,old", "new")])
+def test_of_several_tokens_the_first_is_shown(tokens: str, token: str) -> None:
+    assert query_token({"SPANMETER_QUERY_TOKEN": tokens}) == token
 
 
 @pytest.mark.parametrize(

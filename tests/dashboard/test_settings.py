@@ -14,6 +14,8 @@ from spanmeter_dashboard.settings import Settings, SettingsError, read
         pytest.param([], {"SPANMETER_LISTEN": "[::]:5000"}, Settings("http://[::1]:5000"), id="every interface, IPv6"),
         pytest.param(["--url", "https://s:1/"], {"SPANMETER_LISTEN": "x:2"}, Settings("https://s:1"), id="url wins"),
         pytest.param(["--url", "http://s"], {"SPANMETER_QUERY_TOKEN": "t"}, Settings("http://s", "t"), id="token"),
+        pytest.param(["--url", "http://s"], {"SPANMETER_QUERY_TOKEN": "t,u"}, Settings("http://s", "t"), id="tokens"),
+        pytest.param([], {"SPANMETER_TLS_CERT": "tls.crt"}, Settings("https://127.0.0.1:4318"), id="TLS"),
     ],
 )
 def test_the_address_comes_from_the_command_line_then_the_environment(
