@@ -129,3 +129,8 @@ CREATE TABLE IF NOT EXISTS dropped (
 ) ENGINE = MergeTree
 ORDER BY (name, partition)
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
+
+-- Identifiers, amounts and words take a tenth less than with LZ4. What is stored already changes with its next merge.
+ALTER TABLE spans MODIFY SETTING default_compression_codec = 'ZSTD(1)';
+
+ALTER TABLE charges MODIFY SETTING default_compression_codec = 'ZSTD(1)';
