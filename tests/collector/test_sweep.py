@@ -200,7 +200,9 @@ def test_a_sidecar_drops_at_its_start_keeps_the_ledger_and_refuses_late_spans(
     assert first.stop() == 0
 
     sidecar = start_sidecar(RETENTION_DAYS="1")
+    deadline = time.monotonic() + 30
     while not sidecar.metric("spanmeter_collector_dropped_rows_total"):
+        assert time.monotonic() < deadline
         time.sleep(0.05)
     answer = sidecar.post("/v1/traces", request.SerializeToString(), **protobuf)
 
