@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from decimal import Decimal
 from typing import Final, NamedTuple
 
-from spanmeter_collector.charge import Charge
 from spanmeter_collector.same_call import Found
 from spanmeter_collector.sighting import Sighting
 
@@ -49,9 +47,8 @@ class Duplicate(NamedTuple):
         return bool(self.input_tokens or self.output_tokens)
 
 
-def duplicate(seen: Sighting, found: Found, uncharged: Sequence[Charge], *, recorded_at: int) -> Duplicate:
-    """The record of a span that is not counted; `uncharged` are the entries it would have made."""
-    usd = [entry.usd for entry in uncharged]
+def duplicate(seen: Sighting, found: Found, usd: Decimal | None, *, recorded_at: int) -> Duplicate:
+    """The record of a span that is not counted; `usd` is what it would have been charged."""
     return Duplicate(
         time=seen.start,
         recorded_at=recorded_at,
@@ -68,7 +65,7 @@ def duplicate(seen: Sighting, found: Found, uncharged: Sequence[Charge], *, reco
         model=seen.model,
         input_tokens=seen.input_tokens,
         output_tokens=seen.output_tokens,
-        usd=None if None in usd or not usd else sum(filter(None, usd), Decimal(0)),
+        usd=usd,
     )
 
 

@@ -20,7 +20,8 @@ from typing import Final, Self
 from spanmeter.pricing import PriceBook
 from spanmeter.pricing.money import MONEY
 from spanmeter_collector.answers import RepriceAnswer, RepriceFigures, RepriceRow
-from spanmeter_collector.charge import Charge, billed, charges, reversal, standing
+from spanmeter_collector.bill import charges
+from spanmeter_collector.charge import Charge, billed, reversal, standing, usd_of
 from spanmeter_collector.clauses import filtered
 from spanmeter_collector.history import again
 from spanmeter_collector.money import usd_text
@@ -48,10 +49,10 @@ class _Call:
     @classmethod
     def of(cls, entries: Sequence[Charge], anew: Sequence[Charge]) -> Self:
         stands = standing(entries)
-        old, made = _usd(stands), len(entries)
+        old, made = usd_of(stands), len(entries)
         if not anew or _are_alike(stands, anew):
             return cls(stands, anew, made, changes=False, old_usd=old, new_usd=old)
-        return cls(stands, anew, made, changes=True, old_usd=old, new_usd=_usd(anew))
+        return cls(stands, anew, made, changes=True, old_usd=old, new_usd=usd_of(anew))
 
     @property
     def calls(self) -> int:
@@ -204,15 +205,6 @@ def _are_alike(stands: Sequence[Charge], anew: Sequence[Charge]) -> bool:
         left = {entry.component: billed(entry) for entry in anew}
         return all(left.get(entry.component) == billed(entry) for entry in stands)
     return Counter(billed(entry) for entry in stands) == Counter(billed(entry) for entry in anew)
-
-
-def _usd(entries: Iterable[Charge]) -> Decimal | None:
-    total = _ZERO
-    for entry in entries:
-        if entry.usd is None:
-            return None
-        total = MONEY.add(total, entry.usd)
-    return total
 
 
 def _plus(total: Decimal | None, usd: Decimal | None) -> Decimal | None:

@@ -19,6 +19,7 @@ from urllib.parse import parse_qs, urlsplit
 import clickhouse_connect
 
 from spanmeter import semconv
+from spanmeter_collector.bill import Bill
 from spanmeter_collector.charge import Charge
 from spanmeter_collector.counter import Counter
 from spanmeter_collector.duplicate import Duplicate
@@ -31,9 +32,10 @@ _PIECE_BYTES: Final = 2**18
 _SLACK_NS: Final = 60_000_000_000
 _SETTINGS: Final = {"max_threads": 2, "max_insert_threads": 1}
 _WRITE_SETTINGS: Final = {"max_partitions_per_insert_block": 0, "deduplicate_blocks_in_dependent_materialized_views": 1}
-_TABLES: Final = {"spans": Row, "charges": Charge, "counters": Counter, "duplicates": Duplicate}
+_BILLS: Final = "bills_1"
+_TABLES: Final = {"spans": Row, "charges": Charge, _BILLS: Bill, "counters": Counter, "duplicates": Duplicate}
 
-Record = Row | Charge | Counter | Duplicate
+Record = Row | Charge | Bill | Counter | Duplicate
 R = TypeVar("R", Row, Charge, Duplicate)
 
 
@@ -47,6 +49,8 @@ class Batch:
     duplicates: Sequence[Duplicate] = ()
     too_old: int = 0
     """How many spans were left out, for their day was dropped."""
+    bills: Sequence[Bill] = ()
+    """Calls whose entries of the ledger the store makes itself."""
 
 
 SpanKey = tuple[bytes, bytes]
@@ -139,6 +143,7 @@ class Store:
         with self._writing:
             self._insert("spans", batch.rows, token)
             self._insert("charges", batch.charges, token)
+            self._insert(_BILLS, batch.bills, token)
             self._insert("counters", batch.counters, token)
             self._insert("duplicates", batch.duplicates, token)
 

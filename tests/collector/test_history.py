@@ -12,7 +12,8 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from spanmeter import semconv
 from spanmeter.pricing import PriceBook
-from spanmeter_collector.charge import Charge, charges, reversal, standing
+from spanmeter_collector.bill import charges
+from spanmeter_collector.charge import Charge, reversal, standing
 from spanmeter_collector.history import CHARGED_BY, again
 from spanmeter_collector.otlp import spans
 from spanmeter_collector.raw_usage import RAW_USAGE_KEYS

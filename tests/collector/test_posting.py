@@ -43,7 +43,7 @@ def call(span: MakeSpan, call_attributes: dict[str, Any]) -> MakeSpan:
 def numbers(batch: Batch) -> tuple[list[int], list[int]]:
     """The numbers of the spans stored and of those charged."""
     stored = [int.from_bytes(row.span_id, "big") for row in batch.rows]
-    return stored, [int.from_bytes(entry.span_id, "big") for entry in batch.charges if entry.component == "call"]
+    return stored, [int.from_bytes(bill.span_id, "big") for bill in batch.bills]
 
 
 def test_a_span_that_comes_twice_in_a_batch_is_kept_and_charged_once(
@@ -67,7 +67,7 @@ def test_a_write_cut_off_between_the_tables_is_completed(
 ) -> None:
     only_rows, only_charges = request_of(call(1)), request_of(call(2))
     store.write(Batch(rows=posted(only_rows).rows), token="1")
-    store.write(Batch(charges=posted(only_charges).charges), token="2")
+    store.write(Batch(bills=posted(only_charges).bills), token="2")
 
     assert numbers(posted(only_rows, only_charges)) == ([2], [1])
 
@@ -110,4 +110,4 @@ def test_no_value_of_an_attribute_stops_the_posting(
 
     assert len(batch.rows) == 2 * len(ODD_VALUES)
     posted_again = posted(request_of(*spans))
-    assert (posted_again.rows, posted_again.charges, posted_again.counters) == ([], [], [])
+    assert (posted_again.rows, posted_again.charges, posted_again.bills, posted_again.counters) == ([], [], [], [])

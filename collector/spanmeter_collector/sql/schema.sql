@@ -79,6 +79,79 @@ PARTITION BY toYYYYMM(time)
 ORDER BY (time, trace_id, span_id, component)
 SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1;
 
+-- Where new calls are written: one row a call, of which the view below makes entries of the ledger. Keeps nothing.
+CREATE TABLE IF NOT EXISTS bills_1 (
+    time                  DateTime64(9, 'UTC'),
+    trace_id              FixedString(16),
+    span_id               FixedString(8),
+    recorded_at           DateTime64(3, 'UTC'),
+    calls                 Int64,
+    failed_calls          Int64,
+    cache_hits            Int64,
+    unpriced_calls        Int64,
+    grade                 LowCardinality(String),
+    price_version         LowCardinality(String),
+    service               LowCardinality(String),
+    framework             LowCardinality(String),
+    operation             LowCardinality(String),
+    provider              LowCardinality(String),
+    model                 LowCardinality(String),
+    user                  String,
+    session               String,
+    tenant                LowCardinality(String),
+    feature               LowCardinality(String),
+    team                  LowCardinality(String),
+    tags                  Map(LowCardinality(String), String),
+    components            Array(LowCardinality(String)),               -- an item each for each entry, the first the call's own
+    quantities            Array(Int64),
+    units                 Array(LowCardinality(String)),
+    tokens                Array(UInt8),                                -- 1: input, 2: cached, 4: output, 8: reasoning
+    attos                 Array(Int64),                                -- price of one in 1e-18 US dollars; -1: not known
+    picos                 Array(Int64)                                 -- price of all in 1e-12 US dollars; -1: not known
+) ENGINE = Null;
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS bills_1_entries TO charges AS
+SELECT
+    time,
+    recorded_at,
+    'charge' AS entry,
+    trace_id,
+    span_id,
+    component,
+    if(component = 'call', bills_1.calls, 0) AS calls,
+    if(component = 'call', bills_1.failed_calls, 0) AS failed_calls,
+    if(component = 'call', bills_1.cache_hits, 0) AS cache_hits,
+    if(component = 'call', bills_1.unpriced_calls, 0) AS unpriced_calls,
+    if(bitTest(token, 0), quantity, 0) AS input_tokens,
+    if(bitTest(token, 1), quantity, 0) AS cached_input_tokens,
+    if(bitTest(token, 2), quantity, 0) AS output_tokens,
+    if(bitTest(token, 3), quantity, 0) AS reasoning_tokens,
+    quantity,
+    unit,
+    if(atto < 0, NULL, reinterpret(toInt128(atto), 'Decimal(38, 18)')) AS usd_per_unit,
+    if(pico < 0, NULL, reinterpret(toInt128(pico), 'Decimal(38, 12)')) AS usd,
+    grade,
+    price_version,
+    service,
+    framework,
+    operation,
+    provider,
+    model,
+    user,
+    session,
+    tenant,
+    feature,
+    team,
+    tags
+FROM bills_1
+ARRAY JOIN
+    components AS component,
+    quantities AS quantity,
+    units AS unit,
+    tokens AS token,
+    attos AS atto,
+    picos AS pico;
+
 -- Cumulative counters that application processes report, for the loss check.
 CREATE TABLE IF NOT EXISTS counters (
     time                  DateTime64(9, 'UTC') CODEC(DoubleDelta, ZSTD(1)),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal, localcontext
 from pathlib import Path
@@ -12,8 +11,18 @@ from typing import TYPE_CHECKING, Final
 from spanmeter.pricing.cost import Amount, Component, Cost
 from spanmeter.pricing.key import PriceKey
 from spanmeter.pricing.money import MONEY, PLACES
-from spanmeter.pricing.rates import Line, Rates, Schedule
+from spanmeter.pricing.rates import Rates, Schedule
 from spanmeter.pricing.usage import Usage
+from spanmeter.pricing.whole import (
+    WholeCost,
+    is_credible,
+    lines_of,
+    rounded,
+    timed,
+    whole_bill,
+    whole_reported,
+    with_request,
+)
 
 if TYPE_CHECKING:
     from spanmeter.pricing.listing import Listing
@@ -21,11 +30,8 @@ if TYPE_CHECKING:
 PRICES_VARIABLE: Final = "SPANMETER_PRICES"
 _ZERO: Final = Decimal("0E-12")
 _add, _multiply, _quantize = MONEY.add, MONEY.multiply, MONEY.quantize
-_LARGEST: Final = Decimal(10**12)
-_MILLISECONDS: Final = Decimal(1000)
 _MAX_CACHED: Final = 4096
 _UNPRICED: Final = Amount(None, "unpriced")
-_SEARCHES: Final = frozenset({"web_searches_low", "web_searches_medium", "web_searches_high"})
 
 
 class PriceBook:
@@ -71,11 +77,10 @@ class PriceBook:
         call took: models of one's own may be paid by time.
         Nothing is raised for an unknown model or bucket, or for an empty usage: the cost is `unpriced` and says why.
         """
-        reported = reported_usd if reported_usd is not None and _credible(reported_usd) else None
+        reported = reported_usd if reported_usd is not None and is_credible(reported_usd) else None
         if reported is not None and not self.listing.may_go_before_reported:
             return _reported(reported, self.version)
-        moment = at if at.tzinfo is None or at.tzinfo is UTC else at.astimezone(UTC)
-        rates = self._schedule(key, moment.date()).at(moment)
+        rates = self._rates(key, at)
         if reported is not None and not rates.over_reported:
             return _reported(reported, self.version)
         components, total, reason = _bill(rates, usage, duration_s)
@@ -106,13 +111,42 @@ class PriceBook:
         cost = self.cost(key, usage, at=at, reported_usd=reported_usd, estimated=estimated, duration_s=duration_s)
         return Amount(cost.usd, cost.grade)
 
+    def whole(  # noqa: PLR0913  as above
+        self,
+        key: PriceKey,
+        usage: Usage,
+        *,
+        at: datetime,
+        reported_usd: Decimal | None = None,
+        estimated: bool = False,
+        duration_ns: int | None = None,
+    ) -> WholeCost:
+        """As `cost`, every figure of it, as whole numbers and without the reason: for who prices many calls."""
+        reported = reported_usd if reported_usd is not None and is_credible(reported_usd) else None
+        if reported is not None and not self.listing.may_go_before_reported:
+            return whole_reported(reported, usage)
+        rates = self._rates(key, at)
+        if reported is not None and not rates.over_reported:
+            return whole_reported(reported, usage)
+        cost = whole_bill(rates, usage, duration_ns)
+        if cost.picos is None:
+            return cost if reported is None else whole_reported(reported, usage)
+        return cost._replace(grade="estimated") if estimated else cost
+
+    def _rates(self, key: PriceKey, at: datetime) -> Rates:
+        moment = at if at.tzinfo is None or at.tzinfo is UTC else at.astimezone(UTC)
+        return self._schedule(key, moment.date()).at(moment)
+
     def _schedule(self, key: PriceKey, day: date) -> Schedule:
         found = self._schedules.get((key, day))
         return self._learned(key, day) if found is None else found
 
     def _learned(self, key: PriceKey, day: date) -> Schedule:
         if key.tenant and not self.listing.names_tenant(key.tenant):
-            return self._schedule(key._replace(tenant=""), day)  # tenants without prices of their own share a place
+            found = self._schedule(key._replace(tenant=""), day)  # tenants without prices of their own share one
+            if len(self._schedules) < _MAX_CACHED:
+                self._schedules[key, day] = found
+            return found
         if len(self._schedules) >= _MAX_CACHED:
             self._schedules.clear()
         with localcontext(MONEY):
@@ -125,10 +159,6 @@ def _reason(key: PriceKey, components: tuple[Component, ...]) -> str:
     return f"no price for {unknown} of model {key.model!r}" if unknown else "no usage was reported"
 
 
-def _credible(usd: Decimal) -> bool:
-    return usd.is_finite() and 0 <= usd < _LARGEST
-
-
 def _reported(usd: Decimal, version: str) -> Cost:
     rounded = MONEY.quantize(usd, PLACES)
     return Cost(rounded, "reported", (Component("reported", 1, None, rounded, rounded),), version)
@@ -136,12 +166,12 @@ def _reported(usd: Decimal, version: str) -> Cost:
 
 def _bill(rates: Rates, usage: Usage, duration_s: Decimal | None) -> tuple[tuple[Component, ...], Decimal | None, str]:
     """Runs for every call of an application: one pass over the buckets, and no look at thresholds that do not exist."""
-    lines, reason = _lines(rates, usage), rates.reason
+    lines, reason = lines_of(rates, usage), rates.reason
     counts = usage.filled()
     if "compute_ms" in lines:
-        counts, reason = _timed(lines, counts, duration_s)
+        counts, reason = timed(lines, counts, duration_s)
     if counts and "requests" in lines:
-        counts = _with_request(counts)
+        counts = with_request(counts)
     components: list[Component] = []
     total: Decimal | None = _ZERO
     for label, count in counts:
@@ -158,14 +188,14 @@ def _bill(rates: Rates, usage: Usage, duration_s: Decimal | None) -> tuple[tuple
 
 def _picos(rates: Rates, usage: Usage, duration_s: Decimal | None) -> int | None:
     """A bill's total in 1e-12 US dollars; None when a price or the time is missing."""
-    lines = _lines(rates, usage)
+    lines = lines_of(rates, usage)
     counts = usage.filled()
     if "compute_ms" in lines:
-        counts, reason = _timed(lines, counts, duration_s)
+        counts, reason = timed(lines, counts, duration_s)
         if reason:
             return None
     if counts and "requests" in lines:
-        counts = _with_request(counts)
+        counts = with_request(counts)
     total = 0
     for label, count in counts:
         line = lines.get(label)
@@ -174,35 +204,7 @@ def _picos(rates: Rates, usage: Usage, duration_s: Decimal | None) -> int | None
         if line.picos is not None:
             total += line.picos * count
         elif line.attos is not None:
-            total += _rounded(line.attos * count)
+            total += rounded(line.attos * count)
         else:
             return None
     return total if counts else None
-
-
-def _rounded(attos: int) -> int:
-    """In 1e-12 instead of 1e-18, half to even, as amounts are rounded."""
-    picos, rest = divmod(attos, 1_000_000)
-    return picos + (rest > 500_000 or (rest == 500_000 and picos & 1))
-
-
-def _timed(
-    lines: Mapping[str, Line], counts: list[tuple[str, int]], duration_s: Decimal | None
-) -> tuple[list[tuple[str, int]], str]:
-    """What is billed of a model that is paid by time: the time, and what has a price of its own beside it."""
-    known = [counted for counted in counts if counted[0] in lines]
-    if duration_s is None or not _credible(duration_s):
-        return known, "the model is paid by time, and how long the call took is not known"
-    return [*known, ("compute_ms", round(_multiply(duration_s, _MILLISECONDS)))], ""
-
-
-def _with_request(counts: list[tuple[str, int]]) -> list[tuple[str, int]]:
-    """A fee for each request, unless it is the fee of a search whose depth is known."""
-    return counts if any(label in _SEARCHES for label, _ in counts) else [*counts, ("requests", 1)]
-
-
-def _lines(rates: Rates, usage: Usage) -> Mapping[str, Line]:
-    if not rates.steps:
-        return rates.lines
-    # A response that searched has read its input once per round, and each round is billed at its own length.
-    return rates.lines_for(usage.input_tokens // (usage.web_searches + 1))

@@ -11,7 +11,7 @@ from typing import Final, Literal, NamedTuple
 from spanmeter.pricing.money import MONEY
 
 Grade = Literal["reported", "computed", "estimated", "unpriced"]
-_GRADES: Final[tuple[Grade, ...]] = ("reported", "computed", "estimated", "unpriced")
+GRADES: Final[tuple[Grade, ...]] = ("reported", "computed", "estimated", "unpriced")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ def together(costs: Sequence[Cost]) -> Cost:
     known = [cost.usd for cost in costs if cost.usd is not None]
     return Cost(
         usd=reduce(MONEY.add, known) if len(known) == len(costs) else None,
-        grade=max((cost.grade for cost in costs), key=_GRADES.index),
+        grade=max((cost.grade for cost in costs), key=GRADES.index),
         components=components,
         price_version=costs[0].price_version,
         reason="; ".join(dict.fromkeys(cost.reason for cost in costs if cost.reason)),

@@ -112,7 +112,7 @@ TOKEN_PRICES: Final = {bucket: keys[0] for bucket, keys in _TOKEN_KEYS.items()}
 UNIT_PRICES: Final = {bucket: units[0] for bucket, units in _UNIT_KEYS.items() if bucket != "compute_ms"}
 """The key of each bucket's own price; for units with how many of them that price is for."""
 _KEYS: Final = dict(_TOKEN_KEYS) | {bucket: tuple(key for key, _ in units) for bucket, units in _UNIT_KEYS.items()}
-_UNIT_PLACES: Final = Decimal("1e-18")
+UNIT_PLACES: Final = Decimal("1e-18")
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +185,7 @@ def _first(keys: tuple[str, ...], sheet: PriceSheet) -> str | None:
 
 
 def _each(price: Decimal, many: int) -> Decimal:
-    return MONEY.divide(price, many).quantize(_UNIT_PLACES, context=MONEY).normalize(MONEY)
+    return MONEY.divide(price, many).quantize(UNIT_PLACES, context=MONEY).normalize(MONEY)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,10 @@ import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from spanmeter.pricing import PriceBook
-from spanmeter_collector.charge import Charge, charges
+from spanmeter_collector.bill import bill, charges
+from spanmeter_collector.charge import Charge
 from spanmeter_collector.row import read_span
+from spanmeter_collector.store import Batch, Store
 
 MakeSpan = Callable[..., Span]
 Bill = Callable[..., list[Charge]]
@@ -297,3 +299,72 @@ def test_the_tenant_and_the_duration_of_a_call_decide_about_its_price(
         return counts(charges(row, reading, agreed, recorded_at=2))[4]
 
     assert [usd(), usd(**{"spanmeter.tenant": "acme"}), usd(**own)] == [COST, Decimal("0.0011"), Decimal("0.002")]
+
+
+USAGES: list[Known] = [
+    {},
+    {"spanmeter.tag.x": "y", "user.id": "u1", "spanmeter.tenant": "acme"},
+    {"gen_ai.usage.cache_read.input_tokens": 200, "gen_ai.usage.reasoning.output_tokens": 30},
+    {"gen_ai.request.model": "mystery-1", "gen_ai.response.model": "mystery-1"},
+    {"spanmeter.reported_cost.usd": "0.1234567890123456"},
+    {"spanmeter.cache.hit": True},
+    {"spanmeter.calls": 0},
+    {"spanmeter.calls": 3},
+]
+
+
+def read_entries(store: Store, trace_id: bytes) -> list[Charge]:
+    """The ledger's entries of a trace, in an order of their own."""
+    known = {"since": 0, "until": 2**62, "trace_ids": [trace_id.hex()]}
+    return sorted(store.records("standing_charges", Charge, known), key=repr)
+
+
+def test_the_entries_that_the_store_makes_of_bills_are_those_of_the_bills(
+    store: Store, span: MakeSpan, book: PriceBook, call_attributes: Known
+) -> None:
+    spans = [span(number, attributes=call_attributes | more) for number, more in enumerate(USAGES, 1)]
+    spans.append(span(20, attributes={"gen_ai.operation.name": "chat"}, status=FAILED))
+    bills = [
+        made for each in spans if (made := bill(*read_span({}, "spanmeter", each, received_at=1), book, recorded_at=2))
+    ]
+    store.write(Batch(bills=bills), token="1")
+    store.write(Batch(bills=bills), token="1")
+
+    assert len(bills) == len(spans)
+    expected = sorted((entry for made in bills for entry in made.charges()), key=lambda entry: repr(exact(entry)))
+    assert [exact(entry) for entry in read_entries(store, spans[0].trace_id)] == [exact(entry) for entry in expected]
+
+
+def exact(entry: Charge) -> Charge:
+    """An entry whose amounts have as many places as the ledger's."""
+    usd = None if entry.usd is None else entry.usd.quantize(Decimal("1e-12"))
+    each = None if entry.usd_per_unit is None else entry.usd_per_unit.quantize(Decimal("1e-18"))
+    return entry._replace(usd=usd, usd_per_unit=each, tags=dict(entry.tags))
+
+
+def test_bills_that_come_again_feed_no_view_of_the_ledger_again(
+    store: Store, span: MakeSpan, book: PriceBook, call_attributes: Known
+) -> None:
+    with store._reader() as client:
+        client.command("CREATE TABLE sums (usd Decimal(38, 12)) ENGINE = MergeTree ORDER BY tuple()")
+        client.command("ALTER TABLE sums MODIFY SETTING non_replicated_deduplication_window = 100")
+        client.command(
+            "CREATE MATERIALIZED VIEW sums_view TO sums AS SELECT sum(assumeNotNull(usd)) AS usd FROM charges"
+        )
+        made = bill(
+            *read_span({}, "spanmeter", span(1, attributes=call_attributes), received_at=1), book, recorded_at=2
+        )
+        assert made is not None
+        for _ in range(2):
+            store.write(Batch(bills=[made]), token="1")
+
+        assert client.query("SELECT sum(usd), count() FROM sums").first_row == (made.usd, 1)
+
+
+def test_an_amount_beyond_the_columns_of_bills_is_charged_by_its_entries(
+    span: MakeSpan, book: PriceBook, call_attributes: Known
+) -> None:
+    told = call_attributes | {"spanmeter.reported_cost.usd": "999999999999"}
+    made = bill(*read_span({}, "spanmeter", span(1, attributes=told), received_at=1), book, recorded_at=2)
+    assert made is not None
+    assert (made.fits, made.usd) == (False, Decimal(999999999999))
