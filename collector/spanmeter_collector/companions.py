@@ -10,12 +10,12 @@ once, so a third span of the same instrumentation is another call.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
 from spanmeter import semconv
 from spanmeter_collector.otlp import LAST_NANOSECOND
-from spanmeter_collector.row import Row
+from spanmeter_collector.row import Row, SpanKey
 from spanmeter_collector.same_call import (
     SAME_INTERVAL,
     SAME_RESPONSE_ID,
@@ -31,7 +31,7 @@ from spanmeter_collector.same_call import (
     kept_of,
 )
 from spanmeter_collector.sighting import Sighting, is_our_scope, stored_sighting
-from spanmeter_collector.store import SpanKey, Store
+from spanmeter_collector.store import Store
 
 _LONGEST_CALL_NS: Final = 600_000_000_000
 _MOST_COMPARED: Final = 64
@@ -61,17 +61,31 @@ def companions(calls: Iterable[Companion]) -> dict[SpanKey, Found]:
     return {call.key: found for group in groups.values() for call, found in _left_out(group)}
 
 
-def under_way(store: Store, called: Sequence[Row], *, since_ns: int, until_ns: int) -> list[Companion]:
-    """What was counted before of the calls of the same services that were under way in a period.
+def under_way(store: Store, called: Collection[Row]) -> list[Companion]:
+    """What was counted before of the calls of the same services that were under way when these were.
 
     Where all that came in is ours, only what others told can be one call with it.
     """
-    since, others_only = since_ns - TOLD_SLACK_NS, all(is_our_scope(scope) for scope in {row.scope for row in called})
+    since = min(row.start_time for row in called) - TOLD_SLACK_NS
+    until = max(row.start_time + row.duration_ns for row in called) + TOLD_SLACK_NS
+    scopes = {row.scope for row in called}
+    told = store.recent.tell({(row.service, row.scope) for row in called}, since=since, until=until)
+    others_only = all(map(is_our_scope, scopes))
+    if told is not None and _is_one_teller(scopes | told, others_only=others_only):
+        return []
+    return _stored(store, {row.service for row in called}, since, until, others_only=others_only)
+
+
+def _is_one_teller(scopes: Collection[str], *, others_only: bool) -> bool:
+    return len(scopes) < 2 or (others_only and all(map(is_our_scope, scopes)))
+
+
+def _stored(store: Store, services: Collection[str], since: int, until: int, *, others_only: bool) -> list[Companion]:
     parameters = {
         "since": max(since - _LONGEST_CALL_NS, 0),
         "overlapping": max(since, 0),
-        "until": min(until_ns + TOLD_SLACK_NS, LAST_NANOSECOND),
-        "services": sorted({row.service for row in called}),
+        "until": min(until, LAST_NANOSECOND),
+        "services": sorted(services),
         "operations": sorted(semconv.CALL_OPERATIONS),
         "others_only": others_only,
     }

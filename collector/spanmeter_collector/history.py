@@ -12,9 +12,9 @@ from spanmeter_collector.charge import Charge, standing
 from spanmeter_collector.duplicate import SAME_SPAN, Duplicate
 from spanmeter_collector.raw_usage import RAW_USAGE_KEYS
 from spanmeter_collector.reading import LANGSMITH_COMPLETION, LANGSMITH_INTEGRATION, LANGSMITH_METHOD, Reading, read
-from spanmeter_collector.row import Row
+from spanmeter_collector.row import Row, SpanKey
 from spanmeter_collector.sighting import Sighting, stored_sighting
-from spanmeter_collector.store import SpanKey, Store, of_traces
+from spanmeter_collector.store import Store, of_traces
 from spanmeter_collector.vocabulary import COUNT_KEYS, TEXT_KEYS
 
 _AROUND_NS: Final = 3_600_000_000_000

@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 
 from spanmeter_collector.counter import Counter
 from spanmeter_collector.reading import Reading
-from spanmeter_collector.row import Row
-from spanmeter_collector.store import SpanKey
+from spanmeter_collector.row import Row, SpanKey
 
 
 @dataclass(slots=True)

@@ -25,8 +25,9 @@ from spanmeter_collector.charge import Charge, billed, reversal, standing, usd_o
 from spanmeter_collector.clauses import filtered
 from spanmeter_collector.history import again
 from spanmeter_collector.money import usd_text
+from spanmeter_collector.row import SpanKey
 from spanmeter_collector.selection import CHARGES, Options, Selection
-from spanmeter_collector.store import Batch, SpanKey, Store, of_traces
+from spanmeter_collector.store import Batch, Store, of_traces
 from spanmeter_collector.times import write_time
 
 OPTIONS: Final = Options(CHARGES, {"since": "24h", "until": "", "dry_run": "false"})

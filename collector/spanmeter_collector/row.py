@@ -21,6 +21,10 @@ _NO_PARENT: Final = bytes(8)
 _OUTCOMES: Final = frozenset({"cancelled", "interrupted"})
 
 
+SpanKey = tuple[bytes, bytes]
+"""Trace id and span id: what names a span."""
+
+
 class Row(NamedTuple):
     """One row of table `spans`; every field is a column of that name, and a batch of tuples is quick to turn.
 

@@ -21,10 +21,10 @@ from spanmeter_collector.duplicate import NOBODY, SAME_SPAN, Duplicate, duplicat
 from spanmeter_collector.history import History, again, history
 from spanmeter_collector.incoming import Incoming
 from spanmeter_collector.reading import Reading
-from spanmeter_collector.row import Row
+from spanmeter_collector.row import Row, SpanKey
 from spanmeter_collector.same_call import Found, same_calls
 from spanmeter_collector.sighting import WRAPPER, Sighting, is_our_scope, mark, sighting
-from spanmeter_collector.store import SpanKey, Store
+from spanmeter_collector.store import Store
 
 _MOST_STEPS: Final = 64
 
@@ -38,9 +38,13 @@ class Settlement:
         self._book = book
         self._recorded_at = recorded_at
         self._since, self._until = incoming.period()
-        self.stored = store.known("spans", incoming.spans, since_ns=self._since, until_ns=self._until)
-        self._charged = store.known("charges", incoming.spans, since_ns=self._since, until_ns=self._until)
-        self._contested = _contested(incoming, self.stored)
+        self._called = {
+            key: row for key, (row, _) in incoming.spans.items() if row.operation in semconv.CALL_OPERATIONS
+        }
+        doubted = self._doubted()
+        self.stored = store.known("spans", doubted, since_ns=self._since, until_ns=self._until)
+        self._charged = store.known("charges", doubted, since_ns=self._since, until_ns=self._until)
+        self._contested = _contested(self._called, self.stored)
         self._history = self._read_history()
         self._bills: dict[SpanKey, Bill] = {}
         self._reversals: list[Charge] = []
@@ -56,25 +60,37 @@ class Settlement:
     def settle(self) -> None:
         """Find what the ledger lacks, and what is not counted."""
         contested: defaultdict[bytes, list[Sighting]] = defaultdict(list)
-        for key, (row, reading) in self._incoming.spans.items():
+        for row, reading in self._incoming.spans.values() if self._contested else ():
             if row.trace_id in self._contested:
                 contested[row.trace_id].append(sighting(row, reading))
-            elif reason := mark(row, reading):
-                self._leave_out(sighting(row, reading), Found(reason, NOBODY))
-            elif key not in self._charged and key not in self._history.duplicates:
-                self._charge(key, row, reading)
+        for key, row in self._called.items():
+            if row.trace_id not in self._contested:
+                self._settle_alone(key, *self._incoming.spans[key])
         for trace_id, came in contested.items():
             self._settle(trace_id, came)
         self._settle_across_traces()
         for key in self._sent_again():
             self._note_sent_again(sighting(*self._incoming.spans[key]))
 
+    def _settle_alone(self, key: SpanKey, row: Row, reading: Reading) -> None:
+        if reason := mark(row, reading):
+            self._leave_out(sighting(row, reading), Found(reason, NOBODY))
+        elif key not in self._charged and key not in self._history.duplicates:
+            self._charge(key, row, reading)
+
+    def _doubted(self) -> list[SpanKey]:
+        """The traces of which the store may hold what matters."""
+        rows = [row for row, _ in self._incoming.spans.values()]
+        others = {row.trace_id for row in self._called.values() if _role(row) == "others"}
+        starts, ends = [row.start_time for row in rows], [row.start_time + row.duration_ns for row in rows]
+        doubted = self._store.recent.doubtful(list(self._incoming.spans), starts, ends, others=others)
+        return [(trace_id, b"") for trace_id in doubted]
+
     def _read_history(self) -> History:
         known = self.stored.keys() | self._charged.keys()
         seen_before = {trace_id for trace_id, _ in known} & self._contested
         told_again = (known | self._incoming.sent_again) & self._incoming.spans.keys()
-        calls = {key for key in told_again if self._incoming.spans[key][0].operation in semconv.CALL_OPERATIONS}
-        keys = [*((trace_id, b"") for trace_id in seen_before), *calls]
+        keys = [*((trace_id, b"") for trace_id in seen_before), *(told_again & self._called.keys())]
         return history(self._store, keys, since_ns=self._since, until_ns=self._until)
 
     def _settle(self, trace_id: bytes, came: Sequence[Sighting]) -> None:
@@ -101,10 +117,10 @@ class Settlement:
 
     def _settle_across_traces(self) -> None:
         """Leave out what another trace of the same process tells of too."""
-        called = [row for row, _ in self._incoming.spans.values() if row.operation in semconv.CALL_OPERATIONS]
+        called = self._called.values()
         if not called or not (self._bills or self._reversals):
             return
-        stored = under_way(self._store, called, since_ns=self._since, until_ns=self._until)
+        stored = under_way(self._store, called)
         if len({row.scope for row in called} | {call.seen.scope for call in stored}) > 1:
             new = self._new_companions()
             settled = {call.key for call in new} | {(one.trace_id, one.span_id) for one in self.duplicates}
@@ -183,21 +199,19 @@ class Settlement:
             self.duplicates.append(duplicate(seen, found, usd, recorded_at=self._recorded_at))
 
 
-def _contested(incoming: Incoming, stored: Mapping[SpanKey, str]) -> set[bytes]:
+def _contested(called: Mapping[SpanKey, Row], stored: Mapping[SpanKey, str]) -> set[bytes]:
     """The traces in which several spans tell of calls and not all of them are our own."""
-    calls: Counter[bytes] = Counter()
-    others: set[bytes] = set()
-    roles = [(key, role) for key, role in stored.items() if role and key not in incoming.spans]
-    roles += [(key, role) for key, span in incoming.spans.items() if (role := _role(span[0]))]
-    for (trace_id, _), role in roles:
-        calls[trace_id] += 1
-        if role == "others":
-            others.add(trace_id)
+    roles = [(key, role) for key, role in stored.items() if role and key not in called]
+    roles += [(key, role) for key, row in called.items() if (role := _role(row))]
+    others = {trace_id for (trace_id, _), role in roles if role == "others"}
+    if not others:
+        return others
+    calls = Counter(trace_id for (trace_id, _), _ in roles)
     return {trace_id for trace_id in others if calls[trace_id] > 1}
 
 
 def _role(row: Row) -> str:
-    if row.operation not in semconv.CALL_OPERATIONS or row.wrapper:
+    if row.wrapper:
         return ""
     return "ours" if is_our_scope(row.scope) else "others"
 

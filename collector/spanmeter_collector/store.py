@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -24,7 +25,8 @@ from spanmeter_collector.charge import Charge
 from spanmeter_collector.counter import Counter
 from spanmeter_collector.duplicate import Duplicate
 from spanmeter_collector.otlp import LAST_NANOSECOND
-from spanmeter_collector.row import Row
+from spanmeter_collector.recent import Recent, Unknown
+from spanmeter_collector.row import Row, SpanKey
 
 _READERS: Final = 4
 _EPOCH: Final = date(1970, 1, 1)
@@ -53,10 +55,6 @@ class Batch:
     """Calls whose entries of the ledger the store makes itself."""
 
 
-SpanKey = tuple[bytes, bytes]
-"""Trace id and span id: what names a span."""
-
-
 class ClosedError(RuntimeError):
     """The store was closed; nothing can be asked of it any more."""
 
@@ -83,6 +81,8 @@ class Store:
         self.closed: frozenset[int] = frozenset()
         """The days, counted from 1970, whose spans retention dropped: spans of theirs are refused as too old."""
         self.read_closed_days()
+        self.recent = self._read_recent()
+        """What was taken in lately; held together with `ledger`."""
         self._columns = {table: _Columns.of(self._writer, table, record) for table, record in _TABLES.items()}
 
     @classmethod
@@ -158,14 +158,23 @@ class Store:
         partitions = [row["partition"] for row in self.query("closed_days", {})]
         self.closed = frozenset((datetime.strptime(name, "%Y%m%d").date() - _EPOCH).days for name in partitions)  # noqa: DTZ007
 
-    def known(self, table: str, keys: Iterable[SpanKey], *, since_ns: int, until_ns: int) -> dict[SpanKey, str]:
+    def known(self, table: str, keys: Collection[SpanKey], *, since_ns: int, until_ns: int) -> dict[SpanKey, str]:
         """Which of the traces' spans, started in the period, table `spans` or `charges` holds already.
 
         A span that tells of a call is known as "ours" or "others", after whose instrumentation wrote it.
         """
+        if not keys:
+            return {}
         parameters = of_traces(keys, since_ns=since_ns - _SLACK_NS, until_ns=until_ns + _SLACK_NS)
         found = self.query(f"known_{table}", parameters | {"operations": sorted(semconv.CALL_OPERATIONS)})
         return {(row["trace_id"], row["span_id"]): row["role"] for row in found}
+
+    def _read_recent(self) -> Recent | Unknown:
+        """What is known of the store at its opening; others may write to a server, so that nothing is certain there."""
+        if not self._is_embedded:
+            return Unknown()
+        newest = {row["day"]: row["newest"] for row in self.query("newest_starts", {})}
+        return Recent(newest, opened_at=time.time_ns())
 
     def close(self) -> None:
         """Give the store back, after the queries under way have ended; further ones raise `ClosedError`."""
