@@ -34,6 +34,8 @@ OPTIONS: Final = Options(CHARGES, {"since": "24h", "until": "", "dry_run": "fals
 _PAGE_CALLS: Final = 4000
 _ZERO: Final = Decimal(0)
 
+_Page = Mapping[SpanKey, int]
+
 
 @dataclass(frozen=True, slots=True)
 class _Call:
@@ -121,14 +123,16 @@ def reprice(store: Store, book: PriceBook, selection: Selection) -> RepriceAnswe
     """Compare the calls of a selection with what they cost by `book` and, unless it is a dry run, correct the ledger.
 
     Some thousand calls at a time: each such page is written whole or not at all, and a run that was interrupted is
-    completed by the next. Calls whose spans are not stored any more are left alone and counted.
+    completed by the next. What stands at the very version of `book` costs what it did and is only summed up. Of the
+    others those whose spans are not stored any more are left alone and counted.
 
     Raises:
         QuestionError: Option `dry_run` is neither true nor false.
     """
     writes = not is_dry_run(selection)
-    by_model, without_span = defaultdict[tuple[str, str], _Sums](_Sums), 0
-    for call in _repriced(store, book, selection, writes=writes):
+    same = "" if "component" in selection.filters else book.version  # of such calls only some entries are selected
+    by_model, without_span = _at_version(store, same, selection), 0
+    for call in _repriced(store, book, _pages(store, selection, except_version=same), writes=writes):
         if not call.anew:
             without_span += 1
             continue
@@ -147,9 +151,21 @@ def reprice(store: Store, book: PriceBook, selection: Selection) -> RepriceAnswe
     )
 
 
-def _repriced(store: Store, book: PriceBook, selection: Selection, *, writes: bool) -> Iterator[_Call]:
+def _at_version(store: Store, version: str, selection: Selection) -> defaultdict[tuple[str, str], _Sums]:
+    """The calls that stand at a version of the prices: one question instead of a look at each."""
+    sums = defaultdict[tuple[str, str], _Sums](_Sums)
+    clauses = filtered(selection, CHARGES)
+    if not version:
+        return sums
+    for row in store.query("reprice_same", {**clauses.parameters, "version": version}, clauses.fragments):
+        usd = row["usd"] if row["priced"] else None
+        sums[row["provider"], row["model"]] = _Sums(row["calls"], old_usd=usd, new_usd=usd)
+    return sums
+
+
+def _repriced(store: Store, book: PriceBook, pages: Iterable[_Page], *, writes: bool) -> Iterator[_Call]:
     reading: Callable[[], AbstractContextManager[object]] = (lambda: store.ledger) if writes else nullcontext
-    for page in _pages(store, selection):
+    for page in pages:
         with reading():
             recorded_at = time.time_ns() // 1_000_000
             calls = _calls(store, book, page, recorded_at=recorded_at)
@@ -158,13 +174,14 @@ def _repriced(store: Store, book: PriceBook, selection: Selection, *, writes: bo
         yield from calls
 
 
-def _pages(store: Store, selection: Selection) -> Iterator[dict[SpanKey, int]]:
+def _pages(store: Store, selection: Selection, *, except_version: str) -> Iterator[_Page]:
     """The calls, some thousand at a time, each with its start in nanoseconds since 1970."""
     clauses = filtered(selection, CHARGES)
     after: tuple[int, bytes, bytes] = (0, bytes(16), bytes(8))
     while True:
         start, trace_id, span_id = after
-        parameters = {"after": start, "after_trace": trace_id.hex(), "after_span": span_id.hex(), "limit": _PAGE_CALLS}
+        place = {"after": start, "after_trace": trace_id.hex(), "after_span": span_id.hex()}
+        parameters = place | {"limit": _PAGE_CALLS, "except_version": except_version}
         rows = store.query("reprice_calls", {**clauses.parameters, **parameters}, clauses.fragments)
         if not rows:
             return
@@ -172,7 +189,7 @@ def _pages(store: Store, selection: Selection) -> Iterator[dict[SpanKey, int]]:
         after = rows[-1]["start"], rows[-1]["trace_id"], rows[-1]["span_id"]
 
 
-def _calls(store: Store, book: PriceBook, page: Mapping[SpanKey, int], *, recorded_at: int) -> list[_Call]:
+def _calls(store: Store, book: PriceBook, page: _Page, *, recorded_at: int) -> list[_Call]:
     first, last = min(page.values()), max(page.values())
     spans = again(store, page.keys(), since_ns=first, until_ns=last, around_ns=0)
     anew = {(row.trace_id, row.span_id): charges(row, reading, book, recorded_at=recorded_at) for row, reading in spans}

@@ -11,7 +11,8 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from spanmeter.pricing import Cost, PriceBook
+from spanmeter.pricing import PriceBook
+from spanmeter.pricing.whole import WholeCost
 from spanmeter_collector.log import Log, Record
 from spanmeter_collector.otlp import Signal
 from spanmeter_collector.pipeline import Limits, Pipeline, UnavailableError
@@ -224,7 +225,7 @@ def test_a_record_that_is_no_request_is_counted_and_left_out(
 class TornBook(PriceBook):
     """A price book with a fault of ours in it."""
 
-    def cost(self, *_: Any, **__: Any) -> Cost:
+    def whole(self, *_: Any, **__: Any) -> WholeCost:
         raise ZeroDivisionError("no such rate")
 
 

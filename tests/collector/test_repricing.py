@@ -90,6 +90,11 @@ def ledger(store: Store, listed: PriceBook, request_of: MakeRequest) -> Ledger:
     return Ledger(store, listed, request_of)
 
 
+@pytest.fixture
+def _stopped_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("spanmeter_collector.repricing.time.time_ns", lambda: 1_795_370_400_000_000_000)
+
+
 def sums(calls: int, changed: int, usd: tuple[str | None, str | None, str], *, priced: int = 0) -> Known:
     """Figures with old and new cost and the difference."""
     old, new, difference = usd
@@ -156,6 +161,48 @@ def test_prices_that_come_back_are_charged_again(
         usd.append(ledger.figures()[1])
 
     assert usd == ["0.00042", "0.000195", "0.00042", "0.000195"]
+
+
+@pytest.mark.usefixtures("_stopped_clock")
+def test_prices_that_come_back_within_a_tick_of_the_clock_are_charged_again(
+    ledger: Ledger, span: MakeSpan, doubled: Books, call_attributes: Known, listed: PriceBook
+) -> None:
+    ledger.ingest(span(1, attributes=call_attributes))
+    changed = doubled(**{MINI: ("0.30", "1.20")})
+
+    usd = []
+    for book in (changed, listed, changed, listed):
+        ledger.reprice(book)
+        usd.append(ledger.figures()[1])
+
+    assert usd == ["0.00042", "0.000195", "0.00042", "0.000195"]
+
+
+def test_calls_that_stand_at_the_very_prices_are_summed_up_without_a_look_at_their_spans(
+    ledger: Ledger, span: MakeSpan, doubled: Books, call_attributes: Known, listed: PriceBook
+) -> None:
+    failed = {"status": Status(code=Status.STATUS_CODE_ERROR)}
+    attempts = call_attributes | {"spanmeter.calls": 3}
+    unknown = call_attributes | {"gen_ai.request.model": "mystery-1"}
+    ledger.ingest(
+        span(1, attributes=attempts), span(2, attributes=call_attributes, **failed), span(3, attributes=unknown)
+    )
+    book = doubled(**{MINI: ("0.30", "1.20")})
+    looked_at = ledger.reprice(book)
+    ledger.reprice(listed)
+    ledger.reprice(book)
+    with ledger.store._reader() as client:
+        client.command("TRUNCATE TABLE spans")
+
+    again = ledger.reprice(book)
+    assert again["rows"] == [
+        {"provider": "openai", "model": MINI} | sums(4, 0, ("0.00084", "0.00084", "0")),
+    ]
+    assert (again["calls_without_span"], looked_at["total"]["calls"], looked_at["total"]["new_usd"]) == (
+        1,
+        5,
+        "0.00084",
+    )
 
 
 def test_a_price_that_only_has_another_version_is_left_alone(

@@ -1,4 +1,5 @@
--- The next calls of a period that have something to bill and stand in the ledger, in the ledger's order.
+-- The next calls of a period that have something to bill and stand in the ledger, in the ledger's order, without those
+-- that stand at one version of the prices.
 SELECT toUnixTimestamp64Nano(charges.time) AS start, trace_id, span_id
 FROM charges
 WHERE time >= greatest(fromUnixTimestamp64Micro({since:Int64}, 'UTC'), fromUnixTimestamp64Nano({after:Int64}, 'UTC'))
@@ -10,6 +11,7 @@ WHERE time >= greatest(fromUnixTimestamp64Micro({since:Int64}, 'UTC'), fromUnixT
   )
   AND component = 'call'
   AND grade != ''
+  AND price_version != {except_version:String}
   AND $filters
 GROUP BY time, trace_id, span_id
 HAVING sum(if(entry = 'reversal', -1, 1)) > 0
