@@ -9,7 +9,7 @@ DEMO := .venv/.installed-demo
 DEV := .venv/.installed-dev
 OTELCOL := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/spanmeter/opentelemetry-collector
 
-.PHONY: help setup demo test compat others senders replay collectors fuzz bench-app bench-export bench-collector bench-reprice bench-disk lint types imports fmt screenshots clean
+.PHONY: help setup demo test compat others senders replay collectors fuzz bench-app bench-export bench-collector bench-acknowledge bench-reprice bench-disk lint types imports fmt screenshots clean
 
 help:  ## what each command does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -49,6 +49,9 @@ bench-export: $(DEV)  ## what it takes to send a span, beside the SDK's exporter
 
 bench-collector: $(DEV)  ## how fast the sidecar acknowledges and stores spans
 	@$(BIN)/python tests/benchmarks/collector.py $(ARGS)
+
+bench-acknowledge: $(DEV)  ## how fast the sidecar acknowledges what is safely on disk
+	@$(BIN)/python tests/benchmarks/acknowledge.py $(ARGS)
 
 bench-reprice: $(DEV)  ## how long the sidecar takes to reprice a large ledger
 	@$(BIN)/python tests/benchmarks/reprice.py $(ARGS)

@@ -37,6 +37,7 @@ from spanmeter_collector.status import Status
 from spanmeter_collector.store import Store
 from spanmeter_collector.sweep import Sweep, sweeping
 from spanmeter_collector.tls import Tls
+from spanmeter_collector.turns import take_short_turns
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -62,6 +63,7 @@ def serve(settings: Settings) -> int:
     """
     write_json_lines(settings.secrets)
     prepare_memory()
+    take_short_turns()
     told = _noted_signals()
     status = Status()
     tls = Tls.open(settings.tls) if settings.tls else None
