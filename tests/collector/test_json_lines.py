@@ -30,3 +30,24 @@ def test_an_error_brings_its_traceback() -> None:
     said = json.loads(JsonLines().format(record("cannot", exc_info=(type(error), error, None))))
 
     assert said["error"] == "OSError: [Errno 28] No space left on device"
+
+
+def test_a_secret_stands_nowhere_on_a_line() -> None:
+    error = OSError("clickhouse://ada:p4ss%2Fword@db refused p4ss/word")
+
+    line = JsonLines(["p4ss/word"]).format(
+        record("at %s", "p4ss/word", url="x?p4ss/word", exc_info=(OSError, error, None))
+    )
+
+    assert ("p4ss" in line, json.loads(line)["message"]) == (False, "at …")
+
+
+def test_numbers_stay_numbers() -> None:
+    said = json.loads(JsonLines(["1234"]).format(record("stored", spans=7, wait_s=0.5, ok=True, what=None)))
+
+    assert {name: said[name] for name in ("spans", "wait_s", "ok", "what")} == {
+        "spans": 7,
+        "wait_s": 0.5,
+        "ok": True,
+        "what": None,
+    }
