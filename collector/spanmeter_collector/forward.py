@@ -33,6 +33,8 @@ _BATCH_BYTES: Final = 4 * 2**20
 _FIRST_WAIT_S: Final = 1.0
 _LONGEST_WAIT_S: Final = 30.0
 _LONGEST_RETRY_AFTER_S: Final = 300.0
+_LAST_ATTEMPT_S: Final = 1.0
+"""How much later than it may begin the last attempt is over."""
 _GZIP: Final = 16 + zlib.MAX_WBITS
 _logger = logging.getLogger(__name__)
 
@@ -113,7 +115,7 @@ class Forwarder:
             self._deadline = time.monotonic() + within_s
             self._closing.set()
             self._news.notify()
-        self._thread.join(within_s)
+        self._thread.join(within_s + _LAST_ATTEMPT_S)
         with self._news:
             left = list(self._queue)
             self._queue.clear()
@@ -173,7 +175,7 @@ class Forwarder:
 
     def _pause(self, wait_s: float) -> None:
         if self._closing.is_set():
-            time.sleep(min(wait_s, self._first_wait_s))
+            time.sleep(max(min(wait_s, self._first_wait_s, self._deadline - time.monotonic()), 0))
         else:
             self._closing.wait(wait_s)
 
