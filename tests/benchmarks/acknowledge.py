@@ -28,9 +28,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 SENDERS: Final = 4
 PACED_SPANS: Final = 50
-HEAD: Final = (
-    "POST /v1/traces HTTP/1.1\r\nhost: x\r\ncontent-type: application/x-protobuf\r\ncontent-length: {}\r\n\r\n"
-)
+HEAD: Final = "POST /v1/traces HTTP/1.1\r\nhost: x\r\ncontent-type: application/x-protobuf\r\n"
 REFUSED: Final = 503
 
 
