@@ -1,7 +1,7 @@
 """The log: requests on disk before they are acknowledged, until they are in the store.
 
 A directory of segments named by the time they were started, a checkpoint that says up to where the store has
-everything, and `damaged/` for what could not be read back.
+everything, and `damaged/` for what could not be read back or stored.
 """
 
 from __future__ import annotations
@@ -9,19 +9,17 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
-import struct
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple, Self
-from zlib import crc32
 
-_HEADER: Final = struct.Struct("<IIQB")  # length of the body, CRC-32 of the rest, received at (ms since 1970), signal
-_REST: Final = struct.Struct("<QB")
-_LONGEST_BODY: Final = 64 * 2**20
+from spanmeter_collector.record import Record, Stretch, count_spans, next_record, read_bytes, read_record
+
 _SEGMENT_BYTES: Final = 32 * 2**20
+_PIECE_BYTES: Final = 2**20
 _SUFFIX: Final = ".log"
 _logger = logging.getLogger(__name__)
 
@@ -33,18 +31,13 @@ class Position(NamedTuple):
     offset: int
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
-    """One request: when it came in (milliseconds since 1970), its signal number and its body."""
+class Waiting(NamedTuple):
+    """What waits in a segment: where it ends, its spans and bytes, and when the first of it came in (ms since 1970)."""
 
-    received_at: int
-    signal: int
-    body: bytes
-
-    def encode(self) -> bytes:
-        """The record with length and checksum, as it stands in a segment."""
-        rest = _REST.pack(self.received_at, self.signal)
-        return struct.pack("<II", len(self.body), crc32(self.body, crc32(rest))) + rest + self.body
+    end: Position
+    spans: int
+    size: int
+    since: int
 
 
 class LogInUseError(RuntimeError):
@@ -52,89 +45,120 @@ class LogInUseError(RuntimeError):
 
 
 class Log:
-    """Appends durably, reads back what is not yet stored; one process at a time, one appending thread."""
+    """Appends durably, reads back what is not yet stored; one process at a time.
 
-    def __init__(self, directory: Path, lock: BinaryIO) -> None:
+    One thread may append while another reads and checkpoints. `now` gives nanoseconds since 1970.
+    """
+
+    def __init__(self, directory: Path, lock: BinaryIO, *, now: Callable[[], int] = time.time_ns) -> None:
         self._directory = directory
         self._lock = lock
+        self._now = now
         self._segment: BinaryIO | None = None
-        self._end = Position(0, 0)
-        self._stored = _read_checkpoint(directory)
-        self.damaged = 0
+        self.stored = _read_checkpoint(directory)
+        """Up to here the store has everything."""
+        self.end = max([self.stored, *(Position(number, _size(path)) for number, path in self._segments().items())])
+        """Up to here everything is safe on disk."""
 
     @classmethod
-    def open(cls, directory: Path) -> Self:
+    def open(cls, directory: Path, *, now: Callable[[], int] = time.time_ns) -> Self:
         """Open or start the log in a directory.
 
         Raises:
             LogInUseError: another process has it open.
+            OSError: the directory cannot be written.
         """
-        directory.mkdir(parents=True, exist_ok=True)
+        _make_directory(directory)
         lock = (directory / "lock").open("wb")
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             lock.close()
             raise LogInUseError(f"another process writes to {directory}") from error
-        return cls(directory, lock)
+        return cls(directory, lock, now=now)
 
     @property
-    def size(self) -> int:
-        """Bytes on disk."""
-        return sum(path.stat().st_size for path in self._segments().values())
+    def free_bytes(self) -> int:
+        """Room that is left on the disk."""
+        disk = os.fstatvfs(self._lock.fileno())
+        return disk.f_bavail * disk.f_frsize
 
     def append(self, records: Sequence[Record]) -> list[Position]:
         """Write records and force them to disk; the positions are where each of them ends.
 
+        A segment that the disk refused once is not written again: after a failed sync the system may take pages for
+        clean that never reached the disk, see https://lwn.net/Articles/752063/.
+
         Raises:
             OSError: the disk refused; none of the records counts as written.
         """
-        if self._segment is None or self._end.offset >= _SEGMENT_BYTES:
-            self._start_segment()
-        assert self._segment is not None  # noqa: S101  _start_segment opened it
-        ends = []
-        offset = self._end.offset
-        encoded = [record.encode() for record in records]
-        for record in encoded:
-            offset += len(record)
-            ends.append(Position(self._end.segment, offset))
+        segment = self._segment if self.end.offset < _SEGMENT_BYTES else None
+        segment = segment or self._start_segment()
+        number, start = self.end
+        encoded = [record.encode(number) for record in records]
         try:
-            _write_all(self._segment, b"".join(encoded))
-            os.fdatasync(self._segment.fileno())
+            _write_all(segment, b"".join(encoded))
+            os.fdatasync(segment.fileno())
         except OSError:
-            with suppress(OSError):
-                self._segment.truncate(self._end.offset)
-            self._close_segment()
+            self._abandon(segment, start)
             raise
-        self._end = ends[-1]
-        return ends
+        ends = [Position(number, offset) for offset in accumulate(map(len, encoded), initial=start)]
+        self.end = ends[-1]
+        return ends[1:]
 
-    def replay(self) -> Iterator[tuple[Position, Record]]:
-        """Every record that is not yet stored, oldest first, with the position where it ends.
+    def read(self, after: Position) -> Iterator[tuple[Position, Record | None]]:
+        """Every record between a position and the end, oldest first, with the position where it ends.
 
-        What cannot be read is moved to `damaged/`, counted in `damaged` and never stops the reading. To be
-        finished before the first `append`.
+        What is no record is copied to `damaged/` and comes as None; reading goes on behind it.
+
+        Raises:
+            OSError: a segment cannot be opened, or what is damaged cannot be kept.
         """
+        end = self.end
         for number, path in sorted(self._segments().items()):
-            if number >= self._stored.segment:
-                yield from self._read_segment(number, path)
+            if after.segment <= number <= end.segment:
+                with path.open("rb", buffering=0) as file:
+                    until = end.offset if number == end.segment else _size(path)
+                    start = after.offset if number == after.segment else 0
+                    yield from self._read_stretch(Stretch(file.fileno(), number, start, until))
+
+    def waiting(self) -> Iterator[Waiting]:
+        """What is not yet stored, by segment, as the headers of its records tell."""
+        for number, path in sorted(self._segments().items()):
+            start = self.stored.offset if number == self.stored.segment else 0
+            until = _size(path)
+            if number >= self.stored.segment and start < until:
+                with path.open("rb", buffering=0) as file:
+                    spans, since = count_spans(Stretch(file.fileno(), number, start, until))
+                yield Waiting(Position(number, until), spans, until - start, since)
+
+    def set_aside(self, end: Position, record: Record, reason: str) -> None:
+        """Keep a record that cannot be stored in `damaged/`, as it stands in the log.
+
+        Raises:
+            OSError: it cannot be kept.
+        """
+        kept = self._damaged(Position(end.segment, end.offset - record.size))
+        kept.write_bytes(record.encode(end.segment))
+        _logger.error("a request of %d spans cannot be stored and is kept in %s: %s", record.spans, kept, reason)
 
     def checkpoint(self, stored: Position) -> None:
         """Drop the segments that are in the store up to a position, and note it.
 
-        Dropping comes first: on a full disk it makes the room for the note.
+        Dropping comes first: on a full disk it makes the room for the note. Nothing is synced, for a note or a drop
+        that a power cut undoes only means reading back more than needed, which stores nothing twice.
 
         Raises:
-            OSError: the disk refused; nothing is lost, at the next start more is read back than needed.
+            OSError: the disk refused; nothing is lost.
         """
         for number, path in self._segments().items():
-            has_all_stored = number == stored.segment and path.stat().st_size <= stored.offset
-            if number < stored.segment or (has_all_stored and number < self._end.segment):
+            has_all_stored = number == stored.segment and _size(path) <= stored.offset
+            if number < stored.segment or (has_all_stored and number < self.end.segment):
                 path.unlink()
         temporary = self._directory / "checkpoint.new"
         temporary.write_text(f"{stored.segment} {stored.offset}\n", encoding="ascii")
         temporary.replace(self._directory / "checkpoint")
-        self._stored = stored
+        self.stored = stored
 
     def link_to(self, directory: Path) -> dict[Path, range]:
         """Link what the store may lack into a new directory; the files with which bytes of each are whole records.
@@ -146,9 +170,9 @@ class Log:
             OSError: the disk refused.
         """
         directory.mkdir()
-        stored, end, found = self._stored, self._end, {}
+        stored, end, found = self.stored, self.end, {}
         for number, path in sorted(self._segments().items()):
-            if number < stored.segment or number > end.segment > 0:
+            if not stored.segment <= number <= end.segment:
                 continue
             linked = directory / path.name
             with suppress(FileNotFoundError):  # stored meanwhile
@@ -165,38 +189,59 @@ class Log:
     def _segments(self) -> dict[int, Path]:
         return {int(path.stem): path for path in self._directory.glob(f"*{_SUFFIX}") if path.stem.isdecimal()}
 
-    def _start_segment(self) -> None:
+    def _start_segment(self) -> BinaryIO:
         self._close_segment()
-        number = max(time.time_ns(), self._end.segment + 1, self._stored.segment + 1, *(self._segments() or (0,)))
-        path = self._directory / f"{number:020d}{_SUFFIX}"
-        self._segment = path.open("xb", buffering=0)
-        _sync_directory(self._directory)
-        self._end = Position(number, 0)
+        number = max(self._now(), self.end.segment + 1, self.stored.segment + 1, *(self._segments() or (0,)))
+        segment = (self._directory / f"{number:020d}{_SUFFIX}").open("xb", buffering=0)
+        try:
+            _sync_directory(self._directory)
+        except OSError:
+            segment.close()
+            raise
+        self._segment, self.end = segment, Position(number, 0)
+        return segment
 
     def _close_segment(self) -> None:
         if self._segment is not None:
             self._segment.close()
             self._segment = None
 
-    def _read_segment(self, number: int, path: Path) -> Iterator[tuple[Position, Record]]:
-        offset = self._stored.offset if number == self._stored.segment else 0
-        with path.open("rb") as segment:
-            segment.seek(offset)
-            while (record := _read_record(segment)) is not None:
-                offset += _HEADER.size + len(record.body)
-                yield Position(number, offset), record
-        if offset < path.stat().st_size:
-            self._set_aside(number, path, offset)
+    def _abandon(self, segment: BinaryIO, start: int) -> None:
+        with suppress(OSError):
+            segment.truncate(start)
+        self._close_segment()
+        if not start:
+            with suppress(OSError):
+                Path(segment.name).unlink()
 
-    def _set_aside(self, number: int, path: Path, offset: int) -> None:
-        self.damaged += 1
+    def _read_stretch(self, left: Stretch) -> Iterator[tuple[Position, Record | None]]:
+        while left.offset < left.until:
+            if found := read_record(left):
+                record, offset = found
+                yield Position(left.segment, offset), record
+            else:
+                offset = next_record(left)
+                self._set_aside(left._replace(until=offset))
+                yield Position(left.segment, offset), None
+            left = left._replace(offset=offset)
+
+    def _set_aside(self, damage: Stretch) -> None:
+        kept = self._damaged(Position(damage.segment, damage.offset))
+        with kept.open("wb") as file:
+            for offset in range(damage.offset, damage.until, _PIECE_BYTES):
+                file.write(read_bytes(damage.descriptor, min(_PIECE_BYTES, damage.until - offset), offset))
+        _logger.warning(
+            "bytes %d to %d of segment %d are no record of this version; they are kept in %s",
+            damage.offset,
+            damage.until,
+            damage.segment,
+            kept,
+        )
+
+    def _damaged(self, start: Position) -> Path:
         folder = self._directory / "damaged"
         folder.mkdir(exist_ok=True)
-        with path.open("r+b") as segment:
-            segment.seek(offset)
-            (folder / f"{number:020d}-{offset}").write_bytes(segment.read())
-            segment.truncate(offset)
-        _logger.warning("the log is damaged at byte %d of %s; what follows is kept in %s", offset, path, folder)
+        return folder / f"{start.segment:020d}-{start.offset}"
 
 
 def _write_all(segment: BinaryIO, data: bytes) -> None:
@@ -205,26 +250,26 @@ def _write_all(segment: BinaryIO, data: bytes) -> None:
         left = left[segment.write(left) :]
 
 
-def _read_record(segment: BinaryIO) -> Record | None:
-    header = segment.read(_HEADER.size)
-    if len(header) < _HEADER.size:
-        return None
-    length, checksum, received_at, signal = _HEADER.unpack(header)
-    if length > _LONGEST_BODY:
-        return None
-    body = segment.read(length)
-    if len(body) < length or crc32(body, crc32(header[8:])) != checksum:
-        return None
-    return Record(received_at, signal, body)
-
-
 def _read_checkpoint(directory: Path) -> Position:
-    """An unreadable checkpoint means reading the whole log again, which stores nothing twice."""
+    """An unreadable or torn checkpoint means reading the whole log again, which stores nothing twice."""
     try:
-        segment, offset = (directory / "checkpoint").read_text(encoding="ascii").split()
-        return Position(int(segment), int(offset))
+        note = (directory / "checkpoint").read_text(encoding="ascii")
+        segment, offset = note.split()
+        return Position(int(segment), int(offset)) if note.endswith("\n") else Position(0, 0)
     except (FileNotFoundError, ValueError):
         return Position(0, 0)
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size
+
+
+def _make_directory(directory: Path) -> None:
+    """Make a directory that is still there after a power cut."""
+    missing = [path for path in (directory, *directory.parents) if not path.exists()]
+    directory.mkdir(parents=True, exist_ok=True)
+    for path in missing:
+        _sync_directory(path.parent)
 
 
 def _sync_directory(directory: Path) -> None:

@@ -1,4 +1,4 @@
-"""The pipeline: request -> log -> acknowledgement; then read, price and store in batches."""
+"""The pipeline: request -> log -> acknowledgement; then out of the log, priced and stored in batches."""
 
 from __future__ import annotations
 
@@ -7,76 +7,69 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from queue import Empty, Queue
 from typing import Final
 
-from clickhouse_connect.driver.exceptions import Error as StoreError
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
 from spanmeter.pricing import PriceBook
+from spanmeter_collector.backlog import Amount, Backlog, Limits
 from spanmeter_collector.counter import counters, point_count
-from spanmeter_collector.log import Log, Position, Record
-from spanmeter_collector.otlp import MalformedError, Request, Signal, parse, span_count
-from spanmeter_collector.posting import Received, post
-from spanmeter_collector.status import Status
+from spanmeter_collector.log import Log, Position
+from spanmeter_collector.otlp import Request, Signal, span_count
+from spanmeter_collector.record import Record
+from spanmeter_collector.status import OK, Status
 from spanmeter_collector.store import Store
+from spanmeter_collector.storing import Forward, Storing, to_nobody
 
-_BATCH_SPANS: Final = 16_384
-_BATCH_SECONDS: Final = 1.0
 _GROUP_BYTES: Final = 4 * 2**20
-_LONGEST_WAIT_S: Final = 30.0
+_PROBE_S: Final = 1.0
+_DISK_WAIT_S: Final = 10.0
+_LIMITS: Final = Limits()
 _logger = logging.getLogger(__name__)
 
 
 class UnavailableError(RuntimeError):
-    """A request cannot be taken now; the message says why. The sender may try again after `wait_s`."""
+    """A request cannot be taken now; the message says why. The sender may try again after `wait_s` seconds."""
 
-    wait_s: float = 2.0
+    reason = "unavailable"
+    """For the counter of refused requests."""
+    wait_s = 2.0
+
+    def __init__(self, sentence: str, *, wait_s: float = wait_s) -> None:
+        super().__init__(sentence)
+        self.wait_s = wait_s
 
 
 class OverloadedError(UnavailableError):
-    """More is pending than may be; it becomes less on its own."""
+    """Too much waits for the store or the disk."""
+
+    reason = "overloaded"
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How much may be acknowledged and not yet stored, before further requests are refused."""
+class DiskFullError(UnavailableError):
+    """There is too little room on the disk for the log and for storing what is in it."""
 
-    pending_spans: int = 200_000
-    pending_bytes: int = 128 * 2**20
-
-
-_LIMITS: Final = Limits()
-Forward = Callable[[Signal, bytes, int], None]
-"""Takes an acknowledged body, with how many spans are in it; never blocks and never raises."""
-
-
-def _nowhere(_signal: Signal, _body: bytes, _spans: int) -> None:
-    pass
+    reason = "disk_full"
 
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
     record: Record
     request: Request
-    spans: int
-    repeated: bool = False
     done: Future[Position] = field(default_factory=Future)
-
-    @property
-    def position(self) -> Position:
-        return self.done.result(0)
 
 
 class Pipeline:
     """Two worker threads around the log and the store; `submit` may be called from any thread.
 
-    A worker that fails turns readiness red with its reason; `close` raises what ended it.
+    What is acknowledged is in the log, and read back from there to be stored: memory holds a batch, however long the
+    backlog is. A worker that fails turns readiness red with its reason; `close` raises what ended it.
     """
 
-    def __init__(  # noqa: PLR0913  what the process around it gives, each by its name
+    def __init__(  # noqa: PLR0913  what it works on, each by its name
         self,
         *,
         log: Log,
@@ -86,23 +79,25 @@ class Pipeline:
         limits: Limits = _LIMITS,
         content: bool = False,
         forward: Forward | None = None,
+        now: Callable[[], int] = time.time_ns,
     ) -> None:
         self._log = log
         self._store = store
         self._book = book
         self._status = status
-        self._limits = limits
-        self._content = content
-        self._forward = forward or _nowhere
+        self._now = now
+        self._backlog = Backlog(limits)
+        self._forward = forward or to_nobody
+        self._storing = Storing(
+            log=log, store=store, status=status, backlog=self._backlog, content=content, forward=self._forward, now=now
+        )
         self._incoming: Queue[_Entry | None] = Queue()
-        self._logged: Queue[_Entry | None] = Queue()
-        self._accounts = threading.Lock()
-        self._pending_spans = 0
-        self._pending_bytes = 0
+        self._has_refused = False
         self._closing = threading.Event()
-        self._out_of_time = threading.Event()
         self._executor = ThreadPoolExecutor(max_workers=2, thread_name_prefix="spanmeter")
         self._workers: dict[str, Future[None]] = {}
+        status.watch(self._backlog)
+        status.ask("disk", self._disk)
         self.use(book)
 
     def use(self, book: PriceBook) -> None:
@@ -121,11 +116,11 @@ class Pipeline:
         return self._store.closed
 
     def start(self) -> None:
-        """Take up what the log holds from an earlier run, then start both workers."""
-        for position, record in self._log.replay():
-            self._take_up(position, record)
-        self._status.refused_requests.labels(reason="damaged_log").inc(self._log.damaged)
-        for name, work in (("log", self._append_all), ("store", self._store_all)):
+        """Count what the log holds from an earlier run, then start both workers: it is stored first."""
+        for waiting in self._log.waiting():
+            for_s = max(self._now() / 1e9 - waiting.since / 1e3, 0)
+            self._backlog.wait(waiting.end, Amount(waiting.spans, waiting.size), for_s=for_s)
+        for name, work in (("log", self._append_all), ("store", partial(self._storing.run, self.book))):
             worker = self._workers[name] = self._executor.submit(work)
             worker.add_done_callback(partial(self._note_end, name))
 
@@ -135,12 +130,15 @@ class Pipeline:
         `body` is the request in protobuf. The future fails with OSError when the disk refuses.
 
         Raises:
-            UnavailableError: too much is pending, or the pipeline has ended.
+            OverloadedError: too much is pending.
+            DiskFullError: the disk is nearly full.
+            UnavailableError: the pipeline has ended.
         """
         if self._closing.is_set() or self._workers["log"].done():
             raise UnavailableError("the sidecar is not taking requests; see /ready")
-        entry = _Entry(Record(time.time_ns() // 1_000_000, signal, body), request, span_count(request))
-        self._admit(entry)
+        self._check_room()
+        entry = _Entry(Record(self._now() // 1_000_000, signal, body, span_count(request)), request)
+        self._backlog.take_in(entry.record)
         entry.done.add_done_callback(lambda done: self._count(entry, transport) if not done.exception() else None)
         self._incoming.put(entry)
         return entry.done
@@ -155,149 +153,92 @@ class Pipeline:
         self._incoming.put(None)
         deadline = time.monotonic() + within_s
         _wait(self._workers["log"], deadline)
-        self._logged.put(None)
+        self._storing.complete()
         _wait(self._workers["store"], deadline)
-        self._out_of_time.set()
+        self._storing.stop()
         self._executor.shutdown(wait=True)
+        self._refuse_waiting("the sidecar stops")
         for worker in self._workers.values():
             worker.result()
 
-    def _take_up(self, position: Position, record: Record) -> None:
-        try:
-            request = parse(Signal(record.signal), record.body)
-        except (MalformedError, ValueError):
-            _logger.warning("the log holds a record before %s that is no request; it is left out", position)
-            self._status.refused_requests.labels(reason="damaged_log").inc()
-            return
-        entry = _Entry(record, request, span_count(request), repeated=True)
-        entry.done.set_result(position)
-        self._account(entry, 1)
-        self._logged.put(entry)
-        self._forward(Signal(record.signal), record.body, entry.spans)
+    def _check_room(self) -> None:
+        if overload := self._backlog.overload:
+            wait_s = max(self._storing.wait_s, UnavailableError.wait_s)
+            raise OverloadedError(f"{overload}; try again later", wait_s=wait_s)
+        if (disk := self._disk()) != OK:
+            raise DiskFullError(f"the disk is {disk}; try again later", wait_s=_DISK_WAIT_S)
 
-    def _admit(self, entry: _Entry) -> None:
-        with self._accounts:
-            full = (
-                self._pending_spans >= self._limits.pending_spans or self._pending_bytes >= self._limits.pending_bytes
-            )
-            spans = self._pending_spans
-        if full:
-            raise OverloadedError(f"{spans} spans wait for the store; try again later")
-        self._account(entry, 1)
-
-    def _account(self, entry: _Entry, sign: int) -> None:
-        with self._accounts:
-            self._pending_spans += sign * entry.spans
-            self._pending_bytes += sign * len(entry.record.body)
-            self._status.pending_spans.set(self._pending_spans)
+    def _disk(self) -> str:
+        return self._backlog.disk_full(self._log.free_bytes) or OK
 
     def _count(self, entry: _Entry, transport: str) -> None:
         self._status.received_requests.labels(transport=transport).inc()
-        self._status.received_spans.inc(entry.spans)
+        self._status.received_spans.inc(entry.record.spans)
         if isinstance(entry.request, ExportMetricsServiceRequest):
             self._status.ignored_metrics.inc(point_count(entry.request) - len(counters(entry.request)))
 
     def _append_all(self) -> None:
         for group in self._groups():
+            records = [entry.record for entry in group]
             try:
                 with self._status.log_sync_seconds.time():
-                    ends = self._log.append([entry.record for entry in group])
+                    ends = self._log.append(records)
             except OSError as error:
+                self._has_refused = True
                 self._status.report("log", f"cannot append: {error}")
+                self._backlog.give_up(records)
                 _fail(group, error)
-                for entry in group:
-                    self._account(entry, -1)
-                continue
-            self._status.report("log")
-            for entry, end in zip(group, ends, strict=True):
-                self._logged.put(entry)
-                entry.done.set_result(end)
-                self._forward(Signal(entry.record.signal), entry.record.body, entry.spans)
+            else:
+                self._has_refused = False
+                self._status.report("log")
+                self._note_synced(group, ends)
+
+    def _note_synced(self, group: list[_Entry], ends: list[Position]) -> None:
+        if group:
+            self._backlog.note_synced([entry.record for entry in group], ends[-1])
+            self._storing.notify()
+        for entry, end in zip(group, ends, strict=True):
+            entry.done.set_result(end)
+            self._forward(Signal(entry.record.signal), entry.record.body, entry.record.spans)
 
     def _groups(self) -> Iterator[list[_Entry]]:
-        """Everything that waits, as one group for one sync."""
-        while (entry := self._incoming.get()) is not None:
-            group, size = [entry], len(entry.record.body)
-            while size < _GROUP_BYTES and not self._incoming.empty():
-                following = self._incoming.get()
-                if following is None:
-                    self._incoming.put(None)
-                    break
-                group.append(following)
-                size += len(following.record.body)
-            yield group
+        """Everything that waits, as one group for one sync: the slower the disk, the larger the groups.
 
-    def _store_all(self) -> None:
-        for batch in self._batches():
-            if self._out_of_time.is_set():
+        Nobody may send to a sidecar that is not ready, so a log that refused is tried again with an empty group.
+        """
+        while True:
+            try:
+                entry = self._incoming.get(timeout=_PROBE_S if self._has_refused else None)
+            except Empty:
+                yield []
+                continue
+            if entry is None:
                 return
-            if not self._store_batch(batch) and not self._stored_later(
-                [replace(entry, repeated=True) for entry in batch]
-            ):
-                return
+            yield self._group(entry)
 
-    def _stored_later(self, batch: list[_Entry]) -> bool:
-        """Try again until the store takes the batch; False when there is no time for that any more."""
-        wait = 1.0
-        while not self._closing.wait(wait):
-            if self._store_batch(batch):
-                return True
-            wait = min(2 * wait, _LONGEST_WAIT_S)
-        return False
-
-    def _batches(self) -> Iterator[list[_Entry]]:
-        """What came in within a second, or as many spans as make a good batch."""
-        ended = False
-        while not ended and (entry := self._logged.get()) is not None:
-            batch, spans, deadline = [entry], entry.spans, time.monotonic() + _BATCH_SECONDS
-            while spans < _BATCH_SPANS and (left := deadline - time.monotonic()) > 0:
-                try:
-                    following = self._logged.get(timeout=left)
-                except Empty:
-                    break
-                if following is None:
-                    ended = True
-                    break
-                batch.append(following)
-                spans += following.spans
-            yield batch
-
-    def _store_batch(self, batch: list[_Entry]) -> bool:
-        """Write a batch and forget it; False when the store refused and the batch is to be tried again."""
-        try:
-            spans = self._write(batch)
-        except (StoreError, OSError) as error:
-            _logger.exception("the store refused a batch of %d requests; it stays in the log", len(batch))
-            self._status.report("store", f"cannot write: {error}")
-            return False
-        self._status.report("store")
-        self._status.batch_spans.observe(spans)
-        self._status.log_bytes.set(self._log.size)
-        for entry in batch:
-            self._account(entry, -1)
-        return True
-
-    def _write(self, batch: list[_Entry]) -> int:
-        first, last = batch[0].position, batch[-1].position
-        received = [Received(entry.request, entry.record.received_at, repeated=entry.repeated) for entry in batch]
-        with self._status.store_write_seconds.time(), self._store.ledger:
-            now = time.time_ns() // 1_000_000
-            posted = post(received, store=self._store, book=self._book, recorded_at=now, content=self._content)
-            self._store.write(posted, token=f"{first.segment}-{first.offset}-{last.segment}-{last.offset}")
-        self._log.checkpoint(last)
-        self._status.stored_spans.inc(len(posted.rows))
-        self._status.refused_spans.labels(reason="too_old").inc(posted.too_old)
-        self._status.repeated_spans.inc(sum(entry.spans for entry in batch) - len(posted.rows) - posted.too_old)
-        return len(posted.rows)
+    def _group(self, entry: _Entry) -> list[_Entry]:
+        group, size = [entry], len(entry.record.body)
+        while size < _GROUP_BYTES and not self._incoming.empty():
+            following = self._incoming.get()
+            if following is None:
+                self._incoming.put(None)
+                break
+            group.append(following)
+            size += len(following.record.body)
+        return group
 
     def _note_end(self, name: str, worker: Future[None]) -> None:
         if (error := worker.exception()) is None:
             return
         _logger.critical("the %s worker ended", name, exc_info=error)
         self._status.report(name, f"the worker ended: {type(error).__name__}: {error}")
-        while name == "log" and not self._incoming.empty():
+        if name == "log":
+            self._refuse_waiting("the log worker ended")
+
+    def _refuse_waiting(self, sentence: str) -> None:
+        while not self._incoming.empty():
             if (entry := self._incoming.get()) is not None:
-                _fail([entry], UnavailableError("the log worker ended"))
+                _fail([entry], UnavailableError(sentence))
 
 
 def _fail(group: list[_Entry], error: Exception) -> None:

@@ -18,7 +18,7 @@ from spanmeter_collector.encoding import ENCODINGS, EncodingError, TooLargeError
 from spanmeter_collector.intake import Intake, Redact, TooManySpansError, take_in
 from spanmeter_collector.otlp import MalformedError, Signal
 from spanmeter_collector.otlp_answer import write_answer
-from spanmeter_collector.pipeline import OverloadedError, Pipeline, UnavailableError
+from spanmeter_collector.pipeline import Pipeline, UnavailableError
 from spanmeter_collector.refusal import Refusal
 from spanmeter_collector.status import Status
 
@@ -83,10 +83,8 @@ class Door:
     async def _submit(self, signal: Signal, intake: Intake) -> None:
         try:
             await asyncio.wrap_future(self.pipeline.submit(signal, intake.request, intake.body, transport="http"))
-        except OverloadedError as error:
-            raise Refusal("overloaded", str(error), wait_s=error.wait_s) from error
         except UnavailableError as error:
-            raise Refusal("unavailable", str(error), wait_s=error.wait_s) from error
+            raise Refusal(error.reason, str(error), wait_s=error.wait_s) from error
         except OSError as error:
             sentence = f"the log cannot be written: {error}"
             raise Refusal("log", sentence, wait_s=UnavailableError.wait_s) from error

@@ -76,7 +76,7 @@ class GrpcDoor:
         except OverloadedError as error:
             self._refuse(context, "overloaded", Code.RESOURCE_EXHAUSTED, str(error), retry_info(error.wait_s))
         except UnavailableError as error:
-            self._refuse(context, "unavailable", Code.UNAVAILABLE, str(error), retry_info(error.wait_s))
+            self._refuse(context, error.reason, Code.UNAVAILABLE, str(error), retry_info(error.wait_s))
         except OSError as error:
             sentence = f"the log cannot be written: {error}"
             self._refuse(context, "log", Code.UNAVAILABLE, sentence, retry_info(UnavailableError.wait_s))

@@ -27,6 +27,7 @@ _CODES: Final[Mapping[str, tuple[int, int]]] = {
     "too_many_spans": (413, 8),
     "overloaded": (503, 8),
     "unavailable": (503, 14),
+    "disk_full": (503, 14),
     "log": (503, 14),
 }
 """HTTP status and google.rpc code by reason."""

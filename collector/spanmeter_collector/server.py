@@ -17,6 +17,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from spanmeter.pricing import PriceBook
 from spanmeter_collector.api import create_api
+from spanmeter_collector.backlog import Limits
 from spanmeter_collector.bearer import NO_TOKENS, Tokens
 from spanmeter_collector.destination import Destination, refuse_itself
 from spanmeter_collector.disk import DiskCollector
@@ -25,7 +26,7 @@ from spanmeter_collector.intake import Redact
 from spanmeter_collector.json_lines import write_json_lines
 from spanmeter_collector.log import Log, LogInUseError
 from spanmeter_collector.memory import prepare_memory, return_engine_code
-from spanmeter_collector.pipeline import Forward, Pipeline
+from spanmeter_collector.pipeline import Pipeline
 from spanmeter_collector.receive import Door
 from spanmeter_collector.receive_grpc import GrpcDoor
 from spanmeter_collector.redaction_key import kept_key
@@ -35,6 +36,7 @@ from spanmeter_collector.settings import Settings
 from spanmeter_collector.snapshot import Snapshots
 from spanmeter_collector.status import Status
 from spanmeter_collector.store import Store
+from spanmeter_collector.storing import Forward
 from spanmeter_collector.sweep import Sweep, sweeping
 from spanmeter_collector.tls import Tls
 from spanmeter_collector.turns import take_short_turns
@@ -47,7 +49,7 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 _OPEN_TO_ALL: Final = frozenset({"/health", "/ready"})
 _REQUESTS_END_S: Final = 5
 _STOP: Final = (signal.SIGTERM, signal.SIGINT)
-_DRAIN_S: Final = 20.0
+_DRAIN_S: Final = 10.0
 _FORWARD_S: Final = 5.0
 _TAKEN: Final = "another program listens there; stop it, or set {} to another host:port"
 _logger = logging.getLogger(__name__)
@@ -142,8 +144,10 @@ def _forwarding(settings: Settings, status: Status, http_address: Address) -> It
 def _pipeline(settings: Settings, status: Status, forward: Forward | None) -> Iterator[tuple[Pipeline, Store, Log]]:
     book = _load_book(settings)
     with closing(open_log(settings)) as log, closing(open_store(settings)) as store:
-        content = settings.content
-        pipeline = Pipeline(log=log, store=store, book=book, status=status, content=content, forward=forward)
+        limits, content = Limits.of_megabytes(settings.log_mb), settings.content
+        pipeline = Pipeline(
+            log=log, store=store, book=book, status=status, limits=limits, content=content, forward=forward
+        )
         pipeline.start()
         try:
             yield pipeline, store, log

@@ -50,6 +50,7 @@ class Settings:
     retention_days: int | None = None
     charge_retention_days: int | None = None
     retention_gb: int | None = None
+    log_mb: int = 1024
     content: bool = False
     redact: Path | None = None
     redact_key: str = field(default="", repr=False)
@@ -184,6 +185,7 @@ _VARIABLES: Final[Mapping[str, Callable[[str, str], object]]] = {
     "SPANMETER_INGEST_TOKEN": setting.tokens,
     "SPANMETER_INGEST_TOKEN_FILE": setting.token_file,
     "SPANMETER_LISTEN": setting.address,
+    "SPANMETER_LOG_MB": setting.megabytes,
     "SPANMETER_OPEN_WITHOUT_TOKENS": setting.switch,
     "SPANMETER_PRICES": setting.file,
     "SPANMETER_QUERY_TOKEN": setting.tokens,

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+
+from spanmeter_collector.backlog import Backlog
 
 OK: Final = "ok"
 _SECONDS: Final = (0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256, 0.512, 1.024, 2.048, 4.096, 8.192)
@@ -17,14 +20,18 @@ _SPANS: Final = (1, 4, 16, 64, 256, 1024, 4096, 16384, 65536)
 class Status:
     """Readiness checks and self-metrics of the pipeline; safe to share between threads.
 
-    `registry` holds the `spanmeter_collector_*` families; further collectors may be registered in it.
+    `registry` holds the families `spanmeter_collector_*` and, on Linux, `process_*`; further collectors may be added.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self._now = now
         self._lock = threading.Lock()
         self._checks = {"log": OK, "store": OK}
+        self._since: dict[str, datetime] = {}
+        self._asked: dict[str, Callable[[], str]] = {}
         started = time.monotonic()
         self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
         self.received_spans = self._counter("received_spans", "Spans received and acknowledged.")
         self.received_requests = self._counter("received_requests", "Requests received and acknowledged.", "transport")
         self.refused_requests = self._counter("refused_requests", "Requests or log records refused.", "reason")
@@ -37,7 +44,8 @@ class Status:
         self.dropped_rows = self._counter("dropped_rows", "Rows that went with them.", "table", "reason")
         self.failed_sweeps = self._counter("failed_sweeps", "Times that retention could not drop what was due.")
         self.pending_spans = self._gauge("pending_spans", "Spans acknowledged and not yet stored.")
-        self.log_bytes = self._gauge("log_bytes", "Size of the log of requests that are not yet stored.")
+        self.log_bytes = self._gauge("log_bytes", "Size of the log that is not yet stored.")
+        self.log_lag_seconds = self._gauge("log_lag_seconds", "Age of the oldest in the log that is not yet stored.")
         self.log_sync_seconds = self._histogram("log_sync_seconds", "Time to append and sync requests.", _SECONDS)
         self.store_write_seconds = self._histogram("store_write_seconds", "Time to write a batch.", _SECONDS)
         self.batch_spans = self._histogram("batch_spans", "Spans in a batch.", _SPANS)
@@ -45,6 +53,12 @@ class Status:
         self.price_book = Gauge(
             "spanmeter_collector_price_book_info", "The price book in use.", ["version"], registry=self.registry
         )
+
+    def watch(self, backlog: Backlog) -> None:
+        """Tell of what waits for the store."""
+        self.pending_spans.set_function(lambda: backlog.spans)
+        self.log_bytes.set_function(lambda: backlog.size)
+        self.log_lag_seconds.set_function(lambda: backlog.age)
 
     @property
     def ready(self) -> bool:
@@ -54,11 +68,19 @@ class Status:
     def checks(self) -> Mapping[str, str]:
         """Every check by name: "ok", or the reason why not."""
         with self._lock:
-            return dict(self._checks)
+            return self._checks | {check: ask() for check, ask in self._asked.items()}
+
+    def ask(self, check: str, ask: Callable[[], str]) -> None:
+        """Add a check that is made whenever somebody wants to know."""
+        self._asked[check] = ask
 
     def report(self, check: str, reason: str = OK) -> None:
-        """Say how a check stands; without a reason it is well."""
+        """Say how a check stands; without a reason it is well, with one it tells since when it is not."""
         with self._lock:
+            if reason == OK:
+                self._since.pop(check, None)
+            else:
+                reason += f" (since {self._since.setdefault(check, self._now()).isoformat(timespec='seconds')})"
             self._checks[check] = reason
 
     def note_intake(self, *, refused: int, too_old: int = 0, lost: Mapping[str, int]) -> None:

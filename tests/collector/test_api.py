@@ -225,7 +225,7 @@ async def test_a_store_that_cannot_answer_is_excused_without_its_words(
 
 
 async def test_readiness_names_what_is_in_the_way(known: Store) -> None:
-    status = Status()
+    status = Status(now=lambda: datetime(2026, 11, 22, 13, tzinfo=UTC))
     async with client_of(known, status) as client:
         well = await client.get("/ready")
         status.report("log", "the disk is full")
@@ -234,7 +234,7 @@ async def test_readiness_names_what_is_in_the_way(known: Store) -> None:
     assert (well.status_code, well.json()) == (200, {"ready": True, "checks": {"log": "ok", "store": "ok"}})
     assert (ill.status_code, ill.json()) == (
         503,
-        {"ready": False, "checks": {"log": "the disk is full", "store": "ok"}},
+        {"ready": False, "checks": {"log": "the disk is full (since 2026-11-22T13:00:00+00:00)", "store": "ok"}},
     )
     assert (up.status_code, up.json()) == (200, {"status": "ok"})
 

@@ -13,9 +13,11 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from spanmeter.pricing import PriceBook
 from spanmeter.pricing.whole import WholeCost
-from spanmeter_collector.log import Log, Record
+from spanmeter_collector.backlog import Limits
+from spanmeter_collector.log import Log
 from spanmeter_collector.otlp import Signal
-from spanmeter_collector.pipeline import Limits, Pipeline, UnavailableError
+from spanmeter_collector.pipeline import Pipeline, UnavailableError
+from spanmeter_collector.record import Record
 from spanmeter_collector.status import Status
 from spanmeter_collector.store import Batch, Store
 
@@ -75,24 +77,23 @@ def metric(status: Status, name: str) -> float:
 
 
 def wait_until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while not holds():
         assert time.monotonic() < deadline
         time.sleep(0.02)
 
 
-def test_an_acknowledged_span_is_in_the_store_within_two_seconds(
+def test_an_acknowledged_span_is_stored_and_charged_without_more_to_come(
     start_pipeline: StartPipeline, store: Store, status: Status, send: Callable[..., None]
 ) -> None:
     pipeline = start_pipeline()
     send(pipeline, 1)
 
-    started = time.monotonic()
-    wait_until(lambda: count(store, "charges") == 1)
+    wait_until(lambda: metric(status, "pending_spans") == 0)
 
-    assert time.monotonic() - started < 2
+    assert (count(store, "spans"), count(store, "charges"), metric(status, "stored_spans_total")) == (1, 1, 1)
+    assert metric(status, "log_bytes") == 0
     pipeline.close(within_s=10)
-    assert (count(store, "spans"), metric(status, "stored_spans_total"), metric(status, "pending_spans")) == (1, 1, 0)
 
 
 def test_closing_stores_what_is_pending_and_takes_nothing_more(
@@ -118,7 +119,7 @@ def test_closing_ends_in_time_and_leaves_the_rest_in_the_log(
         time.sleep(0.2)
         write(batch, token=token)
 
-    monkeypatch.setattr("spanmeter_collector.pipeline._BATCH_SPANS", 1)
+    monkeypatch.setattr("spanmeter_collector.storing._BATCH_SPANS", 1)
     monkeypatch.setattr(store, "write", write_slowly)
     pipeline = start_pipeline()
     for number in range(1, 21):
@@ -229,18 +230,19 @@ class TornBook(PriceBook):
         raise ZeroDivisionError("no such rate")
 
 
-def test_a_fault_of_ours_turns_readiness_red_and_is_raised_at_the_end(
+def test_a_fault_of_ours_turns_readiness_red_and_loses_nothing(
     tmp_path: Path, store: Store, book: PriceBook, status: Status, send: Callable[..., None]
 ) -> None:
     log = Log.open(tmp_path / "log")
     pipeline = Pipeline(log=log, store=store, book=TornBook(book.listing), status=status)
     pipeline.start()
     send(pipeline, 1)
-
     wait_until(lambda: not status.ready)
+    assert status.checks()["store"].startswith("cannot write: ZeroDivisionError: no such rate (since 20")
 
-    assert status.checks() == {"log": "ok", "store": "the worker ended: ZeroDivisionError: no such rate"}
-    with pytest.raises(ZeroDivisionError, match="no such rate"):
-        pipeline.close(within_s=10)
+    pipeline.use(book)
+    wait_until(lambda: status.ready)
+
+    assert (count(store, "spans"), count(store, "charges"), metric(status, "pending_spans")) == (1, 1, 0)
+    pipeline.close(within_s=10)
     log.close()
-    assert [record.signal for _, record in Log(tmp_path / "log", log._lock).replay()] == [Signal.TRACES]

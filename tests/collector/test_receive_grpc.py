@@ -23,8 +23,9 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 
 from spanmeter.pricing import PriceBook
+from spanmeter_collector.backlog import Limits
 from spanmeter_collector.log import Log
-from spanmeter_collector.pipeline import Limits, Pipeline
+from spanmeter_collector.pipeline import Pipeline
 from spanmeter_collector.receive_grpc import GrpcDoor
 from spanmeter_collector.status import Status
 from spanmeter_collector.store import Store
