@@ -9,7 +9,7 @@ DEMO := .venv/.installed-demo
 DEV := .venv/.installed-dev
 OTELCOL := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/spanmeter/opentelemetry-collector
 
-.PHONY: help setup demo test compat others senders replay collectors fuzz bench-app bench-export bench-collector bench-acknowledge bench-reprice bench-disk lint types imports fmt screenshots clean
+.PHONY: help setup demo test compat others senders replay collectors fuzz bench-app bench-export bench-collector bench-acknowledge bench-reprice bench-disk lint types imports fmt screenshots clean bench-soak bench-start faults
 
 help:  ## what each command does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -21,6 +21,9 @@ demo: $(DEMO)  ## the main job: reference RAG, sidecar and cost explorer, until 
 
 test: $(DEV)  ## all tests, on up to four cores (ARGS="-k cost" for some, ARGS="-n 0" for one core)
 	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
+
+faults: $(DEV)  ## kill the sidecar at 50 moments, flood it for a minute, fill its disk
+	@SPANMETER_FAULTS=all $(BIN)/python -m pytest -n 0 tests/faults $(ARGS)
 
 compat: $(DEV)  ## the counting scenarios on several versions of the frameworks
 	@$(BIN)/python tests/compat/matrix.py $(ARGS)
@@ -52,6 +55,11 @@ bench-collector: $(DEV)  ## how fast the sidecar acknowledges and stores spans
 
 bench-acknowledge: $(DEV)  ## how fast the sidecar acknowledges what is safely on disk
 	@$(BIN)/python tests/benchmarks/acknowledge.py $(ARGS)
+bench-soak: $(DEV)  ## what the sidecar sustains for minutes, merges included
+	@$(BIN)/python tests/benchmarks/soak.py $(ARGS)
+
+bench-start: $(DEV)  ## how long the sidecar takes to start, and to store what an earlier run left in its log
+	@$(BIN)/python tests/benchmarks/start.py $(ARGS)
 
 bench-reprice: $(DEV)  ## how long the sidecar takes to reprice a large ledger
 	@$(BIN)/python tests/benchmarks/reprice.py $(ARGS)
