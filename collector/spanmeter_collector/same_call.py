@@ -9,9 +9,12 @@ spans alone, never on the order they came in. What different traces tell of one 
 
 from __future__ import annotations
 
+import logging
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from itertools import islice
 from typing import Final, NamedTuple
 
 from spanmeter_collector.sighting import INSIDE_CALL, Sighting
@@ -25,7 +28,9 @@ TOLD_SLACK_NS: Final = 40_000_000
 """The same where both tell equal usage: on a busy machine some write their span only after the call."""
 _DEEPEST: Final = 64
 _VERSION: Final = re.compile(r"-(\d{4}-\d{2}-\d{2}|\d{8}|\d{4}|latest)$")
-_MOST_COMPARED: Final = 4096
+_MOST_PAIRS: Final = 2**21
+_MOST_NAMES: Final = 1024
+_logger = logging.getLogger(__name__)
 
 
 class Found(NamedTuple):
@@ -134,10 +139,14 @@ def is_no_identity(group: Sequence[Sighting]) -> bool:
 
 def _at_one_time(calls: Sequence[Sighting]) -> Finds:
     """Two instrumentations can report as much as they like: of one scope no two spans are ever one call."""
-    if len({call.scope for call in calls}) < 2 or len(calls) > _MOST_COMPARED:
+    if len({call.scope for call in calls}) < 2:
         return {}
     groups = {call.span_id: [call] for call in calls}
-    for _, one, other in sorted(_pairs(calls)):
+    pairs = _bounded(_pairs(calls))
+    if pairs is None:
+        _logger.warning("trace %s has too many calls at one time to compare: each counts", calls[0].trace_id.hex())
+        return {}
+    for _, one, other in sorted(pairs):
         group, joining = groups[one], groups[other]
         if not {call.scope for call in group} & {call.scope for call in joining}:
             group += joining
@@ -152,13 +161,39 @@ def _at_one_time(calls: Sequence[Sighting]) -> Finds:
 Distance = tuple[bool, int]
 
 
-def _pairs(calls: Sequence[Sighting]) -> Iterator[tuple[Distance, bytes, bytes]]:
+_Pair = tuple[Distance, bytes, bytes]
+
+
+def _bounded(pairs: Iterable[_Pair | None]) -> list[_Pair] | None:
+    """Those of a bounded number that may tell of one call; None where there are more."""
+    looked_at = enumerate(pairs)
+    found = [pair for _, pair in islice(looked_at, _MOST_PAIRS) if pair is not None]
+    return None if next(looked_at, None) else found
+
+
+def _pairs(calls: Sequence[Sighting]) -> Iterator[_Pair | None]:
+    """Those of equal output, or with no usage beside any; None for each that is of two calls."""
+    told: defaultdict[tuple[str, int], list[Sighting]] = defaultdict(list)
+    for call in calls:
+        if call.is_used:
+            told[call.family, call.output_tokens].append(call)
+    for bucket in told.values():
+        yield from _compared(bucket)
+    if sum(map(len, told.values())) < len(calls):
+        yield from _compared(calls, silent=True)
+
+
+def _compared(calls: Sequence[Sighting], *, silent: bool = False) -> Iterator[_Pair | None]:
+    """In the order of their starts; with `silent` none of which both tell their usage."""
     for index, one in enumerate(calls):
-        for other in calls[index + 1 :]:
-            if other.start > one.end + TOLD_SLACK_NS:
+        latest = one.end + TOLD_SLACK_NS
+        for place in range(index + 1, len(calls)):
+            other = calls[place]
+            if other.start > latest:
                 break
-            if (distance := _distance(one, other)) is not None:
-                yield distance, one.span_id, other.span_id
+            both = silent and one.is_used and other.is_used
+            distance = None if one.scope == other.scope or both else _distance(one, other)
+            yield None if distance is None else (distance, one.span_id, other.span_id)
 
 
 def _distance(one: Sighting, other: Sighting) -> Distance | None:
@@ -188,8 +223,13 @@ def is_one_model(one: Sighting, other: Sighting) -> bool:
     return not names or not others or not names.isdisjoint(others)
 
 
-def _names(call: Sighting) -> set[str]:
-    return {_VERSION.sub("", name.rpartition("/")[2]) for name in (call.model, call.request_model) if name}
+def _names(call: Sighting) -> frozenset[str]:
+    return _plain(call.model, call.request_model)
+
+
+@lru_cache(_MOST_NAMES)
+def _plain(*names: str) -> frozenset[str]:
+    return frozenset(_VERSION.sub("", name.rpartition("/")[2]) for name in names if name)
 
 
 def is_one_usage(one: Sighting, other: Sighting) -> bool:
@@ -199,11 +239,9 @@ def is_one_usage(one: Sighting, other: Sighting) -> bool:
 
 def is_one_input(one: Sighting, other: Sighting) -> bool:
     """Equal input tokens, with or without the cached ones."""
-    return not _inputs(one).isdisjoint(_inputs(other))
-
-
-def _inputs(call: Sighting) -> set[int]:
-    return {call.input_tokens, call.input_tokens - call.cached_input_tokens}
+    mine, theirs = one.input_tokens, other.input_tokens
+    fresh = mine - one.cached_input_tokens
+    return mine == theirs or theirs - other.cached_input_tokens in {mine, fresh} or fresh == theirs
 
 
 def _all_but_one(group: Sequence[Sighting], reason: str) -> Finds:

@@ -7,7 +7,7 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from itertools import count
+from itertools import combinations, count
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
 from spanmeter.pricing import PriceBook
-from spanmeter_collector import cost, duplicates
+from spanmeter_collector import cost, duplicates, same_call
 from spanmeter_collector.posting import Received, post
 from spanmeter_collector.same_call import Found, same_calls
 from spanmeter_collector.selection import Options, Selection, read_selection
@@ -223,3 +223,41 @@ def test_what_real_instrumentations_told_is_charged_as_the_provider_answered_in_
             outcomes.append((total, left_out))
             assert {key: total[key] for key in answered} == answered, (scenario, [one["name"] for one in order])
         assert outcomes[0] == outcomes[1] == outcomes[2], scenario
+
+
+def test_calls_at_one_time_that_are_too_many_to_compare_all_count_and_a_warning_says_so(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    calls = [seen(number, A if number % 2 else B) for number in range(1, 5)]
+    assert {int.from_bytes(span_id) for span_id in same_calls(calls)} == {2, 4}
+
+    monkeypatch.setattr(same_call, "_MOST_PAIRS", 3)
+    assert same_calls(calls) == {}
+    assert caplog.messages == [f"trace {'00' * 16} has too many calls at one time to compare: each counts"]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_comparing_only_what_can_be_one_call_finds_what_comparing_all_does(
+    monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    chance = random.Random(seed)
+    calls = [_drawn(chance, number) for number in range(1, 40)]
+    found = same_calls(calls)
+
+    monkeypatch.setattr(same_call, "_pairs", _all_pairs)
+    assert found == same_calls(calls)
+    assert found
+
+
+def _drawn(chance: random.Random, number: int) -> Sighting:
+    start, usage = chance.randrange(300), chance.choice([{}, {}, NONE, CACHED, {"output_tokens": 21}])
+    dated = {"model": "openai/gpt-4o-mini-2024-07-18"}
+    kind = chance.choice([{}, {}, {"operation": "embeddings"}, {"model": "gpt-4o"}, dated])
+    ms = (start, start + chance.randrange(60))
+    return seen(number, chance.choice([OURS, A, B]), ms=ms, **usage | kind)
+
+
+def _all_pairs(calls: Sequence[Sighting]) -> Iterator[tuple[Any, bytes, bytes]]:
+    for one, other in combinations(calls, 2):
+        if (distance := same_call._distance(one, other)) is not None:
+            yield distance, one.span_id, other.span_id

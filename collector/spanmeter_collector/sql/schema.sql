@@ -184,7 +184,7 @@ CREATE TABLE IF NOT EXISTS duplicates (
     model                 LowCardinality(String),
     input_tokens          UInt64 CODEC(T64, ZSTD(1)),
     output_tokens         UInt64 CODEC(T64, ZSTD(1)),
-    usd                   Nullable(Decimal(38, 12)),                   -- what would have been charged; NULL: not known
+    usd                   Nullable(Decimal(38, 12)),                   -- what would have been charged when it was found; never repriced; NULL: not known
     INDEX trace_index trace_id TYPE bloom_filter(0.01) GRANULARITY 1
 ) ENGINE = MergeTree
 PARTITION BY toYYYYMM(time)
