@@ -16,7 +16,8 @@ class Duplicate(NamedTuple):
     """One row of table `duplicates`; every field is a column of that name.
 
     `entry` is `found`, or `withdrawn` once spans that came later say otherwise. `usd` is what the span would have
-    been charged, None when that is unknown. `counted_span_id` is zeros where the counted span is not known.
+    been charged at the prices of that time, None when that is unknown: it is no entry of the ledger and not repriced.
+    `counted_span_id` is zeros where the counted span is not known.
     """
 
     time: int
