@@ -1,25 +1,129 @@
-"""What came in: the spans and counters of one batch of requests."""
+"""What came in: the requests of a batch, read into spans by Python or, where their rows take no more, by the engine."""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
+from typing import Final
 
-from spanmeter_collector.counter import Counter
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
+
+from spanmeter_collector.bundle import Bundle, bundles
+from spanmeter_collector.counter import Counter, counters
+from spanmeter_collector.otlp import Request, Signal, day, refusal, signal_of
 from spanmeter_collector.reading import Reading
-from spanmeter_collector.row import Row, SpanKey
+from spanmeter_collector.row import Row, SpanKey, read_span
+from spanmeter_collector.staging import Kept, Staged
+from spanmeter_collector.store import Store
+
+_FEWEST_STAGED: Final = 512
+"""The engine takes some milliseconds for any batch: it is asked where Python would take longer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """An acknowledged request in protobuf and when it came in, in milliseconds since 1970.
+
+    `repeated` says that the request itself may have been posted before, so that its spans were not sent again.
+    """
+
+    signal: Signal
+    body: bytes
+    received_at: int
+    repeated: bool = False
+
+    @classmethod
+    def of(cls, request: Request, received_at: int, *, repeated: bool = False) -> Received:
+        """The same of a request that is open already."""
+        return cls(signal_of(request), request.SerializeToString(), received_at, repeated)
 
 
 @dataclass(slots=True)
 class Incoming:
-    """The spans by their ids, those sent for the first time and those sent again, and the counters of processes."""
+    """Spans by their keys, of one that came several times the first.
+
+    `spans` are those that Python has read, among them all that tell of calls. `plain` are those that the engine has
+    read alone, with their numbers in the batch.
+    """
 
     spans: dict[SpanKey, tuple[Row, Reading]] = field(default_factory=dict)
+    plain: dict[SpanKey, int] = field(default_factory=dict)
     fresh: set[SpanKey] = field(default_factory=set)
     sent_again: set[SpanKey] = field(default_factory=set)
     counters: list[Counter] = field(default_factory=list)
     too_old: int = 0
+    _content: bool = False
+    _places: list[tuple[Bundle, int]] = field(default_factory=list)
+    _staged: Staged | None = None
+    _left_out: set[int] = field(default_factory=set)
+
+    @classmethod
+    def of(cls, received: Iterable[Received], store: Store, *, content: bool = False) -> Incoming:
+        """Read what came in; of spans whose day the store has closed, only how many there are."""
+        incoming, opened = cls(_content=content), list[Bundle]()
+        for one in received:
+            if one.signal is Signal.METRICS:
+                incoming.counters.extend(counters(ExportMetricsServiceRequest.FromString(one.body)))
+            else:
+                opened += bundles(one.body, received_at=one.received_at, repeated=one.repeated)
+        incoming._places = [(bundle, index) for bundle in opened for index in range(len(bundle.spans))]
+        if len(incoming._places) >= _FEWEST_STAGED:
+            incoming._staged = store.stage(opened, content=content)
+        incoming._take_all(store.closed)
+        return incoming
+
+    def intervals(self) -> tuple[list[SpanKey], list[int], list[int]]:
+        """The spans, and when each started and ended."""
+        rows = [row for row, _ in self.spans.values()]
+        starts, ends = [row.start_time for row in rows], [row.start_time + row.duration_ns for row in rows]
+        if self._staged is not None:
+            starts += map(self._staged.starts.__getitem__, self.plain.values())
+            ends += map(self._staged.ends.__getitem__, self.plain.values())
+        return [*self.spans, *self.plain], starts, ends
 
     def period(self) -> tuple[int, int]:
         """From the first start to the last end."""
-        rows = [row for row, _ in self.spans.values()]
-        return min(row.start_time for row in rows), max(row.start_time + row.duration_ns for row in rows)
+        _, starts, ends = self.intervals()
+        return min(starts), max(ends)
+
+    def read_traces(self, trace_ids: Collection[bytes]) -> None:
+        """Let Python read also the plain spans of these traces."""
+        for key in [key for key in self.plain if key[0] in trace_ids] if trace_ids else ():
+            number = self.plain.pop(key)
+            self._left_out.add(number)
+            bundle, index = self._places[number]
+            self._take(bundle, Span.FromString(bundle.spans[index]))
+
+    def kept(self, stored: Collection[SpanKey]) -> Kept | None:
+        """Of the plain spans those that the store lacks."""
+        if not self.plain:
+            return None
+        again = self.plain.keys() & stored
+        left_out = self._left_out | {self.plain[key] for key in again}
+        dropped = self._staged.content if self._staged else ()
+        return Kept([key for key in self.plain if key not in again], left_out, dropped)
+
+    def _take_all(self, closed: Collection[int]) -> None:
+        staged = self._staged
+        for number, (bundle, index) in enumerate(self._places):
+            if staged is None or staged.telling[number]:
+                span = Span.FromString(bundle.spans[index])
+                if day(span) in closed:
+                    self.too_old += 1
+                elif not refusal(span):
+                    self._take(bundle, span)
+            elif (key := staged.keys[number]) in self.spans or key in self.plain:
+                self._left_out.add(number)
+            else:
+                self.plain[key] = number
+
+    def _take(self, bundle: Bundle, span: Span) -> None:
+        key = span.trace_id, span.span_id
+        if key in self.spans or key in self.plain:
+            self.sent_again.update(() if bundle.repeated else (key,))
+            return
+        self.spans[key] = read_span(
+            bundle.resource, bundle.scope, span, received_at=bundle.received_at, content=self._content
+        )
+        self.fresh.update(() if bundle.repeated else (key,))

@@ -56,6 +56,11 @@ def malformed(signal: Signal, content_type: str, error: Exception) -> MalformedE
     return MalformedError(f"the body is not an OTLP {signal.name.lower()} request in {content_type}: {error}")
 
 
+def signal_of(request: Request) -> Signal:
+    """What a request carries."""
+    return Signal.TRACES if isinstance(request, ExportTraceServiceRequest) else Signal.METRICS
+
+
 def span_count(request: Request) -> int:
     """How many spans a request carries; metrics carry none."""
     if not isinstance(request, ExportTraceServiceRequest):

@@ -75,7 +75,7 @@ class _Marks(NamedTuple):
 
 _NO_MARKS: Final = _Marks()
 _NO_WORDS: Final = dict.fromkeys(Reading._fields[: Reading._fields.index("wrapper")], "")
-_MARK_KEYS: Final = frozenset(
+MARK_KEYS: Final = frozenset(
     {
         semconv.WRAPPER,
         semconv.INSIDE_CALL,
@@ -124,8 +124,9 @@ def read(known: Mapping[str, Value], *, scope: str, content: bool = False) -> Re
     operation_key, words["operation"] = _operation(known, layout)
     for name, key in _winners(rest, layout):
         words[name] = rest.pop(key) if name in _IN_COLUMNS else rest[key]
-    rest.pop(operation_key, None)
-    words["framework"] = words["framework"] or _framework(scope)
+    if operation_key:
+        del rest[operation_key]
+    words["framework"] = words["framework"] or framework_of(scope)
     words["request_model"] = words["request_model"].strip('"')  # MLflow writes JSON
     words["model"] = words["model"].strip('"') or words["request_model"]
     words["provider"] = _provider(words["provider"], words["model"])
@@ -149,6 +150,12 @@ def _drop_content(rest: dict[str, str], layout: _Layout) -> None:
         rest.pop(key, None)
     if is_run:
         rest[LANGSMITH_COMPLETION] = _LANGCHAIN_RESULT
+
+
+def framework_of(scope: str) -> str:
+    """The framework that an instrumentation's scope names, or none."""
+    found = _FRAMEWORK_IN_SCOPE.search(scope)
+    return found[1].replace("llamaindex", "llama_index") if found else ""
 
 
 def _marks(known: Mapping[str, Value]) -> _Marks:
@@ -202,7 +209,7 @@ def _layout(keys: tuple[str, ...]) -> _Layout:
         tags=tuple(key for key in keys if key.startswith(semconv.TAG_PREFIX) and key != semconv.TAG_PREFIX),
         raw=tuple(key for key in RAW_USAGE_KEYS if key in there),
         content=tuple(filter(is_content, keys)),
-        is_marked=not _MARK_KEYS.isdisjoint(there),
+        is_marked=not MARK_KEYS.isdisjoint(there),
     )
 
 
@@ -240,11 +247,6 @@ def _counts(known: Mapping[str, Value], layout: _Layout) -> Iterator[tuple[str, 
             if (count := _count(known[key])) is not None:
                 yield name, count
                 break
-
-
-def _framework(scope: str) -> str:
-    found = _FRAMEWORK_IN_SCOPE.search(scope)
-    return found[1].replace("llamaindex", "llama_index") if found else ""
 
 
 def _usage(counts: dict[str, int]) -> Usage | None:

@@ -70,10 +70,10 @@ class Row(NamedTuple):
 _said: Final = itemgetter(slice(Reading._fields.index("framework"), Reading._fields.index("team") + 1))
 """What a row takes over from a reading as it is, in the row's order."""
 _LANGFUSE: Final = "langfuse-sdk"
-_LANGFUSE_RUN: Final = "langfuse.observation.metadata.ls_model_type"
+LANGFUSE_RUN: Final = "langfuse.observation.metadata.ls_model_type"
 """Two instrumentations share Langfuse's scope: wrappers of clients, and a LangChain callback, which alone says this."""
 _NO_COUNTS: Final = (0, 0, 0, 0)
-_SERVICE: Final = {semconv.SERVICE_NAME, semconv.SERVICE_INSTANCE_ID}
+SERVICE_KEYS: Final = {semconv.SERVICE_NAME, semconv.SERVICE_INSTANCE_ID}
 
 
 def read_span(
@@ -84,7 +84,7 @@ def read_span(
     The row holds what was said, asked and retrieved only with `content`; what that tells of the call is read before.
     """
     known = attributes(span.attributes)
-    if scope == _LANGFUSE and _LANGFUSE_RUN in known:
+    if scope == _LANGFUSE and LANGFUSE_RUN in known:
         scope = f"{scope}.langchain"
     reading = read(known, scope=scope, content=content)
     started = span.start_time_unix_nano
@@ -109,7 +109,7 @@ def read_span(
             *(_counts(reading.usage) if reading.usage else _NO_COUNTS),
             reading.first_chunk_ns,
             reading.rest,
-            {key: said for key, said in resource.items() if key not in _SERVICE},
+            {key: said for key, said in resource.items() if key not in SERVICE_KEYS},
             _events(span, content=content),
         )
     )

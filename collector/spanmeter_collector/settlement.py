@@ -45,6 +45,7 @@ class Settlement:
         self.stored = store.known("spans", doubted, since_ns=self._since, until_ns=self._until)
         self._charged = store.known("charges", doubted, since_ns=self._since, until_ns=self._until)
         self._contested = _contested(self._called, self.stored)
+        incoming.read_traces(self._contested)
         self._history = self._read_history()
         self._bills: dict[SpanKey, Bill] = {}
         self._reversals: list[Charge] = []
@@ -80,10 +81,8 @@ class Settlement:
 
     def _doubted(self) -> list[SpanKey]:
         """The traces of which the store may hold what matters."""
-        rows = [row for row, _ in self._incoming.spans.values()]
         others = {row.trace_id for row in self._called.values() if _role(row) == "others"}
-        starts, ends = [row.start_time for row in rows], [row.start_time + row.duration_ns for row in rows]
-        doubted = self._store.recent.doubtful(list(self._incoming.spans), starts, ends, others=others)
+        doubted = self._store.recent.doubtful(*self._incoming.intervals(), others=others)
         return [(trace_id, b"") for trace_id in doubted]
 
     def _read_history(self) -> History:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
-from functools import cache
-from importlib.resources import files
+from hashlib import blake2b
+from itertools import chain
 from pathlib import Path
 from queue import LifoQueue
 from string import Template
@@ -18,15 +19,19 @@ from typing import Any, Final, Self, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
 import clickhouse_connect
+from clickhouse_connect.driver.exceptions import DatabaseError
 
 from spanmeter import semconv
 from spanmeter_collector.bill import Bill
+from spanmeter_collector.bundle import Bundle
 from spanmeter_collector.charge import Charge
 from spanmeter_collector.counter import Counter
 from spanmeter_collector.duplicate import Duplicate
 from spanmeter_collector.otlp import LAST_NANOSECOND
 from spanmeter_collector.recent import Recent, Unknown
 from spanmeter_collector.row import Row, SpanKey
+from spanmeter_collector.staging import Kept, Staged, Staging
+from spanmeter_collector.statement import read_sql
 
 _READERS: Final = 4
 _EPOCH: Final = date(1970, 1, 1)
@@ -36,6 +41,8 @@ _SETTINGS: Final = {"max_threads": 2, "max_insert_threads": 1}
 _WRITE_SETTINGS: Final = {"max_partitions_per_insert_block": 0, "deduplicate_blocks_in_dependent_materialized_views": 1}
 _BILLS: Final = "bills_1"
 _TABLES: Final = {"spans": Row, "charges": Charge, _BILLS: Bill, "counters": Counter, "duplicates": Duplicate}
+
+_logger = logging.getLogger(__name__)
 
 Record = Row | Charge | Bill | Counter | Duplicate
 R = TypeVar("R", Row, Charge, Duplicate)
@@ -53,6 +60,13 @@ class Batch:
     """How many spans were left out, for their day was dropped."""
     bills: Sequence[Bill] = ()
     """Calls whose entries of the ledger the store makes itself."""
+    staged: Kept | None = None
+    """What of the spans that the engine read last is to be stored."""
+
+    @property
+    def spans(self) -> int:
+        """How many spans it adds."""
+        return len(self.rows) + (len(self.staged.keys) if self.staged else 0)
 
 
 class ClosedError(RuntimeError):
@@ -83,6 +97,7 @@ class Store:
         self.read_closed_days()
         self.recent = self._read_recent()
         """What was taken in lately; held together with `ledger`."""
+        self._staging = Staging(self._writer) if self._is_embedded else None
         self._columns = {table: _Columns.of(self._writer, table, record) for table, record in _TABLES.items()}
 
     @classmethod
@@ -94,7 +109,7 @@ class Store:
         """
         connect = _connector(url)
         client = connect()
-        for statement in _read_sql("schema").split(";\n"):
+        for statement in read_sql("schema").split(";\n"):
             if statement.strip():
                 client.command(statement)
         client.close()
@@ -109,14 +124,14 @@ class Store:
         `parameters` are bound by ClickHouse (`{name:Type}`). `fragments` replace `$name` in the text and may only
         be made of words of ours. Times come back in UTC where the process runs in UTC, else with their zone.
         """
-        sql = Template(_read_sql(name)).substitute(fragments or {})
+        sql = Template(read_sql(name)).substitute(fragments or {})
         with self._reader() as client:
             return list(client.query(sql, parameters=dict(parameters)).named_results())
 
     def records(self, name: str, record: type[R], parameters: Mapping[str, object]) -> list[R]:
         """The same as tuples whose fields are named as the columns; of many rows the quicker way."""
         with self._reader() as client:
-            found = client.query(_read_sql(name), parameters=dict(parameters))
+            found = client.query(read_sql(name), parameters=dict(parameters))
             columns = dict(zip(found.column_names, found.result_columns, strict=True))
         if not columns:  # the embedded engine answers nothing with nothing, not even names
             return []
@@ -129,7 +144,7 @@ class Store:
 
         The embedded engine would hold a whole Parquet file in memory, so it writes that to a temporary file first.
         """
-        sql = Template(_read_sql(name)).substitute(fragments)
+        sql = Template(read_sql(name)).substitute(fragments)
         with closing(self._open()) as client:
             if self._is_embedded and written_as == "Parquet":
                 yield from _by_file(client, sql, parameters)
@@ -138,10 +153,25 @@ class Store:
                 while piece := stream.read(_PIECE_BYTES):
                     yield piece
 
+    def stage(self, bundles: Sequence[Bundle], *, content: bool = False) -> Staged | None:
+        """Let the engine read spans, to be stored with the next `write`; None where that is not for it to do.
+
+        A server has no business with the bytes that came in, and what the engine cannot read is left to Python.
+        """
+        if self._staging is None:
+            return None
+        with self._writing:
+            try:
+                return self._staging.read(bundles, closed=self.closed, content=content)
+            except DatabaseError:
+                _logger.warning("the engine cannot read a batch of spans; it is read without it", exc_info=True)
+                return None
+
     def write(self, batch: Batch, *, token: str) -> None:
         """Add a batch; the same token with the same batch adds nothing a second time."""
         with self._writing:
             self._insert("spans", batch.rows, token)
+            self._insert_staged(batch.staged, token)
             self._insert("charges", batch.charges, token)
             self._insert(_BILLS, batch.bills, token)
             self._insert("counters", batch.counters, token)
@@ -149,7 +179,7 @@ class Store:
 
     def execute(self, name: str, parameters: Mapping[str, object], fragments: Mapping[str, str] | None = None) -> None:
         """Run the statement in `sql/<name>.sql`; parameters and fragments as for `query`."""
-        sql = Template(_read_sql(name)).substitute(fragments or {})
+        sql = Template(read_sql(name)).substitute(fragments or {})
         with self._reader() as client:
             client.command(sql, parameters=dict(parameters))
 
@@ -206,6 +236,14 @@ class Store:
             settings={**_WRITE_SETTINGS, "insert_deduplication_token": f"{table}-{token}"},
         )
 
+    def _insert_staged(self, kept: Kept | None, token: str) -> None:
+        if self._staging is None or kept is None or not kept.keys:
+            return
+        digest = blake2b(b"".join(chain.from_iterable(kept.keys)), digest_size=16).hexdigest()
+        self._staging.store(
+            kept, settings={**_WRITE_SETTINGS, "insert_deduplication_token": f"staged-{token}-{digest}"}
+        )
+
     @contextmanager
     def _reader(self) -> Iterator[Any]:
         client = self._readers.get()
@@ -255,8 +293,3 @@ def _embedded(path: str, database: str) -> Callable[[], Any]:
     client.command("CREATE DATABASE IF NOT EXISTS {name:Identifier}", parameters={"name": database})
     client.close()
     return lambda: clickhouse_connect.get_client(interface="chdb", path=path, database=database, settings=_SETTINGS)
-
-
-@cache
-def _read_sql(name: str) -> str:
-    return (files("spanmeter_collector") / "sql" / f"{name}.sql").read_text(encoding="utf-8")

@@ -19,9 +19,10 @@ from clickhouse_connect.driver.exceptions import OperationalError
 
 from spanmeter.pricing import PriceBook
 from spanmeter_collector.backlog import Amount, Backlog
+from spanmeter_collector.incoming import Received
 from spanmeter_collector.log import Log, Position
 from spanmeter_collector.otlp import MalformedError, Request, Signal, parse, span_count
-from spanmeter_collector.posting import Received, post
+from spanmeter_collector.posting import post
 from spanmeter_collector.record import Record
 from spanmeter_collector.status import Status
 from spanmeter_collector.store import Store
@@ -204,16 +205,19 @@ class Storing:
         return self._try(batch[:half], book) | self._try(batch[half:], book)
 
     def _write(self, batch: Sequence[_Waiting], book: PriceBook) -> None:
-        received = [Received(one.request, one.record.received_at, repeated=one.repeated) for one in batch]
+        received = [
+            Received(Signal(one.record.signal), one.record.body, one.record.received_at, repeated=one.repeated)
+            for one in batch
+        ]
         with self._status.store_write_seconds.time(), self._store.ledger:
             now = self._now() // 1_000_000
             posted = post(received, store=self._store, book=book, recorded_at=now, content=self._content)
             self._store.write(posted, token="-".join(map(str, (*batch[0].end, *batch[-1].end))))
         spans = sum(span_count(one.request) for one in batch)
-        self._status.batch_spans.observe(len(posted.rows))
-        self._status.stored_spans.inc(len(posted.rows))
+        self._status.batch_spans.observe(posted.spans)
+        self._status.stored_spans.inc(posted.spans)
         self._status.refused_spans.labels(reason="too_old").inc(posted.too_old)
-        self._status.repeated_spans.inc(spans - len(posted.rows) - posted.too_old)
+        self._status.repeated_spans.inc(spans - posted.spans - posted.too_old)
 
     def _note_failures(self, errors: _Errors) -> None:
         """Set aside what fails for the third time since others could be stored beside it."""

@@ -16,7 +16,8 @@ from spanmeter_collector.companions import Companion, companions
 from spanmeter_collector.cost import OPTIONS as COST_OPTIONS
 from spanmeter_collector.cost import answer_cost
 from spanmeter_collector.duplicates import OPTIONS, answer_duplicates
-from spanmeter_collector.posting import Received, post
+from spanmeter_collector.incoming import Received
+from spanmeter_collector.posting import post
 from spanmeter_collector.same_call import Found
 from spanmeter_collector.selection import read_selection
 from spanmeter_collector.sighting import Sighting
@@ -175,7 +176,7 @@ def take(
             one = span(number, trace_id=number.to_bytes(16), attributes=call_attributes, **inside)
             request = request_of(one)
             request.resource_spans[0].scope_spans[0].scope.name = scope
-            received.append(Received(request, 1))
+            received.append(Received.of(request, 1))
         token = next(tokens)
         store.write(post(received, store=store, book=book, recorded_at=token), token=str(token))
 
@@ -239,7 +240,7 @@ def post_span(store: Store, book: PriceBook, request_of: Callable[..., ExportTra
     def post_one(one: Span, scope: str) -> None:
         request, token = request_of(one), next(tokens)
         request.resource_spans[0].scope_spans[0].scope.name = scope
-        batch = post([Received(request, 1)], store=store, book=book, recorded_at=token)
+        batch = post([Received.of(request, 1)], store=store, book=book, recorded_at=token)
         store.write(batch, token=str(token))
 
     return post_one

@@ -15,7 +15,8 @@ from spanmeter.pricing import PriceBook
 from spanmeter_collector.cost import OPTIONS as COST_OPTIONS
 from spanmeter_collector.cost import answer_cost
 from spanmeter_collector.duplicates import OPTIONS, answer_duplicates
-from spanmeter_collector.posting import Received, post
+from spanmeter_collector.incoming import Received
+from spanmeter_collector.posting import post
 from spanmeter_collector.selection import read_selection
 from spanmeter_collector.store import Store
 
@@ -51,7 +52,7 @@ def take(
         request = request_of(one)
         request.resource_spans[0].scope_spans[0].scope.name = scope
         token = next(tokens)
-        store.write(post([Received(request, 1)], store=store, book=book, recorded_at=token), token=str(token))
+        store.write(post([Received.of(request, 1)], store=store, book=book, recorded_at=token), token=str(token))
 
     return post_one
 

@@ -16,7 +16,8 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 from spanmeter.pricing import PriceBook
 from spanmeter_collector.answers import RepriceAnswer
 from spanmeter_collector.charge import Charge, standing
-from spanmeter_collector.posting import Received, post
+from spanmeter_collector.incoming import Received
+from spanmeter_collector.posting import post
 from spanmeter_collector.repricing import OPTIONS, reprice
 from spanmeter_collector.selection import read_selection
 from spanmeter_collector.store import Store
@@ -94,7 +95,7 @@ class Ledger:
         requests = [self._request_of(span) for _, span in told]
         for request, (scope, _) in zip(requests, told, strict=True):
             request.resource_spans[0].scope_spans[0].scope.name = scope
-        received = [Received(request, 1) for request in requests]
+        received = [Received.of(request, 1) for request in requests]
         batch = post(received, store=self.store, book=book, recorded_at=self._batches)
         self.store.write(batch, token=str(self._batches))
 

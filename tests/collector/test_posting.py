@@ -10,7 +10,8 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import AGGREGATION_TEMPORALITY_C
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from spanmeter.pricing import PriceBook
-from spanmeter_collector.posting import Received, post
+from spanmeter_collector.incoming import Received
+from spanmeter_collector.posting import post
 from spanmeter_collector.store import Batch, Store
 from spanmeter_collector.vocabulary import COUNT_KEYS, OPERATION_KEYS, TEXT_KEYS
 
@@ -29,7 +30,7 @@ def posted(store: Store, book: PriceBook) -> Post:
     """Post requests to the test's store, without writing what comes of it."""
 
     def post_all(*requests: ExportTraceServiceRequest | ExportMetricsServiceRequest) -> Batch:
-        return post([Received(request, 1) for request in requests], store=store, book=book, recorded_at=2)
+        return post([Received.of(request, 1) for request in requests], store=store, book=book, recorded_at=2)
 
     return post_all
 

@@ -16,7 +16,8 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from spanmeter.pricing import PriceBook
 from spanmeter_collector import cost, repricing
-from spanmeter_collector.posting import Received, post
+from spanmeter_collector.incoming import Received
+from spanmeter_collector.posting import post
 from spanmeter_collector.question_error import QuestionError
 from spanmeter_collector.repricing import OPTIONS, reprice
 from spanmeter_collector.selection import read_selection
@@ -68,7 +69,7 @@ class Ledger:
         request = self._request_of(*spans)
         request.resource_spans[0].scope_spans[0].scope.name = scope
         with self.store.ledger:
-            batch = post([Received(request, 1)], store=self.store, book=self._book, recorded_at=2)
+            batch = post([Received.of(request, 1)], store=self.store, book=self._book, recorded_at=2)
             kept = replace(batch, rows=batch.rows[forget:])
             self.store.write(kept, token=f"batch-{next(self._batches)}")
 

@@ -17,7 +17,8 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
 from spanmeter.pricing import PriceBook
 from spanmeter_collector import cost, duplicates, same_call
-from spanmeter_collector.posting import Received, post
+from spanmeter_collector.incoming import Received
+from spanmeter_collector.posting import post
 from spanmeter_collector.same_call import Found, same_calls
 from spanmeter_collector.selection import Options, Selection, read_selection
 from spanmeter_collector.sighting import Sighting
@@ -158,7 +159,7 @@ class Ledger:
         return name
 
     def post(self, name: str, spans: Sequence[dict[str, Any]], *, repeated: bool) -> None:
-        received = [Received(_request(name, one), 1, repeated=repeated) for one in spans]
+        received = [Received.of(_request(name, one), 1, repeated=repeated) for one in spans]
         number = next(self.batches)
         self.store.write(post(received, store=self.store, book=self.book, recorded_at=number), token=str(number))
 

@@ -19,7 +19,8 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from spanmeter.pricing import PriceBook
 from spanmeter_collector.counter import Counter
-from spanmeter_collector.posting import Received, post
+from spanmeter_collector.incoming import Received
+from spanmeter_collector.posting import post
 from spanmeter_collector.retention import Retention
 from spanmeter_collector.status import Status
 from spanmeter_collector.store import Batch, Store
@@ -49,7 +50,7 @@ def posted(
     def post_one(number: int, *, days_old: int) -> Batch:
         start = (NOW - days_old * DAY) * 10**9
         came = span(number, start_time_unix_nano=start, end_time_unix_nano=start + 1, attributes=call_attributes)
-        batch = post([Received(request_of(came), 1)], store=store, book=book, recorded_at=2)
+        batch = post([Received.of(request_of(came), 1)], store=store, book=book, recorded_at=2)
         store.write(batch, token=f"{number}-{days_old}")
         return batch
 
