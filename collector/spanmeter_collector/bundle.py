@@ -7,15 +7,19 @@ Who needs a span opens that.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import IO, Any, Final, NamedTuple
 
 from google.protobuf.descriptor_pb2 import FieldDescriptorProto, FileDescriptorProto
 from google.protobuf.descriptor_pool import Default
 from google.protobuf.message_factory import GetMessageClass
 from opentelemetry.proto.common.v1 import common_pb2
+from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 from opentelemetry.proto.resource.v1 import resource_pb2
+from opentelemetry.proto.trace.v1 import trace_pb2
+from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
-from spanmeter_collector.otlp import texts
+from spanmeter_collector.otlp import Value, texts, value
 from spanmeter_collector.row import SERVICE_KEYS
 
 
@@ -44,6 +48,19 @@ def bundles(body: bytes, *, received_at: int, repeated: bool = False) -> Iterato
             yield Bundle(resource, scope_spans.scope.name, scope_spans.spans, received_at, repeated)
 
 
+def open_span(closed: bytes) -> tuple[Span, dict[str, Value]]:
+    """A span of a bundle without its attributes, and those by key; of a repeated key the last.
+
+    Most attributes of a batch say what many others say: a short one that was opened before is not opened again.
+
+    Raises:
+        google.protobuf.message.DecodeError: it is no span.
+    """
+    span = _SPAN.FromString(closed)
+    pairs = span.attributes
+    return span, dict([_open_again(pair) if len(pair) <= _LONGEST_REMEMBERED else _open(pair) for pair in pairs])
+
+
 def write_sheet(bundle: Bundle, file: IO[bytes], **known: str) -> None:
     """Write a bundle as one protobuf message with its length before it, as `sql/stage.sql` reads it.
 
@@ -66,6 +83,13 @@ def write_sheet(bundle: Bundle, file: IO[bytes], **known: str) -> None:
     file.write(message)
 
 
+def _open(closed: bytes) -> tuple[str, Value]:
+    pair = KeyValue.FromString(closed)
+    return pair.key, pair.value.string_value or value(pair.value)
+
+
+_LONGEST_REMEMBERED: Final = 128
+_open_again: Final = lru_cache(16_384)(_open)
 _PACKAGE: Final = "spanmeter.bundle"
 _MESSAGES: Final[Mapping[str, Mapping[int, tuple[str, str]]]] = {
     "ScopeSpans": {1: ("scope", common_pb2.InstrumentationScope.DESCRIPTOR.full_name), 2: ("spans", "*bytes")},
@@ -84,10 +108,24 @@ _MESSAGES: Final[Mapping[str, Mapping[int, tuple[str, str]]]] = {
         8: ("resource_keys", "*string"),
         9: ("resource_values", "*string"),
     },
+    "Span": {
+        1: ("trace_id", "bytes"),
+        2: ("span_id", "bytes"),
+        4: ("parent_span_id", "bytes"),
+        5: ("name", "string"),
+        6: ("kind", "int32"),
+        7: ("start_time_unix_nano", "fixed64"),
+        8: ("end_time_unix_nano", "fixed64"),
+        9: ("attributes", "*bytes"),
+        11: ("events", f"*{Span.Event.DESCRIPTOR.full_name}"),
+        15: ("status", Status.DESCRIPTOR.full_name),
+    },
 }
-"""trace.proto with its spans left closed, and a bundle as the engine is given it; a star stands for repeated."""
+"""trace.proto with spans and attributes left closed, and a bundle as the engine is given it; a star: repeated."""
 _TYPES: Final = {
     "bytes": FieldDescriptorProto.TYPE_BYTES,
+    "fixed64": FieldDescriptorProto.TYPE_FIXED64,
+    "int32": FieldDescriptorProto.TYPE_INT32,
     "int64": FieldDescriptorProto.TYPE_INT64,
     "string": FieldDescriptorProto.TYPE_STRING,
 }
@@ -109,7 +147,7 @@ def _message_class(name: str) -> Any:  # noqa: ANN401  a message class made here
 
 
 def _add_messages() -> None:
-    imported = [common_pb2.DESCRIPTOR.name, resource_pb2.DESCRIPTOR.name]
+    imported = [known.DESCRIPTOR.name for known in (common_pb2, resource_pb2, trace_pb2)]
     file = FileDescriptorProto(name="spanmeter/bundle.proto", package=_PACKAGE, syntax="proto3", dependency=imported)
     for name, fields in _MESSAGES.items():
         file.message_type.add(name=name, field=[_field(number, *field) for number, field in fields.items()])
@@ -119,3 +157,4 @@ def _add_messages() -> None:
 _add_messages()
 _REQUEST: Final = _message_class("Request")
 _SHEET: Final = _message_class("Sheet")
+_SPAN: Final = _message_class("Span")

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from spanmeter_collector.bundle import Bundle, bundles
+from spanmeter_collector.bundle import Bundle, bundles, open_span
 from spanmeter_collector.counter import Counter, counters
-from spanmeter_collector.otlp import Request, Signal, day, refusal, signal_of
+from spanmeter_collector.otlp import Request, Signal, Value, day, refusal, signal_of
 from spanmeter_collector.reading import Reading
 from spanmeter_collector.row import Row, SpanKey, read_span
 from spanmeter_collector.staging import Kept, Staged
@@ -93,7 +93,7 @@ class Incoming:
             number = self.plain.pop(key)
             self._left_out.add(number)
             bundle, index = self._places[number]
-            self._take(bundle, Span.FromString(bundle.spans[index]))
+            self._take(bundle, *open_span(bundle.spans[index]))
 
     def kept(self, stored: Collection[SpanKey]) -> Kept | None:
         """Of the plain spans those that the store lacks."""
@@ -108,22 +108,27 @@ class Incoming:
         staged = self._staged
         for number, (bundle, index) in enumerate(self._places):
             if staged is None or staged.telling[number]:
-                span = Span.FromString(bundle.spans[index])
+                span, known = open_span(bundle.spans[index])
                 if day(span) in closed:
                     self.too_old += 1
                 elif not refusal(span):
-                    self._take(bundle, span)
+                    self._take(bundle, span, known)
             elif (key := staged.keys[number]) in self.spans or key in self.plain:
                 self._left_out.add(number)
             else:
                 self.plain[key] = number
 
-    def _take(self, bundle: Bundle, span: Span) -> None:
+    def _take(self, bundle: Bundle, span: Span, known: Mapping[str, Value]) -> None:
         key = span.trace_id, span.span_id
         if key in self.spans or key in self.plain:
             self.sent_again.update(() if bundle.repeated else (key,))
             return
         self.spans[key] = read_span(
-            bundle.resource, bundle.scope, span, received_at=bundle.received_at, content=self._content
+            bundle.resource,
+            bundle.scope,
+            span,
+            received_at=bundle.received_at,
+            content=self._content,
+            known=known,
         )
         self.fresh.update(() if bundle.repeated else (key,))

@@ -103,8 +103,8 @@ class _Layout:
 
 
 _IN_COLUMNS: Final = frozenset(TEXT_KEYS) - {"service_tier", "region", "outcome"}
-_INPUT_PARTS: Final = INPUT_BUCKETS[1:]
-_OUTPUT_PARTS: Final = OUTPUT_BUCKETS[1:]
+_INPUT_PARTS: Final = frozenset(INPUT_BUCKETS[1:])
+_OUTPUT_PARTS: Final = frozenset(OUTPUT_BUCKETS[1:])
 _API: Final = re.compile(r"\.(chat|responses|messages|completion|embedding|textEmbedding|generative-ai)$")
 """What Vercel's AI SDK appends to a provider's name."""
 _HALF: Final = "logfire."
@@ -257,8 +257,8 @@ def _usage(counts: dict[str, int]) -> Usage | None:
     written = counts.pop("cache_write", 0)
     if not (counts.get("cache_write_5m") or counts.get("cache_write_1h")):
         counts["cache_write_5m"] = written
-    counts["input"] = _remainder(input_total, sum(counts.get(bucket, 0) for bucket in _INPUT_PARTS))
-    counts["output"] = _remainder(output_total, sum(counts.get(bucket, 0) for bucket in _OUTPUT_PARTS))
+    counts["input"] = _remainder(input_total, sum(counts[bucket] for bucket in _INPUT_PARTS & counts.keys()))
+    counts["output"] = _remainder(output_total, sum(counts[bucket] for bucket in _OUTPUT_PARTS & counts.keys()))
     return Usage(**counts)
 
 

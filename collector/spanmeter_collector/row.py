@@ -12,7 +12,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 from spanmeter import semconv
 from spanmeter.pricing import Usage
 from spanmeter_collector.content import is_event_content
-from spanmeter_collector.otlp import LAST_NANOSECOND, attributes, texts
+from spanmeter_collector.otlp import LAST_NANOSECOND, Value, attributes, texts
 from spanmeter_collector.reading import Reading, read
 
 _KINDS: Final = dict(enumerate(("", "internal", "server", "client", "producer", "consumer")))
@@ -76,14 +76,20 @@ _NO_COUNTS: Final = (0, 0, 0, 0)
 SERVICE_KEYS: Final = {semconv.SERVICE_NAME, semconv.SERVICE_INSTANCE_ID}
 
 
-def read_span(
-    resource: Mapping[str, str], scope: str, span: Span, *, received_at: int, content: bool = False
+def read_span(  # noqa: PLR0913  a span, where it came from and what is asked of it
+    resource: Mapping[str, str],
+    scope: str,
+    span: Span,
+    *,
+    received_at: int,
+    content: bool = False,
+    known: Mapping[str, Value] | None = None,
 ) -> tuple[Row, Reading]:
-    """The row of a span, and what its attributes say about the call it stands for.
+    """The row of a span, and what its attributes say about the call it stands for; `known` are those already read.
 
     The row holds what was said, asked and retrieved only with `content`; what that tells of the call is read before.
     """
-    known = attributes(span.attributes)
+    known = attributes(span.attributes) if known is None else known
     if scope == _LANGFUSE and LANGFUSE_RUN in known:
         scope = f"{scope}.langchain"
     reading = read(known, scope=scope, content=content)

@@ -22,6 +22,7 @@ from decimal import Decimal
 from importlib.metadata import version
 from itertools import count, cycle
 from pathlib import Path
+from random import Random
 from typing import Any, Final
 
 import httpx
@@ -62,7 +63,8 @@ STEP: Final = PEOPLE | {
     **{f"app.step.{name}": f"{name} {{number}}" for name in ("index", "input", "output", "kind", "branch", "node")},
     **{f"app.count.{name}": number for number, name in enumerate(("a", "b", "c", "d", "e", "f"))},
 }
-KINDS: Final = (STEP, STEP, STEP, CALL)
+TRACE: Final = 8
+IDS: Final = Random(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,26 +79,27 @@ class Figures:
     bytes_per_span: float
 
 
-def request(number: int, *, start_ns: int) -> bytes:
-    """A request of 512 spans in 64 traces, a quarter of them calls, with 20 attributes each."""
+def request(number: int, *, start_ns: int, calls_of: int) -> bytes:
+    """A request of 512 spans in 64 traces with random ids, one of `calls_of` a call, with 20 attributes each."""
     message = ExportTraceServiceRequest()
     resource_spans = message.resource_spans.add()
     resource_spans.resource.attributes.extend(_attributes({"service.name": "bench", "service.instance.id": "1"}, 0))
     scope_spans = resource_spans.scope_spans.add()
     scope_spans.scope.name = "spanmeter.langchain"
-    first = 1 + number * SPANS
-    scope_spans.spans.extend(
-        _span(first + index, known, start_ns=start_ns) for index, known in zip(range(SPANS), cycle(KINDS), strict=False)
-    )
+    first, kinds = 1 + number * SPANS, (*([STEP] * (calls_of - 1)), CALL)
+    for index, known in zip(range(SPANS), cycle(kinds), strict=False):
+        span = _span(first + index, known, start_ns=start_ns)
+        before = scope_spans.spans[-1] if index % TRACE else span
+        span.trace_id, span.parent_span_id = before.trace_id, before.span_id if index % TRACE else b""
+        scope_spans.spans.append(span)
     return message.SerializeToString()
 
 
 def _span(number: int, known: dict[str, Any], *, start_ns: int) -> Span:
     started = start_ns + number * 1_000_000
     return Span(
-        trace_id=(1 + number // 8).to_bytes(16),
-        span_id=number.to_bytes(8),
-        parent_span_id=(number - 1).to_bytes(8),
+        trace_id=IDS.randbytes(16),
+        span_id=IDS.randbytes(8),
         name="chat gpt-4o-mini" if known is CALL else "step",
         start_time_unix_nano=started,
         end_time_unix_nano=started + 700_000_000,
@@ -144,7 +147,7 @@ def send(url: str, bodies: Sequence[bytes]) -> None:
                 time.sleep(0.05)
 
 
-def run(bodies: Sequence[bytes], *, directory: Path) -> Figures:
+def run(bodies: Sequence[bytes], *, directory: Path, calls_of: int) -> Figures:
     """Send all bodies to a new sidecar and wait until a query sees the last span."""
     cores = sorted(os.sched_getaffinity(0))
     os.sched_setaffinity(0, cores[1:] or cores)
@@ -157,7 +160,7 @@ def run(bodies: Sequence[bytes], *, directory: Path) -> Figures:
         while _pending(url):
             time.sleep(0.2)  # the answer itself takes the core some 10 ms
         stored_s, cpu_s = time.monotonic() - began, _cpu_s(process.pid) - cpu_s
-        _check_ledger(url, calls=len(bodies) * SPANS // len(KINDS))
+        _check_ledger(url, calls=len(bodies) * (SPANS // calls_of))
         memory_mb = _status(process.pid, "VmHWM") / 1024
     spans = len(bodies) * SPANS
     size = sum(file.stat().st_size for file in (directory / "store").rglob("*") if file.is_file())
@@ -197,13 +200,13 @@ def _table(runs: Sequence[Figures]) -> str:
     return "\n".join([head, "|" + "---:|" * 8, *rows])
 
 
-def _about() -> str:
+def _about(calls_of: int) -> str:
     cpu = next(line for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines() if "model name" in line)
     packages = ", ".join(f"{name} {version(name)}" for name in ("spanmeter", "chdb", "protobuf", "uvicorn"))
     return (
         f"{cpu.partition(': ')[2]}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; "
         f"Python {platform.python_version()}, {packages}\n"
-        f"{SPANS} spans a request, 20 attributes a span, 1 of {len(KINDS)} a call; {SENDERS} senders; "
+        f"{SPANS} spans a request, 20 attributes a span, random ids, 1 of {calls_of} a call; {SENDERS} senders; "
         "OTLP/HTTP protobuf, every request synced to disk before it is acknowledged\n"
         f"make bench-collector  ({Path(sys.executable).name} {' '.join(sys.argv)})\n"
     )
@@ -214,14 +217,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--requests", type=int, default=100, help="how many, of 512 spans each (%(default)s)")
     parser.add_argument("--runs", type=int, default=3, help="how many runs, each with a new store (%(default)s)")
+    parser.add_argument("--calls-of", type=int, default=4, help="of how many spans one is a call (%(default)s)")
     arguments = parser.parse_args()
     start_ns = time.time_ns() - 3600 * NANOSECONDS
-    bodies = [request(number, start_ns=start_ns) for number in range(arguments.requests)]
+    bodies = [request(number, start_ns=start_ns, calls_of=arguments.calls_of) for number in range(arguments.requests)]
     runs = []
     for _ in range(arguments.runs):
         with tempfile.TemporaryDirectory(prefix="spanmeter-bench-") as directory:
-            runs.append(run(bodies, directory=Path(directory)))
-    sys.stdout.write(f"{_about()}\n{_table(runs)}\n")
+            runs.append(run(bodies, directory=Path(directory), calls_of=arguments.calls_of))
+    sys.stdout.write(f"{_about(arguments.calls_of)}\n{_table(runs)}\n")
 
 
 if __name__ == "__main__":
