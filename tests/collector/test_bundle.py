@@ -8,7 +8,8 @@ from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from spanmeter_collector.bundle import Bundle, bundles, write_sheet
+from spanmeter_collector.bundle import Bundle, bundles, open_span, write_sheet
+from spanmeter_collector.otlp import attributes
 
 MakeSpan = Callable[..., Span]
 MakeRequest = Callable[..., ExportTraceServiceRequest]
@@ -30,6 +31,28 @@ def test_a_request_is_a_bundle_for_each_scope_with_its_spans_as_they_came(
 
 def test_an_empty_request_has_no_bundles() -> None:
     assert list(bundles(b"", received_at=1)) == []
+
+
+def test_a_span_opens_to_what_it_is_however_often_its_attributes_came(span: MakeSpan) -> None:
+    said = {
+        "text": "é",
+        "long": "x" * 1000,
+        "whole": -7,
+        "part": 0.5,
+        "truth": False,
+        "bytes": b"\xff",
+        "list": ["a", 1],
+    }
+    sent = span(attributes=said)
+    sent.attributes.add(key="none")
+    sent.attributes.add(key="text").value.string_value = "the last"
+    sent.events.add(name="exception")
+
+    for _ in range(2):
+        opened, known = open_span(sent.SerializeToString())
+
+        assert known == attributes(sent.attributes) == {**said, "none": None, "text": "the last"}
+        assert opened.SerializeToString(deterministic=True) == sent.SerializeToString(deterministic=True)
 
 
 def test_what_is_no_request_is_refused() -> None:
