@@ -4,33 +4,6 @@
 -- Each attribute has a slot by its key: 0 keeps it among the attributes, 1 to 9 is a column of that number, 10 to 19 an
 -- operation in its own words, 20 to 39 one in words to be translated, 40 an outcome, 99 says that the span is telling.
 INSERT INTO staged
-WITH
-    span.attributes.key AS keys,
-    span.attributes.value AS said,
-    CAST(said.value, 'Array(Int8)') AS kinds,
-    arrayMap(
-        (kind, text, truth, whole, number) -> multiIf(
-            kind = 1, text,
-            kind = 2, if(truth, 'true', 'false'),
-            kind = 3, toString(whole),
-            kind = 4, concat(toString(number), if(match(toString(number), '[.e]'), '', '.0')),
-            ''
-        ),
-        kinds, said.string_value, said.bool_value, said.int_value, said.double_value
-    ) AS texts,
-    arrayMap(
-        (slot, text, kind) -> if(slot = 99 OR text != '' AND (kind = 1 OR slot NOT BETWEEN 10 AND 39), slot, 0),
-        arrayMap(key -> transform(key, {keys:Array(String)}, {slots:Array(UInt8)}, 0), keys), texts, kinds
-    ) AS slots,
-    arrayFilter(slot -> slot != 0, arrayMap(slot -> if(slot BETWEEN 10 AND 39, 10, slot), slots)) AS claims,
-    arrayFirstIndex(slot -> slot BETWEEN 10 AND 39, slots) AS operation_at,
-    texts[operation_at] AS operation_said,
-    transform(
-        concat(keys[operation_at], '=', operation_said),
-        {operations_said:Array(String)}, {operations:Array(String)},
-        if(slots[operation_at] < 20, operation_said, '?')
-    ) AS operation_meant,
-    texts[indexOf(slots, 40)] AS outcome
 SELECT
     rowNumberInAllBlocks(),
     has(slots, 99)
@@ -75,43 +48,81 @@ SELECT
         arrayFilter((text, slot) -> slot = 0 OR slot >= 20, texts, slots)
     )),
     mapFromArrays(resource_keys, resource_values)
-FROM file({sheets:String}, 'Protobuf', '
-    spans Array(Tuple(
-        trace_id String,
-        span_id String,
-        parent_span_id String,
-        name String,
-        kind Int32,
-        start_time_unix_nano UInt64,
-        end_time_unix_nano UInt64,
-        attributes Array(Tuple(
-            key String,
-            value Tuple(
-                value Enum8(
-                    ''none'' = 0, ''string_value'' = 1, ''bool_value'' = 2, ''int_value'' = 3, ''double_value'' = 4,
-                    ''array_value'' = 5, ''kvlist_value'' = 6, ''bytes_value'' = 7
-                ),
-                string_value String,
-                bool_value UInt8,
-                int_value Int64,
-                double_value Float64,
-                array_value String,
-                kvlist_value String,
-                bytes_value String
-            )
-        )),
-        events Array(String),
-        status Tuple(message String, code Int32)
-    )),
-    received_at Int64,
-    scope String,
-    framework String,
-    service String,
-    instance String,
-    resource_keys Array(String),
-    resource_values Array(String)
-')
-ARRAY JOIN spans AS span
+FROM (
+    SELECT
+        *,
+        arrayFilter(slot -> slot != 0, arrayMap(slot -> if(slot BETWEEN 10 AND 39, 10, slot), slots)) AS claims,
+        arrayFirstIndex(slot -> slot BETWEEN 10 AND 39, slots) AS operation_at,
+        texts[operation_at] AS operation_said,
+        transform(
+            concat(keys[operation_at], '=', operation_said),
+            {operations_said:Array(String)}, {operations:Array(String)},
+            if(slots[operation_at] < 20, operation_said, '?')
+        ) AS operation_meant,
+        texts[indexOf(slots, 40)] AS outcome
+    FROM (
+        SELECT
+            *,
+            arrayMap(
+                (slot, text, kind) -> if(slot = 99 OR text != '' AND (kind = 1 OR slot NOT BETWEEN 10 AND 39), slot, 0),
+                arrayMap(key -> transform(key, {keys:Array(String)}, {slots:Array(UInt8)}, 0), keys), texts, kinds
+            ) AS slots
+        FROM (
+            SELECT
+                span, received_at, scope, framework, service, instance, resource_keys, resource_values,
+                span.attributes.key AS keys,
+                span.attributes.value AS said,
+                CAST(said.value, 'Array(Int8)') AS kinds,
+                arrayMap(
+                    (kind, text, truth, whole, number) -> multiIf(
+                        kind = 1, text,
+                        kind = 2, if(truth, 'true', 'false'),
+                        kind = 3, toString(whole),
+                        kind = 4, concat(toString(number), if(match(toString(number), '[.e]'), '', '.0')),
+                        ''
+                    ),
+                    kinds, said.string_value, said.bool_value, said.int_value, said.double_value
+                ) AS texts
+            FROM file({sheets:String}, 'Protobuf', '
+                spans Array(Tuple(
+                    trace_id String,
+                    span_id String,
+                    parent_span_id String,
+                    name String,
+                    kind Int32,
+                    start_time_unix_nano UInt64,
+                    end_time_unix_nano UInt64,
+                    attributes Array(Tuple(
+                        key String,
+                        value Tuple(
+                            value Enum8(
+                                ''none'' = 0, ''string_value'' = 1, ''bool_value'' = 2, ''int_value'' = 3, ''double_value'' = 4,
+                                ''array_value'' = 5, ''kvlist_value'' = 6, ''bytes_value'' = 7
+                            ),
+                            string_value String,
+                            bool_value UInt8,
+                            int_value Int64,
+                            double_value Float64,
+                            array_value String,
+                            kvlist_value String,
+                            bytes_value String
+                        )
+                    )),
+                    events Array(String),
+                    status Tuple(message String, code Int32)
+                )),
+                received_at Int64,
+                scope String,
+                framework String,
+                service String,
+                instance String,
+                resource_keys Array(String),
+                resource_values Array(String)
+            ')
+            ARRAY JOIN spans AS span
+        )
+    )
+)
 SETTINGS
     max_threads = 1,
     input_format_protobuf_oneof_presence = 1,
