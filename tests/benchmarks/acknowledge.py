@@ -186,7 +186,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=3, help="each with a new store (%(default)s)")
     arguments = parser.parse_args()
     start_ns = time.time_ns() - 3600 * NANOSECONDS
-    bodies = [request(number, start_ns=start_ns) for number in range(arguments.requests)]
+    bodies = [request(number, start_ns=start_ns, calls_of=4) for number in range(arguments.requests)]
     steady = [message(body) for body in small(bodies)][: arguments.seconds * arguments.spans_per_s // PACED_SPANS]
     bursts, paces = [], []
     for _ in range(arguments.runs):

@@ -66,7 +66,7 @@ def drawn(chance: random.Random, make: MakeSpan) -> list[Told]:
             "gen_ai.usage.input_tokens": chance.randrange(1, 5000),
             "gen_ai.usage.output_tokens": chance.randrange(900),
         }
-        own = chance.choice(
+        own: dict[str, object] = chance.choice(
             [{}, {"spanmeter.tenant": "acme"}, {"spanmeter.reported_cost.usd": "0.0123"}, {"spanmeter.calls": 2}]
         )
         failed = {"status": Status(code=Status.STATUS_CODE_ERROR)} if chance.random() < 0.1 else {}
