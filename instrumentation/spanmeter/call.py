@@ -272,6 +272,8 @@ class Call(LiveSpan):
             attributes[semconv.CALLS] = calls
         write(span, attributes)
         receipt = ending.receipt(self.opening, cost, calls=calls, first_chunk_s=self.first_chunk_s)
+        if not _is_sampled(span):
+            receipt = replace(receipt, sampled=False)
         for receive in (*(bill.add for bill in self._scope.bills), *self._calls.receivers):
             receive(receipt)
 
@@ -282,6 +284,10 @@ class Call(LiveSpan):
         lasted_ns = ending.at_ns - getattr(span, "start_time", ending.at_ns)
         tenant = self._scope.attributes.get(semconv.TENANT, "")
         return cost_of(ending.answer, opening=self.opening, price=price, tenant=tenant, duration_ns=lasted_ns)
+
+
+def _is_sampled(span: Span) -> bool:
+    return type(span) is LightSpan or span.get_span_context().trace_flags.sampled
 
 
 def _goes_to_us_alone(span: Span) -> bool:

@@ -46,7 +46,7 @@ if hasattr(os, "register_at_fork"):
 
 def lose(spans: int, reason: Reason, *, detail: str = "") -> None:
     """Count spans that nobody will see, and say so unless this reason was given within the last minute."""
-    tally.add_dropped(spans)
+    tally.add_dropped(spans, reason.name.lower())
     with _lock:
         lost[reason] += spans
         total, now = lost[reason], monotonic()

@@ -17,7 +17,8 @@ class Receipt:
 
     `model` is what answered, the requested one where the provider names none; `calls` are provider requests that
     were answered, `usage_contradictions` those whose usage did not add up; `cost_usd` is None when the price is not
-    known. Durations are in seconds; `error_type` is empty unless the call failed.
+    known. Durations are in seconds; `error_type` is empty unless the call failed; `sampled` tells whether its span goes
+    to the sidecar.
     """
 
     framework: str
@@ -34,3 +35,4 @@ class Receipt:
     time_to_first_chunk_s: float | None = None
     error_type: str = ""
     usage_contradictions: int = 0
+    sampled: bool = True

@@ -68,6 +68,10 @@ REPORTED_COST_USD: Final = "spanmeter.reported_cost.usd"
 DOCUMENT_COUNT: Final = "spanmeter.retrieval.document_count"
 TOP_SCORE: Final = "spanmeter.retrieval.top_score"
 
+COUNTER_PREFIX: Final = "spanmeter.client."
+COUNTER_REASON: Final = "spanmeter.reason"
+COUNTER_SAMPLED: Final = "spanmeter.sampled"
+
 GENERATION_OPERATIONS: Final = frozenset({"chat", "text_completion", "generate_content"})
 STANDARD_OPERATIONS: Final = GENERATION_OPERATIONS | {
     "embeddings",

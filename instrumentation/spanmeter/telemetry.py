@@ -52,13 +52,13 @@ class Telemetry:
     ) -> None:
         exporter = Exporter(Destination.of("traces", endpoint), SpoolSettings.from_environment(os.environ))
         counters = _CounterExporter(Wire(Destination.of("metrics", endpoint)))
-        self.tracer_provider, made = _tracer_provider(tracer_provider, service_name)
+        self.tracer_provider = _tracer_provider(tracer_provider, service_name)
         described = _instance().merge(self.tracer_provider.resource)
         meter_provider = _meter_provider(described, counters)
         self._processors: Sequence[SpanProcessor] = (Stamp(), _Queue(exporter), _Counters(meter_provider))
         for processor in self._processors:
             self.tracer_provider.add_span_processor(processor)
-        self._resources = [described, self.tracer_provider.resource] if made else [described]
+        self._resources = [described, self.tracer_provider.resource]
         in_child(self._identify)
 
     def close(self) -> None:
@@ -71,9 +71,11 @@ class Telemetry:
             processor.shutdown()
 
     def _identify(self) -> None:
-        # A newer SDK does this itself. Nobody else holds these resources, and tracers made before have to know.
+        # A newer SDK does this itself, with resources of its own. Tracers made before have to know, and spans and
+        # counters have to tell one id, or the sidecar takes the process's calls for lost.
         for resource in self._resources:
-            resource._attributes._dict.update(_instance().attributes)  # noqa: SLF001
+            if semconv.SERVICE_INSTANCE_ID in resource.attributes:
+                resource._attributes._dict.update(_instance().attributes)  # noqa: SLF001
 
 
 class _Queue(BatchSpanProcessor):
@@ -181,14 +183,14 @@ class _CounterExporter(MetricExporter):
         self._wire.close()
 
 
-def _tracer_provider(given: TracerProvider | None, service_name: str | None) -> tuple[TracerProvider, bool]:
-    """Return the tracer provider to use, and whether it was made here."""
+def _tracer_provider(given: TracerProvider | None, service_name: str | None) -> TracerProvider:
+    """Return the tracer provider to use: the application's, or one that is made here."""
     existing = given or trace.get_tracer_provider()
     if isinstance(existing, TracerProvider):
-        return existing, False
+        return existing
     provider = TracerProvider(resource=_resource(service_name))
     trace.set_tracer_provider(provider)
-    return provider, True
+    return provider
 
 
 def _resource(service_name: str | None) -> Resource:

@@ -305,15 +305,19 @@ class Sink:
                 found = [metric for scope in part["scopeMetrics"] for metric in scope["metrics"]]
                 self.resources.append(resource)
                 self.metrics |= {metric["name"]: metric["sum"] for metric in found}
-                points = {metric["name"]: plain_number(metric["sum"]["dataPoints"][0]) for metric in found}
+                points = {metric["name"]: plain_sum(metric["sum"]) for metric in found}
                 self.readings.append(resource | points)
 
     def counter(self, name: str) -> Any:
-        return plain_number(self.metrics[f"spanmeter.client.{name}"]["dataPoints"][0])
+        return plain_sum(self.metrics[f"spanmeter.client.{name}"])
 
 
 def plain(attributes: list[dict[str, Any]]) -> dict[str, Any]:
     return {item["key"]: next(iter(item["value"].values())) for item in attributes}
+
+
+def plain_sum(counter: dict[str, Any]) -> float:
+    return sum(map(plain_number, counter["dataPoints"]))
 
 
 def plain_number(point: dict[str, Any]) -> float:

@@ -23,10 +23,28 @@ def test_calls_tokens_and_cost_add_up() -> None:
     tally.add_span()
     tally.add_exported(7)
     tally.add_spooled(2)
-    tally.add_dropped(3)
+    tally.add_dropped(3, "refused")
 
     assert (tally.calls, tally.tokens, tally.cost_usd, tally.usage_contradictions) == (2, 18, Decimal("0.1"), 2)
     assert (tally.spans, tally.exported_spans, tally.spooled_spans, tally.dropped_spans) == (1, 7, 2, 3)
+
+
+def test_what_the_sampler_left_out_and_what_was_given_up_are_told_apart() -> None:
+    tally = Tally()
+    receipt = Receipt("langchain", "chat", "openai", "m", "m", 1.0, calls=1, usage=Usage(input=3), cost_usd=Decimal(2))
+    for one in (receipt, replace(receipt, sampled=False), replace(receipt, failed_calls=1, calls=0, sampled=False)):
+        tally.add(one)
+    tally.add_dropped(3, "refused")
+    tally.add_dropped(4, "queue_full")
+    told = {name: [(one.value, one.attributes) for one in readings] for name, readings in tally.read().items()}
+
+    left_out = {"spanmeter.sampled": False}
+    assert told["calls"] == [(1, {}), (1, left_out)]
+    assert told["failed_calls"] == [(0, {}), (1, left_out)]
+    assert told["tokens"] == [(3, {}), (6, left_out)]
+    assert told["cost_usd"] == [(2.0, {}), (4.0, left_out)]
+    assert told["dropped_spans"] == [(3, {"spanmeter.reason": "refused"}), (4, {"spanmeter.reason": "queue_full"})]
+    assert told["spans"] == [(0, {})]
 
 
 def test_faults_are_counted() -> None:
