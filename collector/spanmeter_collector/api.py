@@ -17,13 +17,14 @@ from starlette.exceptions import HTTPException
 
 from spanmeter import version
 from spanmeter.pricing import PriceBook, PriceFileError
-from spanmeter_collector import cost, duplicates, export, latency, repricing, traces
+from spanmeter_collector import cost, duplicates, export, latency, losses, repricing, traces
 from spanmeter_collector.answers import (
     Answer,
     CostAnswer,
     DuplicatesAnswer,
     Health,
     LatencyAnswer,
+    LossesAnswer,
     Readiness,
     Refusal,
     RepriceAnswer,
@@ -31,6 +32,7 @@ from spanmeter_collector.answers import (
     TracesAnswer,
 )
 from spanmeter_collector.backup import add_backup
+from spanmeter_collector.losses_gauge import LossCollector
 from spanmeter_collector.metrics import expose, register
 from spanmeter_collector.prices import add_prices
 from spanmeter_collector.question_error import QuestionError
@@ -48,7 +50,8 @@ _DESCRIPTIONS: Final = {
     "until": f"End of the period, now unless given: {ALLOWED}.",
     "group_by": "Dimensions, separated by commas.",
     "limit": "The most rows to answer with.",
-    "offset": "Traces to leave out before the first.",
+    "offset": "How many to leave out before the first.",
+    "settle": "How long a counter has to have been here before it is compared, such as 30s; up to 24h.",
     "order": f"What comes first: {', '.join(traces.ORDERS)}.",
     "errors": "true: only traces with a failed span.",
     "format": f"How it is written: {', '.join(export.FORMATS)}.",
@@ -94,6 +97,7 @@ def create_api(  # noqa: PLR0913  what the process around it gives, each by its 
         redoc_url=None,
     )
     register(status.registry, store)
+    status.registry.register(LossCollector(store, now))
     _add_refusals(api)
     _add_questions(api, store, now)
     add_prices(api, store, book_in_use, now)
@@ -137,6 +141,13 @@ def _add_questions(api: FastAPI, store: Store, now: Callable[[], datetime]) -> N
     def get_duplicates(request: Request) -> Response:
         """Which spans were not counted, because another one tells of the same call, and why."""
         return _json(duplicates.answer_duplicates(store, read(request, duplicates.OPTIONS)))
+
+    @api.get(
+        "/api/v1/losses", response_model=LossesAnswer, responses=_REFUSALS, openapi_extra=_parameters(losses.OPTIONS)
+    )
+    def get_losses(request: Request) -> Response:
+        """What each application process counted itself and the ledger lacks, after a settling time."""
+        return _json(losses.answer_losses(store, read(request, losses.OPTIONS), now=now()))
 
     @api.get(
         "/api/v1/traces", response_model=TracesAnswer, responses=_REFUSALS, openapi_extra=_parameters(traces.OPTIONS)

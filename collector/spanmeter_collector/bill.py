@@ -18,10 +18,12 @@ from spanmeter.pricing.whole import WholeCost, whole_together
 from spanmeter_collector.charge import Charge
 from spanmeter_collector.reading import Reading
 from spanmeter_collector.row import Row
+from spanmeter_collector.sighting import is_our_scope
 
 _NO_USAGE: Final = Usage()
 _NO_COST: Final = WholeCost(None, "unpriced")
 _SECOND_NS: Final = 1_000_000_000
+_MILLISECOND_NS: Final = 1_000_000
 _OTHER_MODEL: Final = "@"
 _MOST_LAYOUTS: Final = 1024
 _LARGEST: Final = 2**63 - 1
@@ -70,6 +72,8 @@ class Bill(NamedTuple):
     tenant: str
     feature: str
     team: str
+    counted_by: str
+    ended_at: int
     tags: Mapping[str, str]
     components: Sequence[str]
     quantities: Sequence[int]
@@ -161,7 +165,12 @@ def _bill(  # noqa: PLR0913, PLR0917  what a bill is made of
         picos = [unbilled, *(_UNKNOWN if amount is None else amount for amount in cost.amounts)]
         counted = (components, [counts[0], *cost.counts], units, tokens, attos, picos)
     grade = "" if cost is None else cost.grade
-    return Bill._make((*_of_call(row), recorded_at, *counts, grade, version, *_of_whom(row), reading.tags, *counted))
+    whom = *_of_whom(row), row.instance if is_our_scope(row.scope) else "", _ended_at(row)
+    return Bill._make((*_of_call(row), recorded_at, *counts, grade, version, *whom, reading.tags, *counted))
+
+
+def _ended_at(row: Row) -> int:
+    return (row.start_time + row.duration_ns) // _MILLISECOND_NS
 
 
 @lru_cache(_MOST_LAYOUTS)

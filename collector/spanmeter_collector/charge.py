@@ -17,7 +17,8 @@ _NO_TAGS: Final[Mapping[str, str]] = MappingProxyType({})
 class Charge(NamedTuple):
     """One row of table `charges`; every field is a column of that name.
 
-    `time` counts nanoseconds and `recorded_at` milliseconds since 1970 in UTC. `usd` is None when no price is known.
+    `time` counts nanoseconds, `recorded_at` and `ended_at` milliseconds since 1970 in UTC. `usd` is None when no price
+    is known. `counted_by` is the process whose own counters count the call, empty where others tell of it.
     """
 
     time: int
@@ -50,6 +51,8 @@ class Charge(NamedTuple):
     tenant: str = ""
     feature: str = ""
     team: str = ""
+    counted_by: str = ""
+    ended_at: int = 0
     tags: Mapping[str, str] = _NO_TAGS
 
 

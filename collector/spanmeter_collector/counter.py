@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
-from opentelemetry.proto.metrics.v1.metrics_pb2 import AGGREGATION_TEMPORALITY_CUMULATIVE, Metric, NumberDataPoint
+from opentelemetry.proto.metrics.v1.metrics_pb2 import (
+    AGGREGATION_TEMPORALITY_CUMULATIVE,
+    AGGREGATION_TEMPORALITY_DELTA,
+    Metric,
+    NumberDataPoint,
+)
 
 from spanmeter import semconv
 from spanmeter_collector.otlp import LAST_NANOSECOND, texts
 
-PREFIX: Final = "spanmeter.client."
+_SUMS: Final = {AGGREGATION_TEMPORALITY_CUMULATIVE, AGGREGATION_TEMPORALITY_DELTA}
 
 
 class Counter(NamedTuple):
-    """One row of table `counters`: a cumulative value of one process; times are nanoseconds since 1970."""
+    """One row of table `counters`: a value of one process, summed up since `start_time`.
+
+    `time` and `start_time` are nanoseconds since 1970 by the sender's clock, `received_at` milliseconds by ours. A
+    process that sends differences begins anew with each: then every value has a start of its own.
+    """
 
     time: int
     start_time: int
@@ -24,12 +34,13 @@ class Counter(NamedTuple):
     name: str
     attributes: Mapping[str, str]
     value: float
+    received_at: int
 
 
-def counters(request: ExportMetricsServiceRequest) -> list[Counter]:
-    """The cumulative sums of `spanmeter.client.*` in a request; every other metric is left out."""
+def counters(request: ExportMetricsServiceRequest, *, received_at: int) -> list[Counter]:
+    """The sums of `spanmeter.client.*` in a request, none of them negative; every other metric is left out."""
     return [
-        _counter(resource, metric.name, point)
+        _counter(resource, metric, point, received_at)
         for resource_metrics in request.resource_metrics
         for resource in [texts(resource_metrics.resource.attributes)]
         for scope_metrics in resource_metrics.scope_metrics
@@ -50,17 +61,28 @@ def point_count(request: ExportMetricsServiceRequest) -> int:
 
 
 def _kept_points(metric: Metric) -> Iterator[NumberDataPoint]:
-    if metric.name.startswith(PREFIX) and metric.sum.aggregation_temporality == AGGREGATION_TEMPORALITY_CUMULATIVE:
-        yield from (point for point in metric.sum.data_points if 0 < point.time_unix_nano <= LAST_NANOSECOND)
+    if metric.name.startswith(semconv.COUNTER_PREFIX) and metric.sum.aggregation_temporality in _SUMS:
+        yield from (point for point in metric.sum.data_points if _is_kept(point))
 
 
-def _counter(resource: Mapping[str, str], name: str, point: NumberDataPoint) -> Counter:
+def _is_kept(point: NumberDataPoint) -> bool:
+    return 0 < point.time_unix_nano <= LAST_NANOSECOND and 0 <= _value(point) < math.inf
+
+
+def _counter(resource: Mapping[str, str], metric: Metric, point: NumberDataPoint, received_at: int) -> Counter:
+    is_difference = metric.sum.aggregation_temporality == AGGREGATION_TEMPORALITY_DELTA
+    unknown = point.time_unix_nano if is_difference else 0
     return Counter(
         time=point.time_unix_nano,
-        start_time=min(point.start_time_unix_nano, LAST_NANOSECOND),
+        start_time=min(point.start_time_unix_nano or unknown, LAST_NANOSECOND),
         service=resource.get(semconv.SERVICE_NAME, ""),
         instance=resource.get(semconv.SERVICE_INSTANCE_ID, ""),
-        name=name,
+        name=metric.name,
         attributes=texts(point.attributes),
-        value=point.as_double if point.WhichOneof("value") == "as_double" else float(point.as_int),
+        value=_value(point),
+        received_at=received_at,
     )
+
+
+def _value(point: NumberDataPoint) -> float:
+    return point.as_double if point.WhichOneof("value") == "as_double" else float(point.as_int)

@@ -175,7 +175,7 @@ class Pipeline:
         self._status.received_requests.labels(transport=transport).inc()
         self._status.received_spans.inc(entry.record.spans)
         if isinstance(entry.request, ExportMetricsServiceRequest):
-            self._status.ignored_metrics.inc(point_count(entry.request) - len(counters(entry.request)))
+            self._status.ignored_metrics.inc(point_count(entry.request) - len(counters(entry.request, received_at=0)))
 
     def _append_all(self) -> None:
         for group in self._groups():

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import math
+
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.metrics.v1.metrics_pb2 import (
     AGGREGATION_TEMPORALITY_CUMULATIVE,
     AGGREGATION_TEMPORALITY_DELTA,
+    AGGREGATION_TEMPORALITY_UNSPECIFIED,
     AggregationTemporality,
     Metric,
     NumberDataPoint,
@@ -36,9 +39,15 @@ def test_the_cumulative_sums_of_our_clients_are_kept() -> None:
     cost = NumberDataPoint(time_unix_nano=20, start_time_unix_nano=10, as_double=0.25)
     cost.attributes.add(key="gen_ai.request.model").value.string_value = "m"
     request = request_of(metric("spanmeter.client.calls"), metric("spanmeter.client.cost", cost))
-    of_both = {"time": 20, "start_time": 10, "service": "the service.name", "instance": "the service.instance.id"}
+    of_both = {
+        "time": 20,
+        "start_time": 10,
+        "service": "the service.name",
+        "instance": "the service.instance.id",
+        "received_at": 30,
+    }
 
-    assert counters(request) == [
+    assert counters(request, received_at=30) == [
         Counter(**of_both, name="spanmeter.client.calls", attributes={}, value=7.0),  # type: ignore[arg-type]
         Counter(**of_both, name="spanmeter.client.cost", attributes={"gen_ai.request.model": "m"}, value=0.25),  # type: ignore[arg-type]
     ]
@@ -54,9 +63,19 @@ def test_other_metrics_are_counted_and_not_kept() -> None:
         gauge,
         Metric(name="spanmeter.client.empty"),
         metric("http.requests"),
-        metric("spanmeter.client.calls", temporality=AGGREGATION_TEMPORALITY_DELTA),
+        metric("spanmeter.client.calls", temporality=AGGREGATION_TEMPORALITY_UNSPECIFIED),
         metric("spanmeter.client.calls", NumberDataPoint(time_unix_nano=0)),
+        metric("spanmeter.client.calls", NumberDataPoint(time_unix_nano=20, as_int=-1)),
+        metric("spanmeter.client.cost_usd", NumberDataPoint(time_unix_nano=20, as_double=math.inf)),
+        metric("spanmeter.client.cost_usd", NumberDataPoint(time_unix_nano=20, as_double=math.nan)),
     )
 
-    assert counters(request) == []
-    assert point_count(request) == 5
+    assert counters(request, received_at=30) == []
+    assert point_count(request) == 8
+
+
+def test_differences_start_anew_with_each_value() -> None:
+    told = [NumberDataPoint(time_unix_nano=20, start_time_unix_nano=start, as_int=7) for start in (10, 0)]
+    request = request_of(*(metric("spanmeter.client.calls", one, AGGREGATION_TEMPORALITY_DELTA) for one in told))
+
+    assert [one.start_time for one in counters(request, received_at=30)] == [10, 20]

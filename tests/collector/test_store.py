@@ -56,7 +56,7 @@ def test_what_was_written_is_there_at_once_and_exact(store: Store, span: MakeSpa
         Batch(
             [row_of(span(1)), row_of(span(2))],
             [charge(number) for number in range(1, 1001)],
-            [Counter(time=1, start_time=0, service="", instance="", name="n", attributes={}, value=1.0)],
+            [Counter(time=1, start_time=0, service="", instance="", name="n", attributes={}, value=1.0, received_at=2)],
         ),
         token="1",
     )

@@ -73,7 +73,7 @@ def rows(store: Store) -> dict[str, int]:
 def test_old_days_go_and_charges_stay(store: Store, posted: Post) -> None:
     for days_old in (40, 31, 30, 0):
         posted(days_old + 1, days_old=days_old)
-    store.write(Batch(counters=[Counter((NOW - 31 * DAY) * 10**9, 1, "s", "i", "n", {}, 1.0)]), token="counters")
+    store.write(Batch(counters=[Counter((NOW - 31 * DAY) * 10**9, 1, "s", "i", "n", {}, 1.0, 1)]), token="counters")
     status = Status()
 
     dropped = sweep(store, MONTH, status=status).run()

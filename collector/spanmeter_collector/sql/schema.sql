@@ -73,11 +73,17 @@ CREATE TABLE IF NOT EXISTS charges (
     feature               LowCardinality(String),
     team                  LowCardinality(String),
     tags                  Map(LowCardinality(String), String) CODEC(ZSTD(1)),
+    counted_by            LowCardinality(String),                      -- the process whose own counters count this call
+    ended_at              DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),   -- end of the call, by its sender's clock
     INDEX trace_index trace_id TYPE bloom_filter(0.01) GRANULARITY 1
 ) ENGINE = MergeTree
 PARTITION BY toYYYYMM(time)
 ORDER BY (time, trace_id, span_id, component)
 SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1;
+
+ALTER TABLE charges
+    ADD COLUMN IF NOT EXISTS counted_by LowCardinality(String),
+    ADD COLUMN IF NOT EXISTS ended_at DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1));
 
 -- Where new calls are written: one row a call, of which the view below makes entries of the ledger. Keeps nothing.
 CREATE TABLE IF NOT EXISTS bills_1 (
@@ -101,6 +107,8 @@ CREATE TABLE IF NOT EXISTS bills_1 (
     tenant                LowCardinality(String),
     feature               LowCardinality(String),
     team                  LowCardinality(String),
+    counted_by            LowCardinality(String),
+    ended_at              DateTime64(3, 'UTC'),
     tags                  Map(LowCardinality(String), String),
     components            Array(LowCardinality(String)),               -- an item each for each entry, the first the call's own
     quantities            Array(Int64),
@@ -142,6 +150,8 @@ SELECT
     tenant,
     feature,
     team,
+    counted_by,
+    ended_at,
     tags
 FROM bills_1
 ARRAY JOIN
@@ -160,11 +170,65 @@ CREATE TABLE IF NOT EXISTS counters (
     instance              LowCardinality(String),
     name                  LowCardinality(String),
     attributes            Map(LowCardinality(String), String) CODEC(ZSTD(1)),
-    value                 Float64 CODEC(ZSTD(1))
+    value                 Float64 CODEC(ZSTD(1)),
+    received_at           DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1))   -- by the sidecar's clock
 ) ENGINE = MergeTree
 PARTITION BY toDate(time)
 ORDER BY (service, instance, name, time)
 SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1;
+
+ALTER TABLE counters ADD COLUMN IF NOT EXISTS received_at DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1));
+
+-- The latest of the counters above by the hour they came in: values only grow, so a row that comes twice adds nothing.
+CREATE TABLE IF NOT EXISTS readings (
+    service               LowCardinality(String),
+    instance              LowCardinality(String),
+    name                  LowCardinality(String),
+    sampled               UInt8,                                       -- 0: what the application's sampler left out
+    reason                LowCardinality(String),                      -- why spans were given up
+    start_time            DateTime64(9, 'UTC'),
+    hour                  DateTime('UTC'),                             -- 1970: from before this table was there
+    value                 SimpleAggregateFunction(max, Float64),
+    time                  SimpleAggregateFunction(max, DateTime64(9, 'UTC')),
+    first_received_at     SimpleAggregateFunction(min, DateTime64(3, 'UTC')),
+    received_at           SimpleAggregateFunction(max, DateTime64(3, 'UTC'))
+) ENGINE = AggregatingMergeTree
+ORDER BY (service, instance, name, sampled, reason, start_time, hour)
+SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1;
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS readings_view TO readings AS
+SELECT
+    service,
+    instance,
+    counters.name AS name,
+    counters.attributes['spanmeter.sampled'] != 'false' AS sampled,
+    counters.attributes['spanmeter.reason'] AS reason,
+    counters.start_time AS start_time,
+    toStartOfHour(counters.received_at) AS hour,
+    max(counters.value) AS value,
+    max(counters.time) AS time,
+    min(counters.received_at) AS first_received_at,
+    max(counters.received_at) AS received_at
+FROM counters
+GROUP BY service, instance, name, sampled, reason, start_time, hour;
+
+-- What came before that table was there: it is nobody's loss, but what is told from then on is compared with it.
+INSERT INTO readings
+SELECT
+    service,
+    instance,
+    counters.name AS name,
+    counters.attributes['spanmeter.sampled'] != 'false' AS sampled,
+    counters.attributes['spanmeter.reason'] AS reason,
+    counters.start_time AS start_time,
+    toStartOfHour(counters.received_at) AS hour,
+    max(counters.value) AS value,
+    max(counters.time) AS time,
+    min(counters.received_at) AS first_received_at,
+    max(counters.received_at) AS received_at
+FROM counters
+WHERE (SELECT count() FROM readings) = 0
+GROUP BY service, instance, name, sampled, reason, start_time, hour;
 
 
 -- What was not counted, because another span tells of the same call. Append-only: what later spans refute is withdrawn.

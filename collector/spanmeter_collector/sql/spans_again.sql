@@ -12,7 +12,7 @@ SELECT
     '' AS status_message,
     '' AS error_type,
     service,
-    '' AS instance,
+    instance,
     scope,
     framework,
     operation,
