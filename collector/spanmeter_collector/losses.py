@@ -1,4 +1,4 @@
-"""The loss check: what application processes counted themselves, before sampling and before any queue, and what arrived.
+"""The loss check: what application processes counted themselves, before sampling and any queue, and what arrived.
 
 Of each process that was heard of in a period all its life is compared, up to its last reading that came in before a
 settling time: spans come later than the counters that count them, but hardly by that. Both sides of a comparison are

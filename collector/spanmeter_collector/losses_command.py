@@ -67,7 +67,8 @@ def _verdict(answer: Mapping[str, Any]) -> str:
     if not answer["processes"]:
         return f"No process told what it counted {period(answer)}; only applications that spanmeter instruments do."
     missing = answer["missing"]
-    told = f"{counted(answer['told']['calls'], 'call')} that {counted(answer['processes'], 'process', 'processes')} counted"
+    processes = counted(answer["processes"], "process", "processes")
+    told = f"{counted(answer['told']['calls'], 'call')} that {processes} counted"
     if not answer["processes_missing"]:
         return f"Nothing is missing of {told}."
     failed = f" and {counted(missing['failed_calls'], 'failed call')}" if missing["failed_calls"] else ""
