@@ -15,9 +15,9 @@ from spanmeter_collector.store import Store
 
 OPTIONS: Final = Options(CHARGES, {"since": "30d", "until": "", "format": "csv"})
 _HEX: Final = {name: f"lower(hex({name}))" for name in ("trace_id", "span_id")}
+_TIMES: Final = ("time", "recorded_at", "ended_at")
 _TEXTS: Final = {
-    "time": "concat(replaceOne(toString(charges.time), ' ', 'T'), 'Z')",
-    "recorded_at": "concat(replaceOne(toString(charges.recorded_at), ' ', 'T'), 'Z')",
+    **{name: f"concat(replaceOne(toString(charges.{name}), ' ', 'T'), 'Z')" for name in _TIMES},
     "tags": "toJSONString(tags)",
 }
 _CHARGES: Final = {name: f"charges.{name}" for name in Charge._fields} | _HEX

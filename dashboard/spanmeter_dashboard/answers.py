@@ -100,6 +100,16 @@ class Cost:
 
 
 @dataclass(frozen=True, slots=True)
+class Losses:
+    """What of `/api/v1/losses` counts: calls that applications told and that never arrived, and the services' names."""
+
+    calls: int
+    failed_calls: int
+    usd: Decimal
+    services: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Latency:
     """Durations of one group of spans in seconds; None where no span has the figure."""
 

@@ -65,6 +65,10 @@ class Client:
         """Percentiles of span durations, in all and by group."""
         return reading.latency(self._get("/api/v1/latency", _question(window, group_by, filters)), group_by)
 
+    def losses(self, window: Window) -> answers.Losses:
+        """What applications counted themselves in a period and the ledger lacks."""
+        return reading.losses(self._get("/api/v1/losses", _times(window)))
+
     def traces(  # noqa: PLR0913 - the parameters of the route
         self,
         window: Window,

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from spanmeter_dashboard import markup
+from spanmeter_dashboard import figures, markup
+from spanmeter_dashboard.answers import Losses
+
+_MOST_SERVICES = 3
 
 
 def unreachable(url: str) -> str:
@@ -36,6 +39,22 @@ def no_calls(period: str, url: str, *, filtered: bool) -> str:
         f'import spanmeter\nspanmeter.instrument(service_name="my-app", endpoint="{markup.text(_origin(url))}")',
         after="No application at hand? <code>spanmeter demo</code> runs one.",
     )
+
+
+def lost(losses: Losses) -> str:
+    """Calls that the applications counted never arrived."""
+    calls = _counted(losses.calls, "call") if losses.calls else _counted(losses.failed_calls, "failed call")
+    worth = f" worth {figures.money(losses.usd)}" if losses.usd else ""
+    named = ", ".join(f"<b>{markup.text(service)}</b>" for service in losses.services[:_MOST_SERVICES])
+    of = f" of {named}{' and others' if losses.services[_MOST_SERVICES:] else ''}" if named else ""
+    return (
+        f'<div class="sm-notice lost" role="status"><p>{calls}{worth}{of}, told by the applications, never arrived: '
+        "they are in no figure here. <code>spanmeter losses</code> says which process misses them and why.</p></div>"
+    )
+
+
+def _counted(value: int, noun: str) -> str:
+    return f"<b>{figures.count(value)} {noun}{'' if value == 1 else 's'}</b>"
 
 
 def no_traces(period: str, *, narrowed: bool) -> str:

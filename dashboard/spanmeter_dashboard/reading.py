@@ -18,6 +18,7 @@ from spanmeter_dashboard.answers import (
     Event,
     Latency,
     LatencyTable,
+    Losses,
     Step,
     Sums,
     Trace,
@@ -31,6 +32,13 @@ def cost(data: Mapping[str, Any], dimensions: Sequence[str]) -> Cost:
     """Read `/api/v1/cost`, asked for these dimensions."""
     rows = tuple(CostRow(_key(row, dimensions), sums(row)) for row in data["rows"])
     return Cost(rows, sums(data["total"]), data["priced_share"], tuple(map(_unpriced, data["unpriced"])))
+
+
+def losses(data: Mapping[str, Any]) -> Losses:
+    """Read `/api/v1/losses`."""
+    missing = data["missing"]
+    services = dict.fromkeys(row["service"] for row in data["rows"] if row["reason"] and row["service"])
+    return Losses(missing["calls"], missing["failed_calls"], Decimal(missing["usd"]), tuple(services))
 
 
 def latency(data: Mapping[str, Any], dimensions: Sequence[str]) -> LatencyTable:

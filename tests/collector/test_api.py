@@ -54,6 +54,7 @@ async def test_cost_answers_json_with_money_as_text(client: httpx.AsyncClient) -
         ("/api/v1/latency?model=gpt-4o-mini", "total"),
         ("/api/v1/traces", "total"),
         ("/api/v1/duplicates", "total"),
+        ("/api/v1/losses", "not_covered"),
         ("/api/v1/traces/" + "01" * 16, "spans"),
     ],
 )
@@ -262,6 +263,7 @@ async def test_the_description_names_every_parameter_of_a_question(client: httpx
         "/api/v1/duplicates",
         "/api/v1/export",
         "/api/v1/latency",
+        "/api/v1/losses",
         "/api/v1/prices",
         "/api/v1/reprice",
         "/api/v1/traces",

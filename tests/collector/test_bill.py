@@ -10,7 +10,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from spanmeter.pricing import PriceBook
 from spanmeter_collector.bill import bill, charges
-from spanmeter_collector.charge import Charge
+from spanmeter_collector.charge import Charge, reversal
 from spanmeter_collector.row import read_span
 from spanmeter_collector.store import Batch, Store
 
@@ -82,6 +82,7 @@ def test_an_answered_call_makes_one_entry_of_counts_and_one_for_each_component(
         user="u1",
         session="s1",
         tenant="acme",
+        ended_at=1_795_352_402_000,
         tags={"x": "y"},
     )
     part = call._replace(calls=0, unit="token")
@@ -368,3 +369,17 @@ def test_an_amount_beyond_the_columns_of_bills_is_charged_by_its_entries(
     made = bill(*read_span({}, "spanmeter", span(1, attributes=told), received_at=1), book, recorded_at=2)
     assert made is not None
     assert (made.fits, made.usd) == (False, Decimal(999999999999))
+
+
+@pytest.mark.parametrize(
+    ("scope", "counted_by"),
+    [("spanmeter", "p1"), ("spanmeter.langchain", "p1"), ("openinference.instrumentation.openai", "")],
+)
+def test_a_call_of_ours_says_which_process_counted_it(
+    span: MakeSpan, book: PriceBook, call_attributes: Known, scope: str, counted_by: str
+) -> None:
+    row, reading = read_span({"service.instance.id": "p1"}, scope, span(attributes=call_attributes), received_at=1)
+    entries = charges(row, reading, book, recorded_at=2)
+
+    assert {entry.counted_by for entry in entries} == {counted_by}
+    assert {reversal(entry, recorded_at=3).counted_by for entry in entries} == {counted_by}

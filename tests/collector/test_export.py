@@ -104,6 +104,7 @@ def test_csv_holds_every_entry_with_all_its_columns(store: Store) -> None:
         **{name: str(value) for name, value in INPUT._asdict().items()},
         "time": "2026-11-22T13:00:00.000000007Z",
         "recorded_at": "2026-11-22T13:00:00.000Z",
+        "ended_at": "1970-01-01T00:00:00.000Z",
         "trace_id": "0a" * 16,
         "span_id": "01" * 8,
         "usd_per_unit": "0.00000015",

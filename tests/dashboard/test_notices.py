@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from html import unescape
 
 import pytest
 
 from spanmeter_dashboard import notices
+from spanmeter_dashboard.answers import Losses
 
 
 def words(html: str) -> str:
@@ -39,6 +41,18 @@ def words(html: str) -> str:
             "No traces in the last 1 h Choose a longer period or send some calls.",
             id="no traces",
         ),
+        pytest.param(
+            notices.lost(Losses(1234, 5, Decimal("1.5"), ("shop", "bank", "mail", "blog"))),
+            "1,234 calls worth $1.50 of shop , bank , mail and others, told by the applications, never arrived: they are "
+            "in no figure here. spanmeter losses says which process misses them and why.",
+            id="lost calls",
+        ),
+        pytest.param(
+            notices.lost(Losses(0, 1, Decimal(0), ())),
+            "1 failed call, told by the applications, never arrived: they are in no figure here. spanmeter losses says "
+            "which process misses them and why.",
+            id="a lost attempt",
+        ),
     ],
 )
 def test_what_is_missing_comes_with_what_to_do(html: str, expected: str) -> None:
@@ -53,6 +67,7 @@ def test_what_is_missing_comes_with_what_to_do(html: str, expected: str) -> None
         notices.refused("<b>"),
         notices.bad_start("<b>"),
         notices.unreachable("http://<b>"),
+        notices.lost(Losses(1, 0, Decimal(0), ("<b>",))),
     ],
 )
 def test_data_in_a_notice_is_escaped(html: str) -> None:

@@ -274,3 +274,4 @@ def serving(provider: Provider | None = None) -> Iterator[Provider]:
     provider.url = f"http://127.0.0.1:{server.server_address[1]}"
     yield provider
     server.shutdown()
+    server.server_close()

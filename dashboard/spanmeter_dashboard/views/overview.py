@@ -50,6 +50,9 @@ def _body(client: Client, period: Period) -> None:
     question = _Question(client, period, period.window(now=controls.now()))
     answer = client.cost(question.window)
     total = answer.total
+    losses = client.losses(question.window)
+    if losses.calls or losses.failed_calls:
+        st.html(notices.lost(losses))
     if total.empty:
         st.html(notices.no_calls(period.words, client.url, filtered=False))
         return
