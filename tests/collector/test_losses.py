@@ -79,7 +79,7 @@ class Application:
             point = NumberDataPoint(
                 time_unix_nano=nanoseconds(at(clock) + self.ahead),
                 start_time_unix_nano=nanoseconds(at(start) + self.ahead),
-                attributes=encode_attributes(attributes),
+                attributes=encode_attributes(dict(attributes)),
             )
             if isinstance(value, float):
                 point.as_double = value
@@ -101,7 +101,7 @@ class Application:
         end = nanoseconds(at(clock) + self.ahead)
         for number in itertools.islice(self.numbers, calls):
             times: dict[str, Any] = {"start_time_unix_nano": end - 2 * SECOND_NS, "end_time_unix_nano": end}
-            trace = {"trace_id": number.to_bytes(16)}
+            trace: dict[str, Any] = {"trace_id": number.to_bytes(16)}
             spans.spans.append(make_span(number, attributes=CALL_ATTRIBUTES, **times, **trace))
         self._take(request, heard=heard or clock)
 

@@ -43,13 +43,13 @@ def words(html: str) -> str:
         ),
         pytest.param(
             notices.lost(Losses(1234, 5, Decimal("1.5"), ("shop", "bank", "mail", "blog"))),
-            "1,234 calls worth $1.50 of shop , bank , mail and others, told by the applications, never arrived: they are "
-            "in no figure here. spanmeter losses says which process misses them and why.",
+            "1,234 calls worth $1.50 of shop , bank , mail and others, told by the applications, never arrived: "
+            "they are in no figure here. spanmeter losses says which process misses them and why.",
             id="lost calls",
         ),
         pytest.param(
             notices.lost(Losses(0, 1, Decimal(0), ())),
-            "1 failed call, told by the applications, never arrived: they are in no figure here. spanmeter losses says "
+            "1 failed call , told by the applications, never arrived: they are in no figure here. spanmeter losses says "
             "which process misses them and why.",
             id="a lost attempt",
         ),
