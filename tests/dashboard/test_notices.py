@@ -49,8 +49,8 @@ def words(html: str) -> str:
         ),
         pytest.param(
             notices.lost(Losses(0, 1, Decimal(0), ())),
-            "1 failed call , told by the applications, never arrived: they are in no figure here. spanmeter losses says "
-            "which process misses them and why.",
+            "1 failed call , told by the applications, never arrived: they are in no figure here. spanmeter "
+            "losses says which process misses them and why.",
             id="a lost attempt",
         ),
     ],
