@@ -12,11 +12,12 @@ STORED = select("spanmeter_collector_stored_spans_total", scope=SIDECAR)
 PENDING = select("spanmeter_collector_pending_spans", scope=SIDECAR)
 REFUSED = select("spanmeter_collector_refused_requests_total", scope=SIDECAR)
 LOG_SYNC = select("spanmeter_collector_log_sync_seconds_bucket", scope=SIDECAR)
+LOST = select("spanmeter_lost_calls", 'service=~"$service"', scope=SIDECAR)
 STORE_WRITE = select("spanmeter_collector_store_write_seconds_bucket", scope=SIDECAR)
 
 
 def charts() -> tuple[timeseries.Panel, ...]:
-    """Spans in and stored, spans waiting, requests refused, time for the disk."""
+    """Spans in and stored, spans waiting, requests refused, time for the disk, calls that never arrived."""
     return (
         chart(
             Panel(
@@ -58,6 +59,16 @@ def charts() -> tuple[timeseries.Panel, ...]:
                     Query(quantile(0.95, LOG_SYNC), "log sync p95"),
                     Query(quantile(0.95, STORE_WRITE), "store write p95"),
                 ),
+            ),
+            width=6,
+        ),
+        chart(
+            Panel(
+                "Calls that never arrived",
+                "spanmeter_lost_calls: what processes of the last day counted themselves and the ledger lacks, by the "
+                "reason they know. They are in no other panel. `spanmeter losses` names the processes.",
+                COUNT,
+                (Query(f"sum by (service, reason) ({LOST})", "{{service}} {{reason}}"),),
             ),
             width=6,
         ),

@@ -32,7 +32,6 @@ from spanmeter_collector.answers import (
     TracesAnswer,
 )
 from spanmeter_collector.backup import add_backup
-from spanmeter_collector.losses_gauge import LossCollector
 from spanmeter_collector.metrics import expose, register
 from spanmeter_collector.prices import add_prices
 from spanmeter_collector.question_error import QuestionError
@@ -82,6 +81,7 @@ def create_api(  # noqa: PLR0913  what the process around it gives, each by its 
     book_in_use: Callable[[], PriceBook] = PriceBook.load,
     snapshots: Snapshots | None = None,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    loss_settle: str = losses.SETTLE,
 ) -> FastAPI:
     """The application that answers every path but the OTLP door's. It writes nothing but corrections of the ledger.
 
@@ -97,9 +97,9 @@ def create_api(  # noqa: PLR0913  what the process around it gives, each by its 
         redoc_url=None,
     )
     register(status.registry, store)
-    status.registry.register(LossCollector(store, now))
     _add_refusals(api)
     _add_questions(api, store, now)
+    _add_losses(api, store, losses.options(loss_settle), now)
     add_prices(api, store, book_in_use, now)
 
     def reprice(selection: Selection) -> RepriceAnswer:
@@ -143,13 +143,6 @@ def _add_questions(api: FastAPI, store: Store, now: Callable[[], datetime]) -> N
         return _json(duplicates.answer_duplicates(store, read(request, duplicates.OPTIONS)))
 
     @api.get(
-        "/api/v1/losses", response_model=LossesAnswer, responses=_REFUSALS, openapi_extra=_parameters(losses.OPTIONS)
-    )
-    def get_losses(request: Request) -> Response:
-        """What each application process counted itself and the ledger lacks, after a settling time."""
-        return _json(losses.answer_losses(store, read(request, losses.OPTIONS), now=now()))
-
-    @api.get(
         "/api/v1/traces", response_model=TracesAnswer, responses=_REFUSALS, openapi_extra=_parameters(traces.OPTIONS)
     )
     def get_traces(request: Request) -> Response:
@@ -160,6 +153,15 @@ def _add_questions(api: FastAPI, store: Store, now: Callable[[], datetime]) -> N
     def get_trace(trace_id: str) -> Response:
         """One trace step by step."""
         return _json(answer_trace(store, trace_id))
+
+
+def _add_losses(api: FastAPI, store: Store, options: Options, now: Callable[[], datetime]) -> None:
+    @api.get("/api/v1/losses", response_model=LossesAnswer, responses=_REFUSALS, openapi_extra=_parameters(options))
+    def get_losses(request: Request) -> Response:
+        """What each application process counted itself and the ledger lacks, after a settling time."""
+        asked = now()
+        selection = read_selection(request.query_params.multi_items(), options, now=asked)
+        return _json(losses.answer_losses(store, selection, now=asked))
 
 
 def _add_export(api: FastAPI, store: Store, now: Callable[[], datetime]) -> None:

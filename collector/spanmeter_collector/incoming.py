@@ -64,7 +64,8 @@ class Incoming:
         incoming, opened = cls(_content=content), list[Bundle]()
         for one in received:
             if one.signal is Signal.METRICS:
-                incoming.counters.extend(counters(ExportMetricsServiceRequest.FromString(one.body)))
+                request = ExportMetricsServiceRequest.FromString(one.body)
+                incoming.counters.extend(counters(request, received_at=one.received_at))
             else:
                 opened += bundles(one.body, received_at=one.received_at, repeated=one.repeated)
         incoming._places = [(bundle, index) for bundle in opened for index in range(len(bundle.spans))]

@@ -26,16 +26,18 @@ from spanmeter_collector.times import read_length, write_nanoseconds, write_time
 
 SETTLE: Final = "2m"
 MOST_ROWS: Final = 10_000
-OPTIONS: Final = Options(
-    Dimensions(keys={"service": "service", "instance": "instance"}, texts={}),
-    {"since": "24h", "until": "", "settle": SETTLE, "limit": "1000", "offset": "0"},
-)
+_PROCESSES: Final = Dimensions(keys={"service": "service", "instance": "instance"}, texts={})
 _MOST_SETTLE: Final = timedelta(days=1)
 _MILLISECOND: Final = timedelta(milliseconds=1)
 _COUNTERS: Final = tuple(
     f"{semconv.COUNTER_PREFIX}{name}"
     for name in ("calls", "failed_calls", "tokens", "cost_usd", "spans", "exported_spans", "dropped_spans")
 )
+
+
+def options(settle: str = SETTLE) -> Options:
+    """What the question understands, with the settling time that holds unless it says another."""
+    return Options(_PROCESSES, {"since": "24h", "until": "", "settle": settle, "limit": "1000", "offset": "0"})
 
 
 def answer_losses(store: Store, selection: Selection, *, now: datetime) -> LossesAnswer:
@@ -72,7 +74,7 @@ def answer_losses(store: Store, selection: Selection, *, now: datetime) -> Losse
 
 def losses(store: Store, selection: Selection, *, settled: datetime) -> Sequence[Loss]:
     """Every process of a selection, by its readings that came in until `settled`; those that miss most come first."""
-    clauses = filtered(selection, OPTIONS.dimensions)
+    clauses = filtered(selection, _PROCESSES)
     parameters = {**clauses.parameters, "settled": _milliseconds(settled), "names": list(_COUNTERS)}
     found = [Loss.of(row) for row in store.query("losses", parameters, clauses.fragments)]
     return sorted(found, key=lambda loss: (-loss.missing.usd, -loss.missing.calls, -loss.missing.failed_calls))

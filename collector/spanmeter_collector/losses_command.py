@@ -30,9 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Which period, which filters, how long to settle, which sidecar."""
     parser.epilog = "Exit status: 0, or with --check 1 when calls or tokens are missing."
     parser.add_argument("--limit", default="20", metavar="N", help="the most processes to list (%(default)s)")
-    parser.add_argument(
-        "--settle", default="2m", metavar="TIME", help="compare counters that are older than this (%(default)s)"
-    )
+    parser.add_argument("--settle", default="", metavar="TIME", help="compare counters that are older than this (2m)")
     parser.add_argument("--check", action="store_true", help="exit with 1 when anything is missing")
     sidecar.add_selection(parser)
     sidecar.add_arguments(parser)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from time import monotonic
 from typing import Final
 
@@ -13,23 +13,27 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from spanmeter_collector.loss import UNKNOWN
-from spanmeter_collector.losses import OPTIONS, losses, settled_until
+from spanmeter_collector.losses import SETTLE, losses, options, settled_until
 from spanmeter_collector.selection import read_selection
 from spanmeter_collector.store import Store
+from spanmeter_collector.times import read_length
 
-KEPT_S: Final = 60.0
-"""For how long an answer serves: the check settles for two minutes, so nobody can see that it is a minute old."""
+MOST_KEPT_S: Final = 60.0
+"""For how long an answer serves at most; half the settling time, so that nobody can see how old it is."""
 
 
 class LossCollector(Collector):
     """Family `spanmeter_lost_calls`: every service that tells has a sample, 0 where nothing is missing."""
 
-    def __init__(self, store: Store, now: Callable[[], datetime], *, kept_s: float = KEPT_S) -> None:
+    def __init__(
+        self, store: Store, *, settle: str = SETTLE, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
         self._store = store
+        self._options = options(settle)
         self._now = now
-        self._kept_s = kept_s
+        self._kept_s = min(read_length(settle).total_seconds() / 2, MOST_KEPT_S)
         self._asking = threading.Lock()
-        self._asked_at = -kept_s
+        self._asked_at = -self._kept_s
         self._lost: Counter[tuple[str, str]] = Counter()
 
     def collect(self) -> Iterator[Metric]:
@@ -54,7 +58,7 @@ class LossCollector(Collector):
 
     def _ask(self) -> Counter[tuple[str, str]]:
         now = self._now()
-        selection = read_selection((), OPTIONS, now=now)
+        selection = read_selection((), self._options, now=now)
         lost: Counter[tuple[str, str]] = Counter()
         for loss in losses(self._store, selection, settled=settled_until(selection, now)):
             lost[loss.service, loss.reason or UNKNOWN] += loss.missing.calls

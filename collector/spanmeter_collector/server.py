@@ -25,6 +25,7 @@ from spanmeter_collector.forward import Forwarder
 from spanmeter_collector.intake import Redact
 from spanmeter_collector.json_lines import write_json_lines
 from spanmeter_collector.log import Log, LogInUseError
+from spanmeter_collector.losses_gauge import LossCollector
 from spanmeter_collector.memory import prepare_memory, return_engine_code
 from spanmeter_collector.pipeline import Pipeline
 from spanmeter_collector.receive import Door
@@ -84,10 +85,12 @@ def serve(settings: Settings) -> int:
             load_book=partial(_load_book, settings),
             use_book=pipeline.use,
             book_in_use=pipeline.book,
+            loss_settle=settings.loss_settle,
             snapshots=Snapshots(store, log, settings.data_dir / "backup"),
         )
         app = create_app(door=door, api=api, query_tokens=settings.query_tokens)
         status.registry.register(DiskCollector(store, settings.data_dir))
+        status.registry.register(LossCollector(store, settle=settings.loss_settle))
         sweep = Sweep(store, settings.retention, status, damaged=settings.data_dir / "log" / "damaged")
         stack.enter_context(sweeping(sweep, status))
         return_engine_code()

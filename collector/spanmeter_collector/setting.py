@@ -5,9 +5,12 @@ from __future__ import annotations
 import ipaddress
 import re
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urlsplit
+
+from spanmeter_collector.times import read_length
 
 _HEADER: Final = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]+")
 _SHORTEST_KEY: Final = 16
@@ -160,6 +163,17 @@ def megabytes(variable: str, value: str) -> int:
     if not (value.isascii() and value.isdecimal() and 1 <= int(value) <= 65536):
         raise SettingError(variable, value, "expected a whole number of megabytes from 1 to 65536")
     return int(value)
+
+
+def settling_time(variable: str, value: str) -> str:
+    """A length of time up to a day, as text."""
+    try:
+        is_short = read_length(value) <= timedelta(days=1)
+    except (ValueError, OverflowError):
+        is_short = False
+    if not is_short:
+        raise SettingError(variable, value, "expected a length up to 24h, such as 30s or 2m")
+    return value
 
 
 def number(variable: str, value: str) -> int:

@@ -51,6 +51,7 @@ class Settings:
     charge_retention_days: int | None = None
     retention_gb: int | None = None
     log_mb: int = 1024
+    loss_settle: str = "2m"
     content: bool = False
     redact: Path | None = None
     redact_key: str = field(default="", repr=False)
@@ -186,6 +187,7 @@ _VARIABLES: Final[Mapping[str, Callable[[str, str], object]]] = {
     "SPANMETER_INGEST_TOKEN_FILE": setting.token_file,
     "SPANMETER_LISTEN": setting.address,
     "SPANMETER_LOG_MB": setting.megabytes,
+    "SPANMETER_LOSS_SETTLE": setting.settling_time,
     "SPANMETER_OPEN_WITHOUT_TOKENS": setting.switch,
     "SPANMETER_PRICES": setting.file,
     "SPANMETER_QUERY_TOKEN": setting.tokens,

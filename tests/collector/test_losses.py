@@ -20,7 +20,7 @@ from tests.collector.conftest import CALL_ATTRIBUTES, encode_attributes, make_sp
 
 from spanmeter.pricing import PriceBook
 from spanmeter_collector.answers import LossAnswer, LossesAnswer, LossFigures
-from spanmeter_collector.losses import OPTIONS, answer_losses
+from spanmeter_collector.losses import answer_losses, options
 from spanmeter_collector.posting import Received, post
 from spanmeter_collector.question_error import QuestionError
 from spanmeter_collector.selection import read_selection
@@ -122,7 +122,7 @@ class Shop:
 
     def ask(self, **query: str) -> LossesAnswer:
         asked = {"service": self.service} | query
-        return answer_losses(self.store, read_selection(asked.items(), OPTIONS, now=NOW), now=NOW)
+        return answer_losses(self.store, read_selection(asked.items(), options(), now=NOW), now=NOW)
 
     def missing(self, **query: str) -> tuple[int, int]:
         """How many calls are missing, and how many arrived untold."""

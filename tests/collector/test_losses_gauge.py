@@ -29,8 +29,8 @@ def samples(collector: LossCollector) -> dict[tuple[str, str], float]:
 
 
 def test_every_service_that_tells_has_a_sample_and_an_answer_serves_for_a_while(store: Store) -> None:
-    collector = LossCollector(store, lambda: NOW, kept_s=3600.0)
-    fresh = LossCollector(store, lambda: NOW, kept_s=0.0)
+    collector = LossCollector(store, now=lambda: NOW)
+    fresh = LossCollector(store, now=lambda: NOW, settle="0s")
     store.write(Batch(counters=[*told("shop", 3, reason="refused"), *told("bank", 0)]), token="1")
     first = samples(collector)
     store.write(Batch(counters=told("mail", 2)), token="2")

@@ -18,7 +18,10 @@ from typing import Any
 import httpx
 import pytest
 import yaml
+from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
@@ -135,6 +138,7 @@ class Scene:
     answered: int = 4 * ROUNDS
     failed: int = ROUNDS
     unpriced: int = ROUNDS
+    lost: int = 2
     range_s: int = 120
 
     def ask(self, path: str, **parameters: str | float) -> Any:
@@ -166,11 +170,13 @@ def scene(tmp_path_factory: pytest.TempPathFactory, grafana: Path) -> Iterator[S
     ):
         scene = Scene(address, watcher)
         until(lambda: scene.value('up{job="spanmeter"}') == 1)
+        tell(address, calls=scene.lost)
         for _ in range(ROUNDS):
             send_round(address)
             time.sleep(1)
         until(lambda: scene.value("sum(spanmeter_calls_total)") == scene.answered + scene.failed)
         until(lambda: scene.value("sum(service:spanmeter_cost_usd:rate1h)") > 0)
+        until(lambda: scene.value("sum(spanmeter_lost_calls)") == scene.lost)
         yield scene
 
 
@@ -180,6 +186,7 @@ def sidecar(folder: Path, *, http: int, grpc: int) -> Iterator[str]:
         "SPANMETER_LISTEN": f"127.0.0.1:{http}",
         "SPANMETER_GRPC_LISTEN": f"127.0.0.1:{grpc}",
         "SPANMETER_DATA_DIR": str(folder / "data"),
+        "SPANMETER_LOSS_SETTLE": "1s",
     }
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("SPANMETER_")}
     command = [sys.executable, "-m", "spanmeter_collector", "collector"]
@@ -245,6 +252,16 @@ def until(met: Callable[[], bool]) -> None:
         if time.monotonic() > deadline:
             raise TimeoutError
         time.sleep(0.2)
+
+
+def tell(address: str, *, calls: int) -> None:
+    """Counters of a process of each service whose calls never arrive."""
+    for service, told in (("shop", calls), ("search", 0)):
+        resource = Resource.create({semconv.SERVICE_NAME: service, semconv.SERVICE_INSTANCE_ID: f"{service}-1"})
+        reader = PeriodicExportingMetricReader(OTLPMetricExporter(endpoint=f"{address}/v1/metrics"))
+        provider = MeterProvider([reader], resource=resource)
+        provider.get_meter(semconv.SCOPE).create_counter(f"{semconv.COUNTER_PREFIX}calls").add(told)
+        provider.shutdown()
 
 
 def send_round(address: str) -> None:
