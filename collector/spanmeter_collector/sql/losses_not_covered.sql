@@ -3,7 +3,7 @@ SELECT service, sum(charges.calls) AS calls
 FROM charges
 WHERE time >= fromUnixTimestamp64Micro({since:Int64}, 'UTC')
   AND time < fromUnixTimestamp64Micro({until:Int64}, 'UTC')
-  AND (counted_by = '' OR counted_by NOT IN (SELECT instance FROM readings))
+  AND (counted_by = '' OR (service, counted_by) NOT IN (SELECT service, instance FROM readings))
   AND $filters
 GROUP BY service
 HAVING calls > 0
