@@ -70,6 +70,6 @@ def charts() -> tuple[timeseries.Panel, ...]:
                 COUNT,
                 (Query(f"sum by (service, reason) ({LOST})", "{{service}} {{reason}}"),),
             ),
-            width=6,
+            width=24,
         ),
     )
