@@ -186,7 +186,7 @@ def sidecar(folder: Path, *, http: int, grpc: int) -> Iterator[str]:
         "SPANMETER_LISTEN": f"127.0.0.1:{http}",
         "SPANMETER_GRPC_LISTEN": f"127.0.0.1:{grpc}",
         "SPANMETER_DATA_DIR": str(folder / "data"),
-        "SPANMETER_LOSS_SETTLE": "1s",
+        "SPANMETER_LOSS_SETTLE": "10s",
     }
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("SPANMETER_")}
     command = [sys.executable, "-m", "spanmeter_collector", "collector"]
