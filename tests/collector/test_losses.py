@@ -20,8 +20,9 @@ from tests.collector.conftest import CALL_ATTRIBUTES, encode_attributes, make_sp
 
 from spanmeter.pricing import PriceBook
 from spanmeter_collector.answers import LossAnswer, LossesAnswer, LossFigures
+from spanmeter_collector.incoming import Received
 from spanmeter_collector.losses import answer_losses, options
-from spanmeter_collector.posting import Received, post
+from spanmeter_collector.posting import post
 from spanmeter_collector.question_error import QuestionError
 from spanmeter_collector.selection import read_selection
 from spanmeter_collector.store import Store
@@ -106,7 +107,7 @@ class Application:
         self._take(request, heard=heard or clock)
 
     def _take(self, request: Any, *, heard: str) -> None:
-        received = Received(request, nanoseconds(at(heard)) // 1_000_000)
+        received = Received.of(request, nanoseconds(at(heard)) // 1_000_000)
         store = self.shop.store
         batch = post([received], store=store, book=self.shop.book, recorded_at=received.received_at)
         store.write(batch, token=str(next(self.tokens)))
