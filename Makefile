@@ -67,6 +67,9 @@ bench-reprice: $(DEV)  ## how long the sidecar takes to reprice a large ledger
 bench-disk: $(DEV)  ## what a span takes on disk; backup, restore and retention
 	@$(BIN)/python tests/benchmarks/disk.py $(ARGS)
 
+bench-queries: $(DEV)  ## how long the sidecar takes to answer with ten million spans stored
+	@$(BIN)/python tests/benchmarks/queries.py $(ARGS)
+
 lint: $(DEV)  ## style
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from spanmeter_collector.answers import CostAnswer, CostFigures, CostRow, UnpricedModel
-from spanmeter_collector.clauses import filtered, grouped
+from spanmeter_collector.clauses import Clauses, filtered, grouped
 from spanmeter_collector.money import usd_text
+from spanmeter_collector.rollup import LEDGER, Source, chosen, rolled_up, stored
 from spanmeter_collector.selection import CHARGES, Options, Selection, grouped_by
 from spanmeter_collector.store import Store
 from spanmeter_collector.times import write_time
@@ -36,7 +37,7 @@ def answer_cost(store: Store, selection: Selection) -> CostAnswer:
     """
     limit = selection.whole("limit", least=1, most=MOST_ROWS)
     clauses = grouped(selection, CHARGES, most="cost_usd", limit=limit)
-    total, *rows = store.query("cost", clauses.parameters, clauses.fragments)
+    total, *rows = _asked(store, "cost", selection, clauses)
     figures = cost_figures(total)
     return CostAnswer(
         rows=[
@@ -53,9 +54,27 @@ def answer_cost(store: Store, selection: Selection) -> CostAnswer:
 
 
 def _unpriced(store: Store, selection: Selection) -> list[UnpricedModel]:
-    clauses = filtered(selection, CHARGES)
-    rows = store.query("unpriced", {**clauses.parameters, "limit": MOST_UNPRICED}, clauses.fragments)
+    rows = _asked(store, "unpriced", selection, filtered(selection, CHARGES), limit=MOST_UNPRICED)
     return [UnpricedModel.model_validate(row) for row in rows]
+
+
+def _asked(
+    store: Store, question: str, selection: Selection, clauses: Clauses, **parameters: object
+) -> list[dict[str, Any]]:
+    """The rows of a question about the ledger, from the smallest table that can answer it."""
+    source = _source(selection)
+    return store.query(
+        question,
+        {**clauses.parameters, **source.parameters, **parameters},
+        {**clauses.fragments, "source": source.sql},
+    )
+
+
+def _source(selection: Selection) -> Source:
+    rollup = chosen(LEDGER, [*selection.group_by, *selection.filters], selection.period)
+    if rollup is None:
+        return stored("charges", selection.period)
+    return rolled_up(rollup, selection.period, ("time", *rollup.dimensions, *COUNTS, "usd"))
 
 
 def cost_figures(row: Mapping[str, Any]) -> CostFigures:

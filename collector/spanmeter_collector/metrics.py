@@ -16,14 +16,11 @@ from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
 from spanmeter import semconv
+from spanmeter_collector.rollup import NANOSECONDS, least_in_buckets
 from spanmeter_collector.store import Store
 
 CALL_LABELS: Final = ("service", "framework", "operation", "provider", "model")
 MODEL_LABELS: Final = ("service", "provider", "model")
-NANOSECONDS: Final = 1_000_000_000
-STANDARD_OPERATIONS: Final = sorted(
-    semconv.CALL_OPERATIONS | {"retrieval", "execute_tool", "invoke_agent", "invoke_workflow"}
-)
 
 Row = Mapping[str, Any]
 
@@ -40,11 +37,11 @@ class LedgerCounter:
 
 @dataclass(frozen=True, slots=True)
 class SpanHistogram:
-    """A histogram over spans: the question, its columns by label, and its bounds in the columns' unit."""
+    """A histogram over spans: the families it is kept in, its columns by label, and its bounds in the exported unit."""
 
     name: str
     help: str
-    question: str
+    families: tuple[str, ...]
     labels: Mapping[str, str]
     bounds: tuple[float, ...]
     scale: int
@@ -91,15 +88,15 @@ SPAN_HISTOGRAMS: Final = (
     SpanHistogram(
         "gen_ai_client_token_usage",
         "Input and output tokens of operations.",
-        "metrics_tokens",
-        _OPERATION_LABELS | {"gen_ai_token_type": "token_type"},
+        ("input", "output"),
+        _OPERATION_LABELS | {"gen_ai_token_type": "family"},
         semconv.TOKEN_BUCKETS,
         1,
     ),
     SpanHistogram(
         "gen_ai_client_operation_duration_seconds",
         "How long operations took.",
-        "metrics_durations",
+        ("duration",),
         _OPERATION_LABELS | {"error_type": "error_type"},
         semconv.DURATION_BUCKETS,
         NANOSECONDS,
@@ -107,7 +104,7 @@ SPAN_HISTOGRAMS: Final = (
     SpanHistogram(
         "gen_ai_client_operation_time_to_first_chunk_seconds",
         "How long streams took to bring their first chunk.",
-        "metrics_first_chunks",
+        ("first_chunk",),
         _OPERATION_LABELS,
         semconv.DURATION_BUCKETS,
         NANOSECONDS,
@@ -130,21 +127,21 @@ class StoreCollector(Collector):
         yield _priced_share(ledger)
         yield _cache_requests(ledger)
         yield _duplicate_calls(self._store.query("metrics_duplicates", {}))
+        observed = self._store.query("metrics_histograms", {})
         for histogram in SPAN_HISTOGRAMS:
-            yield self._histogram(histogram)
+            yield _histogram(histogram, observed)
 
     def describe(self) -> Iterable[Metric]:
         """Nothing: registering must not ask the store."""
         return ()
 
-    def _histogram(self, histogram: SpanHistogram) -> HistogramMetricFamily:
-        bounds = [round(bound * histogram.scale) for bound in histogram.bounds]
-        rows = self._store.query(histogram.question, {"bounds": bounds, "operations": STANDARD_OPERATIONS})
-        family = HistogramMetricFamily(histogram.name, histogram.help, labels=tuple(histogram.labels))
-        for values, group in groupby(rows, key=lambda row: tuple(row[column] for column in histogram.labels.values())):
-            buckets, total = _buckets(list(group), histogram)
-            family.add_metric(values, buckets, total)
-        return family
+
+def _histogram(histogram: SpanHistogram, observed: Iterable[Row]) -> HistogramMetricFamily:
+    rows = (row for row in observed if row["family"] in histogram.families)
+    family = HistogramMetricFamily(histogram.name, histogram.help, labels=tuple(histogram.labels))
+    for values, group in groupby(rows, key=lambda row: tuple(row[column] for column in histogram.labels.values())):
+        family.add_metric(values, *_buckets(list(group), histogram))
+    return family
 
 
 def _ledger_counter(counter: LedgerCounter, ledger: Sequence[Row]) -> CounterMetricFamily:
@@ -209,8 +206,8 @@ def _duplicate_calls(rows: Iterable[Row]) -> CounterMetricFamily:
 
 
 def _buckets(rows: Sequence[Row], histogram: SpanHistogram) -> tuple[list[tuple[str, float]], float]:
-    observed = {row["bucket"]: row["observed"] for row in rows}
-    counts = [observed.get(index, 0) for index in range(1, len(histogram.bounds) + 1)] + [observed.get(0, 0)]
+    observed = {row["least_in"]: row["observed"] for row in rows}
+    counts = [observed.get(least, 0) for least in least_in_buckets(histogram.bounds, scale=histogram.scale)]
     names = [*map(_bound_text, histogram.bounds), "+Inf"]
     total = sum(row["total"] for row in rows) / histogram.scale
     return list(zip(names, accumulate(counts), strict=True)), total

@@ -29,6 +29,7 @@ from spanmeter_collector.counter import Counter
 from spanmeter_collector.duplicate import Duplicate
 from spanmeter_collector.otlp import LAST_NANOSECOND
 from spanmeter_collector.recent import Recent, Unknown
+from spanmeter_collector.rollup_repair import create_rollups
 from spanmeter_collector.row import Row, SpanKey
 from spanmeter_collector.staging import Kept, Staged, Staging
 from spanmeter_collector.statement import read_sql
@@ -86,6 +87,7 @@ class Store:
         self._is_embedded = directory is not None
         self._writer = connect()
         self._writing = threading.Lock()
+        self._is_torn = False
         self._closed = False
         self.ledger = threading.Lock()
         """Held by who reads the ledger and writes what it lacks, so that nobody corrects it in between."""
@@ -112,6 +114,7 @@ class Store:
         for statement in read_sql("schema").split(";\n"):
             if statement.strip():
                 client.command(statement)
+        create_rollups(client)
         client.close()
         parts = urlsplit(url)
         return cls(connect, directory=Path(parts.path) if parts.scheme == "chdb" else None)
@@ -169,7 +172,7 @@ class Store:
 
     def write(self, batch: Batch, *, token: str) -> None:
         """Add a batch; the same token with the same batch adds nothing a second time."""
-        with self._writing:
+        with self._writing, self._whole():
             self._insert("spans", batch.rows, token)
             self._insert_staged(batch.staged, token)
             self._insert("charges", batch.charges, token)
@@ -217,6 +220,15 @@ class Store:
             self._readers.put(None)
         with self._writing:
             self._writer.close()
+
+    @contextmanager
+    def _whole(self) -> Iterator[None]:
+        """A write that fails halfway may leave rollups behind their tables; the next one brings them up first."""
+        if self._is_torn:
+            create_rollups(self._writer)
+        self._is_torn = True
+        yield
+        self._is_torn = False
 
     def _open(self) -> Any:  # noqa: ANN401  a client of clickhouse-connect
         if self._closed:

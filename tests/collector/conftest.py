@@ -122,11 +122,12 @@ EVENTS: Final = '[{"name": "retry", "time": 1795341601000000000, "attributes": {
 
 def _nightly_rows() -> list[Row]:
     failed = {"status": "error", "error_type": "RateLimitError"}
+    hit = {"attributes": {"spanmeter.cache.hit": "true"}}
     return [
         _row(NIGHTLY, 1, 0, at="11:30:00", ms=900, name="nightly", operation="chain"),
         _row(NIGHTLY, 2, 1, at="11:30:00", ms=400, name="chat mystery-1", input_tokens=40, output_tokens=8, **MYSTERY),
         _row(NIGHTLY, 3, 1, at="11:30:00.400", ms=500, name="chat gpt-4o-mini", **MINI, **failed),
-        _row(NIGHTLY, 4, 1, at="11:30:00.900", ms=0, name="chat gpt-4o-mini", **MINI),
+        _row(NIGHTLY, 4, 1, at="11:30:00.900", ms=0, name="chat gpt-4o-mini", **MINI, **hit),
     ]
 
 

@@ -217,7 +217,7 @@ async def test_questions_have_bounds(client: httpx.AsyncClient) -> None:
 async def test_a_store_that_cannot_answer_is_excused_without_its_words(
     store: Store, caplog: pytest.LogCaptureFixture
 ) -> None:
-    store._writer.command("DROP TABLE charges")
+    store._writer.command("DROP TABLE calls_by_hour")
     async with client_of(store, Status()) as client:
         response = await client.get("/api/v1/cost")
     assert (response.status_code, response.headers["retry-after"]) == (503, "5")

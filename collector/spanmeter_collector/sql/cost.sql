@@ -1,4 +1,5 @@
 -- What the calls of a period cost, by the asked dimensions and in total. One scan, so rows and total agree.
+-- The source is the ledger, or a rollup of it with the ledger's entries at the ends that are no whole hours.
 SELECT
     $dimensions,
     grouping(dim_0) AS is_total,
@@ -16,10 +17,8 @@ SELECT
         sum(usd)
     ) AS cost_usd,
     sum(charges.unpriced_calls) AS unpriced_calls
-FROM charges
-WHERE time >= fromUnixTimestamp64Micro({since:Int64}, 'UTC')
-  AND time < fromUnixTimestamp64Micro({until:Int64}, 'UTC')
-  AND $filters
+FROM $source AS charges
+WHERE $filters
 GROUP BY GROUPING SETS (($keys), ())
 ORDER BY is_total DESC, $order
 LIMIT {limit:UInt32}

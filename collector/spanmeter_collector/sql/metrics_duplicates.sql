@@ -1,6 +1,6 @@
--- How many spans of calls were not counted, by reason.
-SELECT service, reason, sum(if(entry = 'withdrawn', -1, 1)) AS found
-FROM duplicates
+-- How many spans of calls were not counted since the store began, by reason.
+SELECT service, reason, sum(duplicate_totals.found) AS found
+FROM duplicate_totals
 GROUP BY service, reason
 ORDER BY service, reason
 SETTINGS max_execution_time = 30

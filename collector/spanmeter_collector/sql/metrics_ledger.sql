@@ -1,4 +1,4 @@
--- The whole ledger by the labels of the exported counters.
+-- The ledger since it began, by the labels of the exported counters.
 SELECT
     service,
     framework,
@@ -7,13 +7,13 @@ SELECT
     model,
     component,
     grade,
-    sum(charges.usd) AS usd,
-    sumIf(charges.quantity, unit = 'token') AS tokens,
-    sum(charges.calls) AS calls,
-    sum(charges.failed_calls) AS failed_calls,
-    sum(charges.cache_hits) AS cache_hits,
-    sum(charges.unpriced_calls) AS unpriced_calls
-FROM charges
+    sum(ledger_totals.usd) AS usd,
+    sum(ledger_totals.tokens) AS tokens,
+    sum(ledger_totals.calls) AS calls,
+    sum(ledger_totals.failed_calls) AS failed_calls,
+    sum(ledger_totals.cache_hits) AS cache_hits,
+    sum(ledger_totals.unpriced_calls) AS unpriced_calls
+FROM ledger_totals
 GROUP BY service, framework, operation, provider, model, component, grade
 ORDER BY service, framework, operation, provider, model, component, grade
 SETTINGS max_execution_time = 30

@@ -5,10 +5,8 @@ SELECT
     sum(charges.unpriced_calls) AS calls,
     sum(charges.input_tokens) AS input_tokens,
     sum(charges.output_tokens) AS output_tokens
-FROM charges
-WHERE time >= fromUnixTimestamp64Micro({since:Int64}, 'UTC')
-  AND time < fromUnixTimestamp64Micro({until:Int64}, 'UTC')
-  AND grade = 'unpriced'
+FROM $source AS charges
+WHERE grade = 'unpriced'
   AND $filters
 GROUP BY provider, model
 HAVING calls > 0

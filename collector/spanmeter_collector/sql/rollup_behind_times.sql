@@ -1,0 +1,15 @@
+-- The hours or days of a partition that a rollup does not sum completely, in seconds after 1970.
+SELECT toUnixTimestamp(counted.began) AS began
+FROM (
+    SELECT $cut($source.$time) AS began, $entries AS entries
+    FROM $source
+    WHERE $within
+    GROUP BY began
+) AS counted
+LEFT JOIN (
+    SELECT $rollup.time AS began, sum($rollup.entries) AS entries
+    FROM $rollup
+    GROUP BY began
+) AS summed ON summed.began = counted.began
+WHERE $all OR counted.entries > summed.entries
+ORDER BY began

@@ -1,0 +1,24 @@
+-- Entries of the ledger by hour, call and component.
+SELECT
+    toStartOfHour(charges.time) AS time,
+    service,
+    framework,
+    operation,
+    provider,
+    model,
+    grade,
+    component,
+    sum(charges.calls) AS calls,
+    sum(charges.failed_calls) AS failed_calls,
+    sum(charges.cache_hits) AS cache_hits,
+    sum(charges.unpriced_calls) AS unpriced_calls,
+    sum(charges.input_tokens) AS input_tokens,
+    sum(charges.cached_input_tokens) AS cached_input_tokens,
+    sum(charges.output_tokens) AS output_tokens,
+    sum(charges.reasoning_tokens) AS reasoning_tokens,
+    sumIf(charges.quantity, unit = 'token') AS tokens,
+    sum(charges.usd) AS usd,
+    count() AS entries
+FROM charges
+WHERE $where
+GROUP BY time, service, framework, operation, provider, model, grade, component

@@ -1,0 +1,221 @@
+"""How long a sidecar on one core takes to answer, with many spans stored: every question, warm, through its API.
+
+The store is filled by SQL with synthetic spans of thirty days and the ledger that follows from them, without prompts
+or answers. `--directory` keeps it: the next run with as many spans starts at once. The sidecar has one core to itself.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from importlib.metadata import version
+from pathlib import Path
+from statistics import median, quantiles
+from typing import Any, Final
+
+import clickhouse_connect
+import httpx
+
+from spanmeter_collector.store import Store
+
+DAYS: Final = 30
+RUNS: Final = 20
+DAY_NS: Final = 86_400_000_000_000
+FILL: Final = ("spans", "charges", "duplicates")
+SETTINGS: Final = {"max_threads": 1, "max_insert_threads": 1, "max_partitions_per_insert_block": 0}
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked, the time the answer may take, and whether that bound is one of ours or the project's."""
+
+    what: str
+    path: str
+    bound_ms: int
+    parameters: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """How long the answers to one question took, and how large they are."""
+
+    question: Question
+    milliseconds: Sequence[float]
+    kilobytes: float
+
+    @property
+    def p95(self) -> float:
+        """What nineteen of twenty answers do not exceed."""
+        return quantiles(self.milliseconds, n=20, method="inclusive")[-1]
+
+
+def questions(until: datetime, trace_id: str) -> Iterator[Question]:
+    """Every question with a bound; the periods end at whole hours and in the middle of one."""
+    month = {"since": _text(until - timedelta(days=DAYS)), "until": _text(until)}
+    day = {"since": _text(until - timedelta(days=2)), "until": _text(until - timedelta(days=1))}
+    ragged = {"since": _text(until - timedelta(days=29, minutes=17)), "until": _text(until - timedelta(minutes=41))}
+    by_hour = month | {"group_by": "hour"}
+    yield Question("cost by model and day, 30 days", "cost", 50, month | {"group_by": "model,day", "limit": "10000"})
+    yield Question("the same, ends inside an hour", "cost", 50, ragged | {"group_by": "model,day", "limit": "10000"})
+    for name, value in (("tenant", "tenant-3"), ("feature", "feature-7"), ("model", "model-8")):
+        yield Question(f"cost by hour of one {name}", "cost", 50, by_hour | {name: value})
+    yield Question("cost by hour of a tenant's model", "cost", 50, by_hour | {"tenant": "tenant-3", "model": "model-8"})
+    yield Question("cost by component", "cost", 50, month | {"group_by": "component"})
+    yield Question("cost by tenant", "cost", 50, month | {"group_by": "tenant"})
+    yield Question("cost by user, 100 dearest", "cost", 700, month | {"group_by": "user", "limit": "100"})
+    yield Question("top users with percentiles", "latency", 700, month | {"group_by": "user", "limit": "100"})
+    hourly = month | {"group_by": "operation,hour", "limit": "10000"}
+    yield Question("p95 latency by operation and hour", "latency", 100, hourly)
+    yield Question("p95 latency by model", "latency", 100, month | {"group_by": "model"})
+    yield Question("one trace", f"traces/{trace_id}", 100, {})
+    yield Question("50 dearest traces of a day", "traces", 150, day | {"order": "cost"})
+    yield Question("50 latest traces of a day", "traces", 150, day)
+    yield Question("duplicates", "duplicates", 500, month)
+
+
+def fill(directory: Path, spans: int, until: datetime) -> None:
+    """Write spans, charges and duplicates, a day at a time, with the store's own schema."""
+    url = f"chdb://{directory / 'store'}"
+    since_ns = round((until - timedelta(days=DAYS)).timestamp()) * 1_000_000_000
+    per_day = spans // DAYS // 8 * 8
+    with closing(Store.open(url)), closing(_client(directory)) as client:
+        for day in range(DAYS):
+            numbers = {"since": since_ns, "per_day": per_day, "first": day * per_day, "count": per_day}
+            times = {"since": since_ns + day * DAY_NS, "until": since_ns + (day + 1) * DAY_NS}
+            for table in FILL:
+                text = Path(__file__).with_name(f"queries_{table}.sql").read_text(encoding="utf-8")
+                client.command(text, parameters=numbers if table == "spans" else times)
+            sys.stderr.write(f"\r{(day + 1) * per_day:,} spans written")
+    sys.stderr.write("\n")
+
+
+def _client(directory: Path) -> Any:  # of clickhouse-connect
+    return clickhouse_connect.get_client(interface="chdb", path=str(directory / "store"), settings=SETTINGS)
+
+
+@contextmanager
+def filled(directory: Path | None, spans: int) -> Iterator[tuple[Path, datetime]]:
+    """A directory with a filled store, kept where one is named, and the end of its period."""
+    with tempfile.TemporaryDirectory(prefix="spanmeter-bench-") as name:
+        place = directory or Path(name)
+        note = place / "filled.json"
+        if not (note.exists() and json.loads(note.read_text(encoding="utf-8"))["spans"] == spans):
+            shutil.rmtree(place / "store", ignore_errors=True)
+            place.mkdir(parents=True, exist_ok=True)
+            until = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+            arguments = ["--spans", str(spans), "--directory", str(place), "--fill-until", _text(until)]
+            subprocess.run([sys.executable, __file__, *arguments], check=True)
+            note.write_text(json.dumps({"spans": spans, "until": _text(until)}), encoding="utf-8")
+        yield place, datetime.fromisoformat(json.loads(note.read_text(encoding="utf-8"))["until"])
+
+
+@contextmanager
+def sidecar(directory: Path, *, core: int) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A sidecar pinned to one core, and its address."""
+    variables = {"LISTEN": "127.0.0.1:0", "GRPC_LISTEN": "127.0.0.1:0", "DATA_DIR": str(directory)}
+    environ = {"PATH": os.environ["PATH"]} | {f"SPANMETER_{name}": text for name, text in variables.items()}
+    command = [sys.executable, "-m", "spanmeter_collector", "collector"]
+    with subprocess.Popen(command, env=environ, stderr=subprocess.PIPE, text=True) as process:
+        os.sched_setaffinity(process.pid, {core})
+        assert process.stderr is not None
+        ready = next(json.loads(line) for line in process.stderr if '"message": "ready"' in line)
+        try:
+            yield process, f"http://{ready['http']}"
+        finally:
+            process.terminate()
+
+
+def ask(client: httpx.Client, question: Question, path: str) -> Figures:
+    """Ask once to warm up and then twenty times."""
+    took: list[float] = []
+    for _ in range(RUNS + 1):
+        began = time.perf_counter()
+        answer = client.get(path, params=question.parameters)
+        took.append((time.perf_counter() - began) * 1000)
+        if answer.status_code != 200:
+            raise SystemExit(f"{question.what}: {answer.status_code} {answer.text[:400]}")
+    return Figures(question, took[1:], len(answer.content) / 1000)
+
+
+def run(directory: Path, until: datetime) -> tuple[float, float, list[Figures]]:
+    """Start a sidecar on the store and ask everything: seconds to ready, MB of memory, and the answers."""
+    cores = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, cores[1:] or cores)
+    began = time.monotonic()
+    with sidecar(directory, core=cores[0]) as (process, url), httpx.Client(base_url=url, timeout=120) as client:
+        ready_s = time.monotonic() - began
+        found = client.get("/api/v1/traces", params={"since": _text(until - timedelta(days=1)), "limit": "1"})
+        trace_id = found.raise_for_status().json()["traces"][0]["trace_id"]
+        figures = [ask(client, question, f"/api/v1/{question.path}") for question in questions(until, trace_id)]
+        figures.append(ask(client, Question("a scrape of /metrics", "", 150, {}), "/metrics"))
+        return ready_s, _resident_mb(process.pid), figures
+
+
+def _resident_mb(pid: int) -> float:
+    lines = Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines()
+    return int(next(line.split()[1] for line in lines if line.startswith("VmRSS:"))) / 1024
+
+
+def _text(time: datetime) -> str:
+    return f"{time:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _table(figures: Sequence[Figures]) -> str:
+    rows = [
+        f"| {each.question.what} | {median(each.milliseconds):.0f} | {each.p95:.0f} | {each.question.bound_ms} "
+        f"| {'yes' if each.p95 <= each.question.bound_ms else 'NO'} | {each.kilobytes:.0f} |"
+        for each in figures
+    ]
+    return "\n".join(["| question | p50 ms | p95 ms | bound ms | holds | kB |", "|:---|" + "---:|" * 5, *rows])
+
+
+def _disk(directory: Path) -> str:
+    sizes = (
+        "SELECT table, sum(rows), sum(bytes_on_disk) FROM system.parts WHERE active AND database = 'default' "
+        "GROUP BY table ORDER BY 3 DESC"
+    )
+    with closing(_client(directory)) as client:
+        rows = client.query(sizes).result_rows
+    lines = [f"| {table} | {count:,} | {size / 2**20:.1f} |" for table, count, size in rows]
+    return "\n".join(["| table | rows | MB |", "|:---|---:|---:|", *lines])
+
+
+def _about(spans: int, ready_s: float, memory_mb: float) -> str:
+    cpu = next(line for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines() if "model name" in line)
+    packages = ", ".join(f"{name} {version(name)}" for name in ("spanmeter", "chdb", "clickhouse-connect"))
+    return (
+        f"{cpu.partition(': ')[2]}, one of {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; "
+        f"Python {platform.python_version()}, {packages}\n"
+        f"make bench-queries  ({Path(sys.executable).name} {' '.join(sys.argv)})\n"
+        f"{spans:,} spans over {DAYS} days; ready after {ready_s:.1f} s; {memory_mb:.0f} MB at the end; {RUNS} runs\n"
+    )
+
+
+def main() -> None:
+    """Fill a store unless it is there, ask everything and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--spans", type=int, default=10_000_000, help="how many (%(default)s)")
+    parser.add_argument("--directory", type=Path, help="where the store is kept; else it is made anew and removed")
+    parser.add_argument("--fill-until", type=datetime.fromisoformat, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.fill_until:
+        fill(options.directory, options.spans, options.fill_until)
+        return
+    with filled(options.directory, options.spans) as (directory, until):
+        ready_s, memory_mb, figures = run(directory, until)
+        sys.stdout.write(f"{_about(options.spans, ready_s, memory_mb)}\n{_table(figures)}\n\n{_disk(directory)}\n")
+
+
+if __name__ == "__main__":
+    main()
