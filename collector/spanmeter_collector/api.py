@@ -31,6 +31,7 @@ from spanmeter_collector.answers import (
     TraceAnswer,
     TracesAnswer,
 )
+from spanmeter_collector.asker import GoneError
 from spanmeter_collector.backup import add_backup
 from spanmeter_collector.metrics import expose, register
 from spanmeter_collector.prices import add_prices
@@ -42,7 +43,14 @@ from spanmeter_collector.store import Store
 from spanmeter_collector.times import ALLOWED
 from spanmeter_collector.trace import UnknownTraceError, answer_trace
 
-_TIMED_OUT: Final = "TIMEOUT_EXCEEDED"
+_STOPPED: Final = "QUERY_WAS_CANCELLED"
+_LESS: Final = "ask for a shorter period, fewer dimensions or more filters"
+_TOO_MUCH: Final = {
+    "TIMEOUT_EXCEEDED": (503, f"the store could not answer in time; {_LESS}"),
+    "MEMORY_LIMIT_EXCEEDED": (503, f"the answer needs more memory than a question may take; {_LESS}"),
+    "TOO_MANY_ROWS": (400, f"the answer has too many groups; {_LESS}"),
+}
+"""What the engine says when a question goes beyond a limit, and what the asker is told."""
 _REFUSALS: Final[dict[int | str, dict[str, Any]]] = {code: {"model": Refusal} for code in (400, 401, 503)}
 _DESCRIPTIONS: Final = {
     "since": f"Start of the period: {ALLOWED}.",
@@ -253,11 +261,18 @@ def _add_refusals(api: FastAPI) -> None:
 
     @api.exception_handler(ClickHouseError)
     def excuse_store(request: Request, error: ClickHouseError) -> Response:
-        _log.error("The store could not answer %s", request.url.path, exc_info=error)
-        slow = _TIMED_OUT in str(error)
-        reason = "ask for a shorter period or fewer dimensions" if slow else "the sidecar's log says why"
-        sentence = f"the store could not answer{' in time' if slow else ''}; {reason}"
+        for word, (status_code, sentence) in _TOO_MUCH.items():
+            if word in str(error):
+                headers = {"retry-after": "5"} if status_code == 503 else {}
+                return _json(Refusal(error=sentence), status_code=status_code, headers=headers)
+        if _STOPPED not in str(error):
+            _log.error("The store could not answer %s", request.url.path, exc_info=error)
+        sentence = "the store could not answer; the sidecar's log says why"
         return _json(Refusal(error=sentence), status_code=503, headers={"retry-after": "5"})
+
+    @api.exception_handler(GoneError)
+    def tell_nobody(_: Request, __: GoneError) -> Response:
+        return _json(Refusal(error="nobody waits for this answer"), status_code=499)
 
 
 def _json(answer: Answer, *, status_code: int = 200, headers: Mapping[str, str] | None = None) -> Response:

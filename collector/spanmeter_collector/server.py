@@ -17,6 +17,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from spanmeter.pricing import PriceBook
 from spanmeter_collector.api import create_api
+from spanmeter_collector.asker import heeding
 from spanmeter_collector.backlog import Limits
 from spanmeter_collector.bearer import NO_TOKENS, Tokens
 from spanmeter_collector.destination import Destination, refuse_itself
@@ -88,7 +89,7 @@ def serve(settings: Settings) -> int:
             loss_settle=settings.loss_settle,
             snapshots=Snapshots(store, log, settings.data_dir / "backup"),
         )
-        app = create_app(door=door, api=api, query_tokens=settings.query_tokens)
+        app = create_app(door=door, api=heeding(api, store.stop), query_tokens=settings.query_tokens)
         status.registry.register(DiskCollector(store, settings.data_dir))
         status.registry.register(LossCollector(store, settle=settings.loss_settle))
         sweep = Sweep(store, settings.retention, status, damaged=settings.data_dir / "log" / "damaged")

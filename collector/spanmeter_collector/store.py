@@ -22,6 +22,7 @@ import clickhouse_connect
 from clickhouse_connect.driver.exceptions import DatabaseError
 
 from spanmeter import semconv
+from spanmeter_collector.asker import ASKER, Asker, GoneError
 from spanmeter_collector.bill import Bill
 from spanmeter_collector.bundle import Bundle
 from spanmeter_collector.charge import Charge
@@ -39,6 +40,7 @@ _EPOCH: Final = date(1970, 1, 1)
 _PIECE_BYTES: Final = 2**18
 _SLACK_NS: Final = 60_000_000_000
 _SETTINGS: Final = {"max_threads": 2, "max_insert_threads": 1}
+_LIMITS: Final = {"max_memory_usage": 512 * 2**20, "max_rows_to_group_by": 2_000_000, "max_execution_time": 30}
 _WRITE_SETTINGS: Final = {"max_partitions_per_insert_block": 0, "deduplicate_blocks_in_dependent_materialized_views": 1}
 _BILLS: Final = "bills_1"
 _TABLES: Final = {"spans": Row, "charges": Charge, _BILLS: Bill, "counters": Counter, "duplicates": Duplicate}
@@ -129,7 +131,7 @@ class Store:
         """
         sql = Template(read_sql(name)).substitute(fragments or {})
         with self._reader() as client:
-            return list(client.query(sql, parameters=dict(parameters)).named_results())
+            return list(client.query(sql, parameters=dict(parameters), settings=_asked_by()).named_results())
 
     def records(self, name: str, record: type[R], parameters: Mapping[str, object]) -> list[R]:
         """The same as tuples whose fields are named as the columns; of many rows the quicker way."""
@@ -152,7 +154,8 @@ class Store:
             if self._is_embedded and written_as == "Parquet":
                 yield from _by_file(client, sql, parameters)
                 return
-            with client.raw_stream(sql, parameters=dict(parameters), fmt=written_as) as stream:
+            settings = {"log_comment": asker.name} if (asker := ASKER.get()) else {}
+            with client.raw_stream(sql, parameters=dict(parameters), fmt=written_as, settings=settings) as stream:
                 while piece := stream.read(_PIECE_BYTES):
                     yield piece
 
@@ -179,6 +182,11 @@ class Store:
             self._insert(_BILLS, batch.bills, token)
             self._insert("counters", batch.counters, token)
             self._insert("duplicates", batch.duplicates, token)
+
+    def stop(self, asker: Asker) -> None:
+        """End the queries under way for somebody who has gone; they fail with an error of the engine's."""
+        with closing(self._open()) as client:
+            client.query(_read_sql("stop"), parameters={"asker": asker.name})
 
     def execute(self, name: str, parameters: Mapping[str, object], fragments: Mapping[str, str] | None = None) -> None:
         """Run the statement in `sql/<name>.sql`; parameters and fragments as for `query`."""
@@ -260,6 +268,8 @@ class Store:
     def _reader(self) -> Iterator[Any]:
         client = self._readers.get()
         try:
+            if (asker := ASKER.get()) is not None and asker.gone.is_set():
+                raise GoneError(asker.name)
             client = client or self._open()
             yield client
         finally:
@@ -275,6 +285,12 @@ class _Columns:
     def of(cls, client: Any, table: str, record: type[Record]) -> _Columns:  # noqa: ANN401
         names = record._fields
         return cls(names, client.create_insert_context(table, column_names=names).column_types)
+
+
+def _asked_by() -> dict[str, object]:
+    """The limits of a question that somebody waits for, and the name it is stopped by; none for the sidecar's own."""
+    asker = ASKER.get()
+    return {} if asker is None else {**_LIMITS, "log_comment": asker.name}
 
 
 def of_traces(keys: Iterable[SpanKey], *, since_ns: int, until_ns: int) -> dict[str, object]:

@@ -225,6 +225,28 @@ async def test_a_store_that_cannot_answer_is_excused_without_its_words(
     assert "UNKNOWN_TABLE" in caplog.text
 
 
+@pytest.mark.parametrize(
+    ("word", "status_code", "sentence"),
+    [
+        ("TIMEOUT_EXCEEDED", 503, "the store could not answer in time"),
+        ("MEMORY_LIMIT_EXCEEDED", 503, "the answer needs more memory than a question may take"),
+        ("TOO_MANY_ROWS", 400, "the answer has too many groups"),
+    ],
+)
+async def test_beyond_a_limit_the_asker_is_told_what_to_ask(
+    store: Store, word: str, status_code: int, sentence: str
+) -> None:
+    store._writer.command("INSERT INTO components_by_hour (time, calls) VALUES ('2026-11-22 00:00:00', 1)")
+    store._writer.command("DROP TABLE calls_by_hour")
+    store._writer.command(
+        f"CREATE VIEW calls_by_hour AS SELECT * FROM components_by_hour WHERE throwIf(calls > 0, '{word}') = 0"
+    )
+    async with client_of(store, Status()) as client:
+        response = await client.get("/api/v1/cost", params={"since": "2026-11-01T00:00:00Z"})
+    less = "ask for a shorter period, fewer dimensions or more filters"
+    assert (response.status_code, response.json()) == (status_code, {"error": f"{sentence}; {less}"})
+
+
 async def test_readiness_names_what_is_in_the_way(known: Store) -> None:
     status = Status(now=lambda: datetime(2026, 11, 22, 13, tzinfo=UTC))
     async with client_of(known, status) as client:

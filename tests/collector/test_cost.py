@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from spanmeter_collector.cost import OPTIONS, answer_cost
 from spanmeter_collector.question_error import QuestionError
 from spanmeter_collector.selection import CHARGES, read_selection
 from spanmeter_collector.store import Store
 
+MakeSpan = Callable[..., Span]
+MakeRequest = Callable[..., ExportTraceServiceRequest]
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 FIGURES = (
     "calls",
@@ -140,3 +147,17 @@ def test_a_limit_out_of_bounds_is_refused(known: Store, limit: str) -> None:
         QuestionError, match=rf"^limit='{limit}' is not allowed; allowed: a whole number from 1 to 10000$"
     ):
         ask(known, limit=limit)
+
+
+def test_an_acknowledged_call_is_in_the_bill_soon(
+    sidecar: Any, request_of: MakeRequest, span: MakeSpan, call_attributes: dict[str, object]
+) -> None:
+    body = request_of(span(7001, attributes=call_attributes | {"user.id": "soon"})).SerializeToString()
+    deadline = time.monotonic() + 30
+    assert sidecar.post("/v1/traces", body, content_type="application/x-protobuf").status_code == 200
+    while (
+        sidecar.get("/api/v1/cost?since=2026-11-01T00:00:00Z&until=2026-12-01T00:00:00Z&user=soon")["total"]["calls"]
+        < 1
+    ):
+        assert time.monotonic() < deadline, "not there after 30 s; it should be after 2"
+        time.sleep(0.05)

@@ -1,0 +1,97 @@
+"""What the engine does for somebody who has gone away is stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import MutableMapping
+from typing import Any, Final
+
+import pytest
+from clickhouse_connect.driver.exceptions import ClickHouseError
+from starlette.concurrency import run_in_threadpool
+
+from spanmeter_collector.asker import ASKER, Asker, GoneError, heeding
+from spanmeter_collector.store import Store
+
+Message = MutableMapping[str, Any]
+ENDLESS: Final = {
+    "source": "(SELECT * FROM charges AS charges RIGHT JOIN (SELECT 1 FROM numbers(1000000000000)) AS endless ON true)",
+    "dimensions": "materialize('') AS dim_0",
+    "keys": "dim_0",
+    "filters": "true",
+    "order": "dim_0",
+}
+SCOPE: Final[Message] = {"type": "http", "method": "GET"}
+
+
+async def nothing(_: Message) -> None:
+    """Send nothing."""
+
+
+def ask(store: Store) -> None:
+    store.query("cost", {"limit": 1}, ENDLESS)
+
+
+def wait_until_asked(store: Store) -> None:
+    while not store._writer.query(
+        "SELECT 1 FROM system.processes WHERE query LIKE '%cost_usd%AS endless ON%'"
+    ).result_rows:
+        time.sleep(0.05)
+
+
+async def test_a_query_ends_when_its_asker_goes_away(known: Store) -> None:
+    ended: list[str] = []
+
+    async def app(_: Message, __: Any, ___: Any) -> None:
+        with pytest.raises(ClickHouseError) as error:
+            await run_in_threadpool(ask, known)
+        ended.append(str(error.value))
+
+    async def receive() -> Message:
+        await run_in_threadpool(wait_until_asked, known)
+        return {"type": "http.disconnect"}
+
+    await heeding(app, known.stop)(SCOPE, receive, nothing)
+    assert "QUERY_WAS_CANCELLED" in ended[0]
+
+
+async def test_who_is_gone_before_its_turn_asks_nothing(known: Store) -> None:
+    asker = Asker()
+    asker.gone.set()
+    ASKER.set(asker)
+    with pytest.raises(GoneError):
+        await run_in_threadpool(ask, known)
+
+
+async def test_an_answer_in_time_stops_nothing() -> None:
+    stopped: list[Asker] = []
+    sent: list[Message] = []
+
+    async def app(_: Message, receive: Any, send: Any) -> None:
+        assert await receive() == {"type": "http.request", "body": b"", "more_body": False}
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+
+    async def receive() -> Message:
+        await asyncio.sleep(60)
+        return {"type": "http.disconnect"}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    await heeding(app, stopped.append)(SCOPE, receive, send)
+    assert (stopped, [message["status"] for message in sent]) == ([], [200])
+
+
+MANY_GROUPS: Final = ENDLESS | {
+    "source": "(SELECT *, number FROM charges AS charges RIGHT JOIN numbers(2100000) AS many ON false)",
+    "dimensions": "number AS dim_0",
+}
+
+
+def test_only_what_somebody_waits_for_has_a_limit_of_groups(known: Store) -> None:
+    assert known.query("cost", {"limit": 1}, MANY_GROUPS)[0]["is_total"] == 1
+    waiting = ASKER.set(Asker())
+    with pytest.raises(ClickHouseError, match="TOO_MANY_ROWS"):
+        known.query("cost", {"limit": 1}, MANY_GROUPS)
+    ASKER.reset(waiting)
