@@ -11,7 +11,8 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from spanmeter.pricing import PriceBook
-from spanmeter_collector.charge import charges, reversal
+from spanmeter_collector.bill import charges
+from spanmeter_collector.charge import reversal
 from spanmeter_collector.rollup import ROLLUPS
 from spanmeter_collector.row import read_span
 from spanmeter_collector.store import Batch, Store
