@@ -11,12 +11,11 @@ from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cache
-from importlib.resources import files
 from string import Template
 from typing import Final, Literal
 
 from spanmeter import semconv
+from spanmeter_collector.statement import read_sql
 from spanmeter_collector.times import Period
 
 Cut = Literal["hour", "day", "month"]
@@ -45,7 +44,7 @@ class Rollup:
 
     def select(self, where: str) -> str:
         """The question to the source that gives the rows of this rollup; `where` is made of words of ours."""
-        return _definition(self.name).substitute(_WORDS, where=where)
+        return Template(read_sql(f"rollup_{self.name}")).substitute(_WORDS, where=where)
 
     def covers(self, names: AbstractSet[str]) -> bool:
         """Whether it can be grouped and filtered by all of these."""
@@ -141,8 +140,3 @@ _WORDS: Final = {
     "durations": str([*least_in_buckets(semconv.DURATION_BUCKETS, scale=NANOSECONDS)]),
     "operations": ", ".join(f"'{operation}'" for operation in STANDARD_OPERATIONS),
 }
-
-
-@cache
-def _definition(name: str) -> Template:
-    return Template((files("spanmeter_collector") / "sql" / f"rollup_{name}.sql").read_text(encoding="utf-8"))

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from functools import cache
-from importlib.resources import files
 from itertools import groupby
 from string import Template
 from typing import Any, Final
 
 from spanmeter_collector.rollup import NAMED, ROLLUPS, Rollup
+from spanmeter_collector.statement import read_sql
 
 _DAY_S: Final = 86_400
 _CUTS: Final = {"hour": "toStartOfHour", "day": "toStartOfDay", "month": "toStartOfDay"}
@@ -28,9 +27,9 @@ def create_rollups(client: Any) -> None:  # noqa: ANN401  a client of clickhouse
     existing = _tables(client)
     if missing := {rollup.name for rollup in ROLLUPS} - existing:
         _logger.info("creating %d rollups", len(missing))
-        for statement in _sql("rollups").template.split(";\n"):
+        for statement in read_sql("rollups").split(";\n"):
             client.command(statement)
-    if _column(client, _sql("rollup_sources").template, {"sources": sorted(_TABLES)}):
+    if _column(client, read_sql("rollup_sources"), {"sources": sorted(_TABLES)}):
         repair_rollups(client)
         existing = _tables(client)
     for rollup in ROLLUPS:
@@ -57,10 +56,10 @@ def _tables(client: Any) -> set[str]:  # noqa: ANN401
 
 def _parts_behind(client: Any, rollup: Rollup) -> list[str]:  # noqa: ANN401
     if rollup.source in NAMED:
-        sql = _sql("rollup_behind_rollup").substitute(source=rollup.source, rollup=rollup.name)
+        sql = Template(read_sql("rollup_behind_rollup")).substitute(source=rollup.source, rollup=rollup.name)
         return _column(client, sql, {})
     digits = 8 if rollup.source == "spans" and rollup.cut != "month" else 6
-    sql = _sql("rollup_behind_table").substitute(rollup=rollup.name)
+    sql = Template(read_sql("rollup_behind_table")).substitute(rollup=rollup.name)
     return _column(client, sql, {"digits": digits, "source": rollup.source})
 
 
@@ -86,7 +85,7 @@ def _forget(client: Any, rollup: Rollup, times: Sequence[int]) -> None:  # noqa:
 
 def _times_sql(rollup: Rollup, part: str) -> str:
     time = _time(rollup)
-    return _sql("rollup_behind_times").substitute(
+    return Template(read_sql("rollup_behind_times")).substitute(
         source=rollup.source,
         time=time.partition(".")[2],
         rollup=rollup.name,
@@ -110,8 +109,3 @@ def _time(rollup: Rollup) -> str:
 
 def _column(client: Any, sql: str, parameters: Mapping[str, object]) -> list[Any]:  # noqa: ANN401
     return [value for (value,) in client.query(sql, parameters=dict(parameters)).result_rows]
-
-
-@cache
-def _sql(name: str) -> Template:
-    return Template((files("spanmeter_collector") / "sql" / f"{name}.sql").read_text(encoding="utf-8"))

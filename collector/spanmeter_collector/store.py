@@ -186,7 +186,7 @@ class Store:
     def stop(self, asker: Asker) -> None:
         """End the queries under way for somebody who has gone; they fail with an error of the engine's."""
         with closing(self._open()) as client:
-            client.query(_read_sql("stop"), parameters={"asker": asker.name})
+            client.query(read_sql("stop"), parameters={"asker": asker.name})
 
     def execute(self, name: str, parameters: Mapping[str, object], fragments: Mapping[str, str] | None = None) -> None:
         """Run the statement in `sql/<name>.sql`; parameters and fragments as for `query`."""
