@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -52,4 +53,4 @@ def test_what_clients_send_across_restarts_is_billed_once(
 
     sidecar.settle()
     total = sidecar.get("/api/v1/cost?since=1h")["total"]
-    assert (total["calls"], total["cost_usd"]) == (CALLS, str(CALLS * USD_A_CALL))
+    assert (total["calls"], Decimal(total["cost_usd"])) == (CALLS, CALLS * USD_A_CALL)
