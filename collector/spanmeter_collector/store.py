@@ -9,7 +9,6 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
-from hashlib import blake2b
 from itertools import chain
 from pathlib import Path
 from queue import LifoQueue
@@ -27,6 +26,7 @@ from spanmeter_collector.bill import Bill
 from spanmeter_collector.bundle import Bundle
 from spanmeter_collector.charge import Charge
 from spanmeter_collector.counter import Counter
+from spanmeter_collector.digest import digest
 from spanmeter_collector.duplicate import Duplicate
 from spanmeter_collector.otlp import LAST_NANOSECOND
 from spanmeter_collector.recent import Recent, Unknown
@@ -247,22 +247,21 @@ class Store:
         if not records:
             return
         columns = self._columns[table]
+        values = dict(zip(columns.names, zip(*records, strict=True), strict=True))
         self._writer.insert(
             table,
-            list(zip(*records, strict=True)),
+            list(values.values()),
             column_names=columns.names,
             column_types=columns.types,
             column_oriented=True,
-            settings={**_WRITE_SETTINGS, "insert_deduplication_token": f"{table}-{token}"},
+            settings={**_WRITE_SETTINGS, "insert_deduplication_token": f"{table}-{token}-{digest(values)}"},
         )
 
     def _insert_staged(self, kept: Kept | None, token: str) -> None:
         if self._staging is None or kept is None or not kept.keys:
             return
-        digest = blake2b(b"".join(chain.from_iterable(kept.keys)), digest_size=16).hexdigest()
-        self._staging.store(
-            kept, settings={**_WRITE_SETTINGS, "insert_deduplication_token": f"staged-{token}-{digest}"}
-        )
+        token = f"staged-{token}-{digest({'span_id': [*chain.from_iterable(kept.keys)]})}"
+        self._staging.store(kept, settings={**_WRITE_SETTINGS, "insert_deduplication_token": token})
 
     @contextmanager
     def _reader(self) -> Iterator[Any]:

@@ -21,7 +21,7 @@ from spanmeter.pricing import PriceBook
 from spanmeter_collector.backlog import Amount, Backlog
 from spanmeter_collector.incoming import Received
 from spanmeter_collector.log import Log, Position
-from spanmeter_collector.otlp import MalformedError, Request, Signal, parse, span_count
+from spanmeter_collector.otlp import MalformedError, Signal, parse, span_count
 from spanmeter_collector.posting import post
 from spanmeter_collector.record import Record
 from spanmeter_collector.status import Status
@@ -63,7 +63,8 @@ class _Waiting:
 
     end: Position
     record: Record
-    request: Request
+    signal: Signal
+    spans: int
     repeated: bool
 
 
@@ -153,21 +154,24 @@ class Storing:
             self._read = position
             if record is None:
                 self._status.refused_requests.labels(reason="damaged_log").inc()
-            elif request := self._parsed(position, record):
-                found.append(_Waiting(position, record, request, repeated=position <= self._earlier))
-                if found[-1].repeated:
-                    self._forward(Signal(record.signal), record.body, span_count(request))
-                if _is_enough(amount := amount.plus(Amount.of([record]))):
+            elif waiting := self._opened(position, record):
+                found.append(waiting)
+                if waiting.repeated:
+                    self._forward(waiting.signal, record.body, waiting.spans)
+                if _is_enough(amount := amount.plus(Amount(waiting.spans, record.size))):
                     return found
         self._read = max(self._read, end)
         return found
 
-    def _parsed(self, end: Position, record: Record) -> Request | None:
+    def _opened(self, end: Position, record: Record) -> _Waiting | None:
+        """A record as it is stored; a request of an older log is read for the number of its spans."""
         try:
-            return parse(Signal(record.signal), record.body)
+            signal = Signal(record.signal)
+            spans = record.spans or span_count(parse(signal, record.body))
         except (MalformedError, ValueError) as error:
             self._set_aside(end, record, str(error), reason="damaged_log")
             return None
+        return _Waiting(end, record, signal, spans, repeated=end <= self._earlier)
 
     def _set_aside(self, end: Position, record: Record, why: str, *, reason: str) -> None:
         self._log.set_aside(end, record, why)
@@ -206,14 +210,13 @@ class Storing:
 
     def _write(self, batch: Sequence[_Waiting], book: PriceBook) -> None:
         received = [
-            Received(Signal(one.record.signal), one.record.body, one.record.received_at, repeated=one.repeated)
-            for one in batch
+            Received(one.signal, one.record.body, one.record.received_at, repeated=one.repeated) for one in batch
         ]
         with self._status.store_write_seconds.time(), self._store.ledger:
             now = self._now() // 1_000_000
             posted = post(received, store=self._store, book=book, recorded_at=now, content=self._content)
             self._store.write(posted, token="-".join(map(str, (*batch[0].end, *batch[-1].end))))
-        spans = sum(span_count(one.request) for one in batch)
+        spans = sum(one.spans for one in batch)
         self._status.batch_spans.observe(posted.spans)
         self._status.stored_spans.inc(posted.spans)
         self._status.refused_spans.labels(reason="too_old").inc(posted.too_old)

@@ -75,6 +75,15 @@ def test_the_same_batch_with_the_same_token_adds_nothing(store: Store) -> None:
     assert total(store) == (2, CENT * 2)
 
 
+def test_what_came_less_whole_with_the_same_token_is_added(store: Store) -> None:
+    store.write(Batch(charges=[charge(1)]), token="1")
+
+    store.write(Batch(charges=[charge(2)]), token="1")
+
+    assert known(store, "charges", 1, 2) == {1, 2}
+    assert total(store) == (2, 2 * CENT)
+
+
 def test_unpriced_is_null_and_not_zero(store: Store) -> None:
     store.write(Batch(charges=[charge(usd=None, unpriced_calls=1)]), token="1")
 

@@ -178,7 +178,7 @@ def test_a_request_that_cannot_be_stored_waits_until_others_can(bench: Bench, ca
 def test_what_is_no_request_is_set_aside(bench: Bench, call: Call) -> None:
     bench.stop()
     log = Log.open(bench.log)
-    log.append([Record(1, 1, b"garbage", spans=3), Record(1, 99, b"")])
+    log.append([Record(1, 1, b"garbage"), Record(1, 99, b"")])
     log.close()
 
     bench.start()
@@ -187,6 +187,20 @@ def test_what_is_no_request_is_set_aside(bench: Bench, call: Call) -> None:
 
     assert bench.metric("refused_requests_total", reason="damaged_log") == 2
     assert len(list((bench.log / "damaged").iterdir())) == 2
+
+
+def test_a_request_that_is_none_for_the_store_is_set_aside_as_well(bench: Bench, call: Call) -> None:
+    bench.stop()
+    log = Log.open(bench.log)
+    log.append([Record(1, 1, b"garbage", spans=3)])
+    log.close()
+
+    bench.start()
+    bench.send(call(1))
+    bench.settle()
+
+    assert bench.metric("refused_requests_total", reason="not_storable") == 1
+    assert bench.rows()["spans"] == 1
 
 
 @pytest.mark.parametrize("jump_ns", [-400 * DAY_NS, 400 * DAY_NS], ids=["back", "forth"])
