@@ -1,6 +1,10 @@
 -- The ledger of a day's calls: an entry with the counts and one for each component, priced by the model's number.
 -- Two models have no known price, one call of a hundred was answered by a cache, one of two hundred was corrected.
-INSERT INTO charges
+INSERT INTO charges (
+    time, recorded_at, entry, trace_id, span_id, component, calls, failed_calls, cache_hits, unpriced_calls,
+    input_tokens, cached_input_tokens, output_tokens, reasoning_tokens, quantity, unit, usd_per_unit, usd, grade,
+    price_version, service, framework, operation, provider, model, user, session, tenant, feature, team, tags
+)
 WITH
     toUInt32OrZero(substring(model, 7)) AS asked,
     asked IN (11, 23) AS unpriced,

@@ -1,5 +1,8 @@
 -- One span of a hundred was not counted, and one such find of a hundred was withdrawn.
-INSERT INTO duplicates
+INSERT INTO duplicates (
+    time, recorded_at, entry, reason, trace_id, span_id, counted_span_id, service, scope, name, operation, provider,
+    model, input_tokens, output_tokens, usd
+)
 SELECT
     start_time AS time,
     received_at AS recorded_at,

@@ -1,6 +1,11 @@
 -- Spans in the shape of an application's: traces of eight steps, two of them calls, busier by day than by night.
 -- Tenants have users, forty services have two features each, which use a few of forty models. All of it follows from the number.
-INSERT INTO spans
+INSERT INTO spans (
+    trace_id, span_id, parent_span_id, start_time, duration_ns, received_at, name, kind, status, status_message,
+    error_type, service, instance, scope, framework, operation, provider, request_model, model, response_id, user,
+    session, tenant, feature, team, wrapper, input_tokens, cached_input_tokens, output_tokens, reasoning_tokens,
+    first_chunk_ns, attributes, resource, events
+)
 WITH
     intDiv(number, 8) AS trace,
     number % 8 AS step,
