@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import clickhouse_connect
 import pytest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -36,7 +37,8 @@ NOTHING = LossFigures(calls=0, failed_calls=0, tokens=0, usd="0")
 
 
 def at(clock: str) -> datetime:
-    return datetime.fromisoformat(f"2026-11-22T{clock}").replace(tzinfo=UTC)
+    """A time of 2026-11-22, or of the day it names."""
+    return datetime.fromisoformat(clock if "T" in clock else f"2026-11-22T{clock}").replace(tzinfo=UTC)
 
 
 def nanoseconds(time: datetime) -> int:
@@ -295,6 +297,44 @@ def test_calls_that_nobody_counts_are_not_covered(shop: Shop, application: Appli
     answer = shop.ask()
 
     assert (answer.missing, answer.surplus, answer.not_covered) == (NOTHING, NOTHING, {shop.service: 7})
+
+
+def test_calls_whose_charges_retention_dropped_are_on_neither_side(shop: Shop, application: Application) -> None:
+    dropped = {"dropped_at": 1, "name": "charges", "partition": "202610", "reason": "age", "rows": 5, "bytes": 5}
+    shop.store.query("note_dropped", dropped)
+    for told, clock in ((5, "2026-10-31T23:00:00"), (6, "2026-11-01T00:30:00"), (9, "2026-11-22T17:00:00")):
+        application.tell(told, clock=clock, start="2026-10-20T10:00:00")
+    application.send(2, clock="16:59:00")
+
+    answer = shop.ask()
+
+    assert (answer.told, answer.arrived, answer.missing) == (figures(3), figures(2), figures(1))
+
+
+def test_a_store_from_before_the_check_begins_with_what_was_told_until_then(engine_path: Path) -> None:
+    client = clickhouse_connect.get_client(interface="chdb", path=str(engine_path))
+    client.command("CREATE DATABASE before_losses")
+    client.command(
+        "CREATE TABLE before_losses.counters (time DateTime64(9, 'UTC'), start_time DateTime64(9, 'UTC'), "
+        "service LowCardinality(String), instance LowCardinality(String), name LowCardinality(String), "
+        "attributes Map(LowCardinality(String), String), value Float64) ENGINE = MergeTree PARTITION BY toDate(time) "
+        "ORDER BY (service, instance, name, time)"
+    )
+    client.command(
+        "INSERT INTO before_losses.counters SELECT '2026-11-22 17:10:00', '2026-11-22 17:00:00', 'old', 'p1', "
+        "concat('spanmeter.client.', told.1), map(), told.2 "
+        "FROM (SELECT arrayJoin([('calls', 100), ('tokens', 110000), ('cost_usd', 0.0195)]) AS told)"
+    )
+    client.close()
+    store = Store.open(f"chdb://{engine_path}?database=before_losses")
+    shop = Shop(store, PriceBook.load(), "old")
+    Application(shop).send(2, clock="17:29:00")
+    Application(shop).tell(103, clock="17:30:00")
+
+    answer = shop.ask()
+    store.close()
+
+    assert (answer.told, answer.missing, answer.surplus) == (figures(3), figures(1), NOTHING)
 
 
 def test_a_process_is_listed_in_the_periods_it_was_heard_in(shop: Shop, application: Application) -> None:
