@@ -35,9 +35,7 @@ def test_the_terminal_says_what_is_missing_and_why(sidecar: Any, capsys: pytest.
     first, _, head, row, _, why, *_ = capsys.readouterr().out.splitlines()
 
     assert statuses == (0, 1)
-    assert first == (
-        "3 calls and 1 failed call never arrived (330 tokens, $0.5000) of 3 calls that 1 process counted."
-    )
+    assert first == "3 calls and 1 failed call never arrived (330 tokens, $0.5000) of 3 calls that 1 process counted."
     assert head.split()[:2] == ["service", "process"]
     assert row.split()[:2] + row.split()[4:] == ["losing", "p1", "3", "0", "0", "3", "330", "$0.5000", "0", "waiting"]
     assert why == ("waiting: they wait in the application, in memory or on disk, and come when the sidecar takes them.")
