@@ -61,6 +61,8 @@ def test_nothing_acknowledged_is_lost_or_doubled_by_kills_under_load(start: Call
     assert senders.acknowledged
     assert len(senders.acknowledged) * SPANS <= calls <= senders.sent * SPANS
     assert usd == calls * USD_A_CALL
+    assert last.charged() == (calls, usd)
+    assert last.counted() == calls
 
     for number in senders.acknowledged:
         senders.post(last, number)

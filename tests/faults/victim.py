@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import signal
@@ -20,6 +21,7 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 USD_A_CALL: Final = Decimal("0.000195")  # gpt-4o-mini: 800 fresh and 200 cached tokens in, 100 out
+_PERIOD: Final = "since=2026-11-22T00:00:00Z&until=2026-11-24T00:00:00Z"
 _START_S: Final = 60
 _START_NS: Final = 1_795_352_400_000_000_000  # 2026-11-22T13:00:00Z
 CALL: Final[dict[str, str | int]] = {
@@ -66,8 +68,20 @@ class Sidecar:
 
     def billed(self) -> tuple[int, Decimal]:
         """Calls and dollars in the ledger."""
-        total = self.get("/api/v1/cost?since=2026-11-22T00:00:00Z&until=2026-11-24T00:00:00Z")["total"]
+        total = self.get(f"/api/v1/cost?{_PERIOD}")["total"]
         return total["calls"], Decimal(total["cost_usd"])
+
+    def charged(self) -> tuple[int, Decimal]:
+        """The same summed up from every single entry, where `billed` may read what the engine keeps by the hour."""
+        answer = httpx.get(f"{self.http}/api/v1/export?{_PERIOD}&format=csv", timeout=60)
+        entries = list(csv.DictReader(answer.text.splitlines()))
+        usd = [Decimal(entry["usd"]) for entry in entries if entry["usd"] not in {"", "\\N"}]
+        return sum(int(entry["calls"]) for entry in entries), sum(usd, Decimal(0))
+
+    def counted(self) -> float:
+        """The calls that Prometheus is told of."""
+        lines = httpx.get(f"{self.http}/metrics", timeout=60).text.splitlines()
+        return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith("spanmeter_calls_total{"))
 
     def memory(self, name: str) -> int:
         """VmRSS or VmHWM in bytes."""
