@@ -51,6 +51,10 @@ class Rollup:
         times = {"hour", "day"} if self.cut == "hour" else {self.cut}
         return names <= times.union(self.dimensions)
 
+    def create_view(self) -> str:
+        """The statement that makes the view, unless it is there."""
+        return f"CREATE MATERIALIZED VIEW IF NOT EXISTS {self.view} TO {self.name} AS {self.select('true')}"
+
 
 _CALL: Final = ("service", "framework", "operation", "provider", "model")
 ROLLUPS: Final = (
@@ -70,6 +74,11 @@ LEDGER: Final = tuple(NAMED[name] for name in ("calls_by_hour", "components_by_h
 """Those that answer what calls cost, small ones first."""
 LATENCY: Final = tuple(NAMED[name] for name in ("operations_by_hour", "users_by_day", "spans_by_hour"))
 """Those that answer how long spans took, small ones first."""
+
+
+def rollups_sql() -> str:
+    """The statements that make all rollups and their views, where nothing was stored before."""
+    return ";\n".join([read_sql("rollups"), *(rollup.create_view() for rollup in ROLLUPS)])
 
 
 @dataclass(frozen=True, slots=True)

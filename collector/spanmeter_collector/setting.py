@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from spanmeter_collector.layout import CLUSTER_NAME
 
 from spanmeter_collector.times import read_length
 
@@ -79,9 +81,10 @@ def store(variable: str, value: str) -> str:
     """The address of a store."""
     parts = urlsplit(value)
     embedded = parts.scheme == "chdb" and not parts.netloc and len(parts.path) > 1
-    server = parts.scheme == "clickhouse" and bool(parts.hostname)
+    clusters = parse_qs(parts.query, keep_blank_values=True).get("cluster", [])
+    server = parts.scheme == "clickhouse" and bool(parts.hostname) and all(map(CLUSTER_NAME.fullmatch, clusters))
     if not (embedded or server):
-        allowed = "expected chdb:///absolute/directory or clickhouse://user:password@host:port/database"
+        allowed = "expected chdb:///absolute/directory or clickhouse://user:password@host:port/database[?cluster=name]"
         raise SettingError(variable, "…" if "@" in value else value, allowed)
     return value
 

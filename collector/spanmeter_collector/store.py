@@ -15,7 +15,7 @@ from queue import LifoQueue
 from string import Template
 from tempfile import TemporaryDirectory
 from typing import Any, Final, Self, TypeVar
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 
 import clickhouse_connect
 from clickhouse_connect.driver.exceptions import DatabaseError
@@ -28,8 +28,10 @@ from spanmeter_collector.charge import Charge
 from spanmeter_collector.counter import Counter
 from spanmeter_collector.digest import digest
 from spanmeter_collector.duplicate import Duplicate
+from spanmeter_collector.layout import Layout
 from spanmeter_collector.otlp import LAST_NANOSECOND
 from spanmeter_collector.recent import Recent, Unknown
+from spanmeter_collector.rollup import rollups_sql
 from spanmeter_collector.rollup_repair import create_rollups
 from spanmeter_collector.row import Row, SpanKey
 from spanmeter_collector.staging import Kept, Staged, Staging
@@ -41,7 +43,11 @@ _PIECE_BYTES: Final = 2**18
 _SLACK_NS: Final = 60_000_000_000
 _SETTINGS: Final = {"max_threads": 2, "max_insert_threads": 1}
 _LIMITS: Final = {"max_memory_usage": 512 * 2**20, "max_rows_to_group_by": 2_000_000, "max_execution_time": 30}
-_WRITE_SETTINGS: Final = {"max_partitions_per_insert_block": 0, "deduplicate_blocks_in_dependent_materialized_views": 1}
+_WRITE_SETTINGS: Final = {
+    "async_insert": 0,
+    "deduplicate_blocks_in_dependent_materialized_views": 1,
+    "max_partitions_per_insert_block": 0,
+}
 _BILLS: Final = "bills_1"
 _TABLES: Final = {"spans": Row, "charges": Charge, _BILLS: Bill, "counters": Counter, "duplicates": Duplicate}
 
@@ -82,8 +88,9 @@ class Store:
     The embedded engine holds one path per process; a second path in the same process is refused by it.
     """
 
-    def __init__(self, connect: Callable[[], Any], *, directory: Path | None) -> None:
+    def __init__(self, connect: Callable[[], Any], *, directory: Path | None, layout: Layout) -> None:
         self._connect = connect
+        self.layout = layout
         self.directory = directory
         """Where the embedded engine keeps everything; None for a server."""
         self._is_embedded = directory is not None
@@ -106,20 +113,23 @@ class Store:
 
     @classmethod
     def open(cls, url: str) -> Self:
-        """Open `chdb:///directory[?database=name]` or `clickhouse://user:password@host:port/database`, creating tables.
+        """Open a store, creating its tables: `chdb:///directory[?database=name]`, or a server.
+
+        `clickhouse://user:password@host:port/database[?cluster=name]`; with a cluster, tables are made on all of it.
 
         Raises:
             clickhouse_connect.driver.exceptions.Error: the path is in use by another process, or no server answers.
         """
-        connect = _connector(url)
-        client = connect()
-        for statement in read_sql("schema").split(";\n"):
-            if statement.strip():
+        parts, layout = urlsplit(url), Layout.of(url)
+        connect = _connector(url, layout)
+        is_embedded = parts.scheme == "chdb"
+        schema = read_sql("schema") if is_embedded else f"{read_sql('schema')};\n{rollups_sql()}"
+        with closing(connect()) as client:
+            for statement in layout.statements(schema):
                 client.command(statement)
-        create_rollups(client)
-        client.close()
-        parts = urlsplit(url)
-        return cls(connect, directory=Path(parts.path) if parts.scheme == "chdb" else None)
+            if is_embedded:
+                create_rollups(client)
+        return cls(connect, directory=Path(parts.path) if is_embedded else None, layout=layout)
 
     def query(
         self, name: str, parameters: Mapping[str, object], fragments: Mapping[str, str] | None = None
@@ -129,7 +139,7 @@ class Store:
         `parameters` are bound by ClickHouse (`{name:Type}`). `fragments` replace `$name` in the text and may only
         be made of words of ours. Times come back in UTC where the process runs in UTC, else with their zone.
         """
-        sql = Template(read_sql(name)).substitute(fragments or {})
+        sql = Template(read_sql(name)).substitute({"parts": self.layout.parts, **(fragments or {})})
         with self._reader() as client:
             return list(client.query(sql, parameters=dict(parameters), settings=_asked_by()).named_results())
 
@@ -231,8 +241,11 @@ class Store:
 
     @contextmanager
     def _whole(self) -> Iterator[None]:
-        """A write that fails halfway may leave rollups behind their tables; the next one brings them up first."""
-        if self._is_torn:
+        """A write that fails halfway may leave rollups behind their tables; the next one brings them up first.
+
+        A server goes on without us, and others may be writing to it: there a retry with the same token completes them.
+        """
+        if self._is_torn and self._is_embedded:
             create_rollups(self._writer)
         self._is_torn = True
         yield
@@ -308,11 +321,14 @@ def _by_file(client: Any, sql: str, parameters: Mapping[str, object]) -> Iterato
                 yield piece
 
 
-def _connector(url: str) -> Callable[[], Any]:
+def _connector(url: str, layout: Layout) -> Callable[[], Any]:
     parts = urlsplit(url)
     if parts.scheme == "chdb":
         return _embedded(parts.path, parse_qs(parts.query).get("database", ["default"])[0])
-    return lambda: clickhouse_connect.get_client(dsn=url, settings=_SETTINGS, autogenerate_session_id=False)
+    told = urlencode([(name, value) for name, value in parse_qsl(parts.query) if name != "cluster"])
+    settings = {**_SETTINGS, **layout.settings}
+    dsn = parts._replace(query=told).geturl()
+    return lambda: clickhouse_connect.get_client(dsn=dsn, settings=settings, autogenerate_session_id=False)
 
 
 def _embedded(path: str, database: str) -> Callable[[], Any]:

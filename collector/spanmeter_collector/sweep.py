@@ -105,7 +105,8 @@ class Sweep:
                 },
             )
             self._store.read_closed_days()
-            self._store.execute("drop_partition", {"partition": partition.name}, {"table": partition.table})
+            table = self._store.layout.altered(partition.table)
+            self._store.execute("drop_partition", {"partition": partition.name}, {"table": table})
         self._status.dropped_partitions.labels(table=partition.table, reason=one.reason).inc()
         self._status.dropped_rows.labels(table=partition.table, reason=one.reason).inc(partition.rows)
 

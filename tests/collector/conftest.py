@@ -81,10 +81,16 @@ MYSTERY: Final[Known] = {
 
 
 @pytest.fixture(scope="session")
-def known(engine_path: Path) -> Iterator[Store]:
-    """Two traces of 2026-11-22, to be read only: an answer by two frameworks, and a job with an unknown price."""
+def known_batch() -> Batch:
+    """Two traces of 2026-11-22: an answer by two frameworks, and a job with an unknown price."""
+    return Batch(rows=[*_answer_rows(), *_nightly_rows()], charges=_charges())
+
+
+@pytest.fixture(scope="session")
+def known(engine_path: Path, known_batch: Batch) -> Iterator[Store]:
+    """A store with the known batch, to be read only."""
     store = Store.open(f"chdb://{engine_path}?database=known")
-    store.write(Batch(rows=[*_answer_rows(), *_nightly_rows()], charges=_charges()), token="known")
+    store.write(known_batch, token="known")
     yield store
     store.close()
 
