@@ -20,7 +20,7 @@ _TABLE: Final = re.compile(
     re.DOTALL,
 )
 _VIEW: Final = re.compile(r"(CREATE MATERIALIZED VIEW IF NOT EXISTS \w+)\s+TO (\w+)")
-_ALTER: Final = re.compile(r"ALTER TABLE (\w+) (.*)", re.DOTALL)
+_ALTER: Final = re.compile(r"ALTER TABLE (\w+)\s+(.*)", re.DOTALL)
 _FROM: Final = re.compile(r"\bFROM (\w+)\b(?!\s*\()(\s+AS \w+)?")
 _COMMENT: Final = re.compile(r"--[^\n]*")
 _WINDOW: Final = re.compile(r"non_replicated_deduplication_window = (\d+)")

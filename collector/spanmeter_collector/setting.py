@@ -11,7 +11,6 @@ from typing import Final
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from spanmeter_collector.layout import CLUSTER_NAME
-
 from spanmeter_collector.times import read_length
 
 _HEADER: Final = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]+")

@@ -243,7 +243,7 @@ class Store:
     def _whole(self) -> Iterator[None]:
         """A write that fails halfway may leave rollups behind their tables; the next one brings them up first.
 
-        A server goes on without us, and others may be writing to it: there a retry with the same token completes them.
+        Not on a server: it goes on when we do not, and others may be writing to it.
         """
         if self._is_torn and self._is_embedded:
             create_rollups(self._writer)

@@ -96,6 +96,7 @@ def test_variables_of_the_application_beside_it_are_left_alone() -> None:
         ("SPANMETER_GRPC_LISTEN", "host:70000", "expected host:port with a port from 0 to 65535"),
         ("SPANMETER_STORE", "duckdb:///x", "expected chdb:///absolute/directory or clickhouse://"),
         ("SPANMETER_STORE", "chdb://relative/x", "expected chdb:///absolute/directory or clickhouse://"),
+        ("SPANMETER_STORE", "clickhouse://db/x?cluster=a%27b", "expected chdb:///absolute/directory or clickhouse://"),
         ("SPANMETER_DATA_DIR", __file__, "expected a directory, and this is a file"),
         ("SPANMETER_RETENTION_DAYS", "0", "expected a whole number from 1 to 100000; unset it for no limit"),
         ("SPANMETER_RETENTION_GB", "1.5", "expected a whole number from 1 to 100000; unset it for no limit"),
