@@ -27,7 +27,7 @@ from spanmeter_collector.record import Record
 from spanmeter_collector.status import Status
 from spanmeter_collector.store import Store
 
-_BATCH_SPANS: Final = 16_384
+_BATCH_SPANS: Final = 32_768
 _BATCH_BYTES: Final = 32 * 2**20
 _BATCH_SECONDS: Final = 1.0
 _FIRST_WAIT_S: Final = 1.0

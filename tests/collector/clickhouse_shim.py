@@ -70,7 +70,7 @@ class Engine:
         try:
             connection = self._idle.get_nowait()
         except Empty:
-            connection = Connection(chdb.connect(self._address))
+            connection = Connection(chdb.connect(self._address))  # type: ignore[no-untyped-call]
         try:
             yield connection
         finally:

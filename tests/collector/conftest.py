@@ -202,6 +202,13 @@ class Sidecar:
         lines = [line for line in httpx.get(f"{self.http}/metrics").text.splitlines() if line.startswith(name)]
         return sum(float(line.rpartition(" ")[2]) for line in lines)
 
+    def counts(self, name: str, expected: float) -> bool:
+        """Whether the sidecar comes to tell this number, within 20 s."""
+        deadline = time.monotonic() + 20
+        while (told := self.metric(name)) != expected and time.monotonic() < deadline:
+            time.sleep(0.05)
+        return told == expected
+
     def settle(self) -> None:
         """Wait until every acknowledged span is stored."""
         deadline = time.monotonic() + 20

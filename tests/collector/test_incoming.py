@@ -33,7 +33,7 @@ def by_python(store_url: str) -> Iterator[Store]:
     """An empty store whose engine reads no spans, as a server's."""
     Store.open(f"{store_url}_by_python").close()
     embedded = Store.open(f"{store_url}_by_python")
-    opened = Store(embedded._connect, directory=None)
+    opened = Store(embedded._connect, directory=None, layout=embedded.layout)
     yield opened
     opened.close()
     embedded.close()

@@ -109,7 +109,7 @@ def test_a_damaged_log_never_stops_the_start(
     second = start_sidecar()
 
     assert bill(second) == (1, "0.000195")
-    assert second.metric('spanmeter_collector_refused_requests_total{reason="damaged_log"}') == 1
+    assert second.counts('spanmeter_collector_refused_requests_total{reason="damaged_log"}', 1)
     assert [path.read_bytes() for path in (tmp_path / "data" / "log" / "damaged").iterdir()] == [
         b"\x10\x00\x00\x00torn"
     ]
