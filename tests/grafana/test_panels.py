@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -120,7 +121,11 @@ def test_every_rule_evaluates_and_records(scene: Any) -> None:
 
 
 def test_the_model_without_a_price_and_nothing_else_raises_an_alert(scene: Any) -> None:
-    firing = [alert["labels"] for alert in scene.ask("alerts")["alerts"] if alert["state"] == "firing"]
+    fired = 'last_over_time(ALERTS{alertstate="firing"}[10m])'
+    deadline = time.monotonic() + 30
+    while not (firing := [one["metric"] for one in scene.ask("query", query=fired)["result"]]):
+        assert time.monotonic() < deadline, "no alert fires"
+        time.sleep(0.5)
 
     assert [(labels["alertname"], labels["model"]) for labels in firing] == [("SpanmeterUnpricedCalls", "house-model")]
 

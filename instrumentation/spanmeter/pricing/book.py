@@ -143,10 +143,7 @@ class PriceBook:
 
     def _learned(self, key: PriceKey, day: date) -> Schedule:
         if key.tenant and not self.listing.names_tenant(key.tenant):
-            found = self._schedule(key._replace(tenant=""), day)  # tenants without prices of their own share one
-            if len(self._schedules) < _MAX_CACHED:
-                self._schedules[key, day] = found
-            return found
+            return self._schedule(key._replace(tenant=""), day)  # tenants without prices of their own share one
         if len(self._schedules) >= _MAX_CACHED:
             self._schedules.clear()
         with localcontext(MONEY):
