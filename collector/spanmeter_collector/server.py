@@ -80,18 +80,8 @@ def serve(settings: Settings) -> int:
         grpc_door = GrpcDoor(pipeline, status, tokens=settings.ingest_tokens, redact=redact)
         grpc_address = stack.enter_context(_serving_grpc(grpc_door, settings.grpc_listen, tls))
         door = Door(pipeline, status, tokens=settings.ingest_tokens, redact=redact)
-        api: App = create_api(
-            store=store,
-            status=status,
-            load_book=partial(_load_book, settings),
-            use_book=pipeline.use,
-            book_in_use=pipeline.book,
-            loss_settle=settings.loss_settle,
-            snapshots=Snapshots(store, log, settings.data_dir / "backup"),
-        )
+        api = _api(settings, status, pipeline, store, Snapshots(store, log, settings.data_dir / "backup"))
         app = create_app(door=door, api=heeding(api, store.stop), query_tokens=settings.query_tokens)
-        status.registry.register(DiskCollector(store, settings.data_dir))
-        status.registry.register(LossCollector(store, settle=settings.loss_settle))
         sweep = Sweep(store, settings.retention, status, damaged=settings.data_dir / "log" / "damaged")
         stack.enter_context(sweeping(sweep, status))
         return_engine_code()
@@ -101,6 +91,22 @@ def serve(settings: Settings) -> int:
         _logger.info("stopping")
     _logger.info("stopped")
     return 0
+
+
+def _api(settings: Settings, status: Status, pipeline: Pipeline, store: Store, snapshots: Snapshots) -> App:
+    """The API, with `/metrics` telling of the disk and of losses as well."""
+    api = create_api(
+        store=store,
+        status=status,
+        load_book=partial(_load_book, settings),
+        use_book=pipeline.use,
+        book_in_use=pipeline.book,
+        loss_settle=settings.loss_settle,
+        snapshots=snapshots,
+    )
+    status.registry.register(DiskCollector(store, settings.data_dir))
+    status.registry.register(LossCollector(store, settle=settings.loss_settle))
+    return api
 
 
 def create_app(*, door: App, api: App, query_tokens: Tokens = NO_TOKENS) -> App:

@@ -26,6 +26,7 @@ from typing import Any, Final
 
 import clickhouse_connect
 import httpx
+from collector import sidecar  # noqa: TID251  the benchmark beside, not the folder
 
 from spanmeter_collector.store import Store
 
@@ -118,22 +119,6 @@ def filled(directory: Path | None, spans: int) -> Iterator[tuple[Path, datetime]
             subprocess.run([sys.executable, __file__, *arguments], check=True)
             note.write_text(json.dumps({"spans": spans, "until": _text(until)}), encoding="utf-8")
         yield place, datetime.fromisoformat(json.loads(note.read_text(encoding="utf-8"))["until"])
-
-
-@contextmanager
-def sidecar(directory: Path, *, core: int) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """A sidecar pinned to one core, and its address."""
-    variables = {"LISTEN": "127.0.0.1:0", "GRPC_LISTEN": "127.0.0.1:0", "DATA_DIR": str(directory)}
-    environ = {"PATH": os.environ["PATH"]} | {f"SPANMETER_{name}": text for name, text in variables.items()}
-    command = [sys.executable, "-m", "spanmeter_collector", "collector"]
-    with subprocess.Popen(command, env=environ, stderr=subprocess.PIPE, text=True) as process:
-        os.sched_setaffinity(process.pid, {core})
-        assert process.stderr is not None
-        ready = next(json.loads(line) for line in process.stderr if '"message": "ready"' in line)
-        try:
-            yield process, f"http://{ready['http']}"
-        finally:
-            process.terminate()
 
 
 def ask(client: httpx.Client, question: Question, path: str) -> Figures:
