@@ -13,17 +13,19 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from spanmeter.bill import Bill
+    from spanmeter.component import summary
     from spanmeter.instrumentation import instrument, uninstrument
     from spanmeter.scope import context, measure
     from spanmeter.tracking import track
 
-__all__ = ["Bill", "context", "instrument", "measure", "track", "uninstrument"]
+__all__ = ["Bill", "context", "instrument", "measure", "summary", "track", "uninstrument"]
 
 _HOMES: Final = {
     "Bill": "spanmeter.bill",
     "context": "spanmeter.scope",
     "instrument": "spanmeter.instrumentation",
     "measure": "spanmeter.scope",
+    "summary": "spanmeter.component",
     "track": "spanmeter.tracking",
     "uninstrument": "spanmeter.instrumentation",
 }

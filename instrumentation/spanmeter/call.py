@@ -31,6 +31,7 @@ from opentelemetry.trace import Span, Status, StatusCode, Tracer, TracerProvider
 from spanmeter import semconv
 from spanmeter.answer import NO_ANSWER, Answer, combined
 from spanmeter.attributes import write
+from spanmeter.component import measure
 from spanmeter.current import LiveSpan, Place, here, resolve
 from spanmeter.ending import Ending, How, estimated
 from spanmeter.error import error_type
@@ -243,6 +244,8 @@ class Call(LiveSpan):
 
     def _finish(self, span: Span, ending: Ending) -> None:
         try:
+            if not self.wrapper:
+                measure(self.opening, ending)
             self._tell(span, ending)
         finally:
             span.end(ending.at_ns)
