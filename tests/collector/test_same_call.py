@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from itertools import combinations, count
+from itertools import combinations, count, zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -149,34 +150,37 @@ class Ledger:
     names: Iterator[int] = field(default_factory=count)
     batches: Iterator[int] = field(default_factory=count)
 
-    def take(self, spans: Sequence[dict[str, Any]], *, size: int) -> str:
-        """Post the spans in this order, and every batch a second time; the name of the application."""
-        name, left = f"app-{next(self.names)}", list(spans)
-        while left:
-            batch, left = left[:size], left[size:]
+    def take(self, applications: Mapping[str, Sequence[Sequence[dict[str, Any]]]]) -> None:
+        """Post the first batch of each application at once, then the second ones, and each time once more."""
+        for together in zip_longest(*applications.values(), fillvalue=()):
+            told = [(name, one) for name, batch in zip(applications, together, strict=True) for one in batch]
             for repeated in (False, True):
-                self.post(name, batch, repeated=repeated)
-        return name
+                self.post([_request(name, one) for name, one in told], repeated=repeated)
 
-    def post(self, name: str, spans: Sequence[dict[str, Any]], *, repeated: bool) -> None:
-        received = [Received.of(_request(name, one), 1, repeated=repeated) for one in spans]
+    def post(self, requests: Sequence[ExportTraceServiceRequest], *, repeated: bool) -> None:
+        received = [Received.of(request, 1, repeated=repeated) for request in requests]
         number = next(self.batches)
         self.store.write(post(received, store=self.store, book=self.book, recorded_at=number), token=str(number))
 
-    def total(self, name: str) -> dict[str, Any]:
-        figures = cost.answer_cost(self.store, _selection(cost.OPTIONS, name)).total
-        return figures.model_dump(include={"calls", "input_tokens", "output_tokens", "cost_usd", "unpriced_calls"})
+    def totals(self) -> dict[str, dict[str, Any]]:
+        """What each application spent."""
+        rows = cost.answer_cost(self.store, _selection(cost.OPTIONS, group_by="service")).rows
+        figures = {"calls", "input_tokens", "output_tokens", "cost_usd", "unpriced_calls"}
+        return {row.model_dump()["service"]: row.model_dump(include=figures) for row in rows}
 
-    def left_out(self, name: str) -> set[tuple[str, str, str]]:
-        """Each span that was not counted, the reason and the counted span."""
-        rows = duplicates.answer_duplicates(self.store, _selection(duplicates.OPTIONS, name)).rows
-        return {(row.span_id, row.reason, row.counted_span_id) for row in rows}
+    def left_out(self) -> dict[str, set[tuple[str, str, str]]]:
+        """Of each application the spans that were not counted, with the reason and the counted span."""
+        answer = duplicates.answer_duplicates(self.store, _selection(duplicates.OPTIONS, limit="10000"))
+        assert not answer.truncated
+        found = defaultdict[str, set[tuple[str, str, str]]](set)
+        for row in answer.rows:
+            found[row.service].add((row.span_id, row.reason, row.counted_span_id))
+        return found
 
 
-def _selection(options: Options, name: str) -> Selection:
+def _selection(options: Options, **query: str) -> Selection:
     until = (START + timedelta(hours=1)).isoformat().replace("+00:00", "Z")
-    query = {"service": name, "since": "24h", "until": until, "limit": "1000"}
-    return read_selection(query.items(), options, now=START)
+    return read_selection([("since", "24h"), ("until", until), *query.items()], options, now=START)
 
 
 def _request(name: str, one: dict[str, Any]) -> ExportTraceServiceRequest:
@@ -215,14 +219,22 @@ def test_what_real_instrumentations_told_is_charged_as_the_provider_answered_in_
     ledger: Ledger, recorded: Path
 ) -> None:
     chance = random.Random(3)
-    for scenario, told in json.loads(recorded.read_text(encoding="utf-8"))["scenarios"].items():
-        spans, answered = told["spans"], told["answered"]
-        outcomes = []
+    scenarios = json.loads(recorded.read_text(encoding="utf-8"))["scenarios"]
+    batches: dict[str, list[Sequence[dict[str, Any]]]] = {}
+    names: dict[str, list[str]] = defaultdict(list)
+    for scenario, told in scenarios.items():
+        spans = told["spans"]
         for order in (spans, spans[::-1], chance.sample(spans, len(spans))):
-            name = ledger.take(order, size=-(-len(spans) // chance.choice((1, 2, 3))))
-            total, left_out = ledger.total(name), ledger.left_out(name)
-            outcomes.append((total, left_out))
-            assert {key: total[key] for key in answered} == answered, (scenario, [one["name"] for one in order])
+            names[scenario].append(name := f"app-{next(ledger.names)}")
+            size = -(-len(spans) // chance.choice((1, 2, 3)))
+            batches[name] = [order[first : first + size] for first in range(0, len(order), size)]
+    ledger.take(batches)
+
+    totals, left_out = ledger.totals(), ledger.left_out()
+    for scenario, told in scenarios.items():
+        outcomes = [(totals[name], left_out[name]) for name in names[scenario]]
+        for total, _ in outcomes:
+            assert {key: total[key] for key in told["answered"]} == told["answered"], scenario
         assert outcomes[0] == outcomes[1] == outcomes[2], scenario
 
 
