@@ -1,4 +1,4 @@
-"""A real store: one embedded engine a test process, one database of it a test."""
+"""A real store: one embedded engine a test process, a database of it that is empty for each test."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
+import clickhouse_connect
 import httpx
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -25,8 +27,6 @@ from spanmeter_collector.charge import Charge
 from spanmeter_collector.row import Row
 from spanmeter_collector.store import Batch, Store
 
-_NUMBERS = itertools.count(1)
-
 Known = dict[str, Any]
 
 
@@ -36,16 +36,64 @@ def engine_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("engine") / "store"
 
 
+class Databases:
+    """Empty databases: to empty one takes the engine a fortieth of making one, and it minds every one there is."""
+
+    def __init__(self, engine: Any) -> None:
+        self._engine = engine
+        self._numbers = itertools.count(1)
+        self._empty: list[str] = []
+        self._whole: Known = {}
+
+    def take(self) -> str:
+        """The name of one that nobody uses."""
+        return self._empty.pop() if self._empty else f"test_{next(self._numbers)}"
+
+    def know(self, database: str) -> None:
+        """What a store makes of its database."""
+        self._whole = self._whole or self._tables(database)
+
+    def give_back(self, database: str) -> None:
+        """Empty one for the next test, or drop it when its tables are not those of a store."""
+        for (name,) in self._ask(f"SELECT name FROM system.databases WHERE startsWith(name, '{database}_')"):
+            self._engine.command(f"DROP DATABASE {name} SYNC")
+        tables = self._tables(database)
+        if not tables or tables != self._whole:
+            self._engine.command(f"DROP DATABASE IF EXISTS {database} SYNC")
+            return
+        for name, told in tables.items():
+            if "MergeTree" in told:
+                self._engine.command(f"TRUNCATE TABLE {database}.{name} SYNC")
+        self._empty.append(database)
+
+    def _tables(self, database: str) -> Known:
+        asked = f"SELECT name, create_table_query FROM system.tables WHERE database = '{database}' AND name != 'staged'"
+        return {name: told.replace(f"{database}.", "") for name, told in self._ask(asked)}
+
+    def _ask(self, sql: str) -> list[Any]:
+        return list(self._engine.query(sql).result_rows)
+
+
+@pytest.fixture(scope="session")
+def databases(engine_path: Path) -> Iterator[Databases]:
+    """The databases of this process's engine."""
+    with closing(clickhouse_connect.get_client(interface="chdb", path=str(engine_path))) as engine:
+        yield Databases(engine)
+
+
 @pytest.fixture
-def store_url(engine_path: Path) -> str:
+def store_url(engine_path: Path, databases: Databases) -> Iterator[str]:
     """The address of an empty database."""
-    return f"chdb://{engine_path}?database=test_{next(_NUMBERS)}"
+    database = databases.take()
+    yield f"chdb://{engine_path}?database={database}"
+    databases.give_back(database)
 
 
 @pytest.fixture
-def store(store_url: str) -> Iterator[Store]:
+def store(store_url: str, databases: Databases) -> Iterator[Store]:
     """An empty store."""
     opened = Store.open(store_url)
+    databases.know(store_url.rpartition("=")[2])
     yield opened
     opened.close()
 
