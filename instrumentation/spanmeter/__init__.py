@@ -15,13 +15,15 @@ if TYPE_CHECKING:
     from spanmeter.bill import Bill
     from spanmeter.component import summary
     from spanmeter.instrumentation import instrument, uninstrument
+    from spanmeter.logs import configure_logging
     from spanmeter.scope import context, measure
     from spanmeter.tracking import track
 
-__all__ = ["Bill", "context", "instrument", "measure", "summary", "track", "uninstrument"]
+__all__ = ["Bill", "configure_logging", "context", "instrument", "measure", "summary", "track", "uninstrument"]
 
 _HOMES: Final = {
     "Bill": "spanmeter.bill",
+    "configure_logging": "spanmeter.logs",
     "context": "spanmeter.scope",
     "instrument": "spanmeter.instrumentation",
     "measure": "spanmeter.scope",

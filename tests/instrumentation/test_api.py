@@ -12,7 +12,16 @@ from spanmeter.metrics import exposition
 
 
 def test_the_public_names_are_these() -> None:
-    assert spanmeter.__all__ == ["Bill", "context", "instrument", "measure", "summary", "track", "uninstrument"]
+    assert spanmeter.__all__ == [
+        "Bill",
+        "configure_logging",
+        "context",
+        "instrument",
+        "measure",
+        "summary",
+        "track",
+        "uninstrument",
+    ]
     assert {name for name in dir(spanmeter) if name in spanmeter.__all__} == set(spanmeter.__all__)
 
 
