@@ -119,7 +119,7 @@ def test_debug_turns_on_the_frameworks_own_output_without_texts(provider: Any, w
         "[tool/end] [tool:look_up]",
         "[llm/error] [llm:ChatOpenAI]",
         "Trace: query",
-        "|_llm ->",
+        ".LLM -> ",
         "HTTP Request: POST",
     ):
         assert expected in text
