@@ -21,6 +21,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from decimal import Decimal
 from functools import partial
 from time import perf_counter, time_ns
 from typing import Final
@@ -28,9 +29,10 @@ from typing import Final
 from opentelemetry import trace
 from opentelemetry.trace import Span, Status, StatusCode, Tracer, TracerProvider
 
-from spanmeter import semconv
+from spanmeter import metrics, semconv
 from spanmeter.answer import NO_ANSWER, Answer, combined
 from spanmeter.attributes import write
+from spanmeter.cache_requests import CacheRequests
 from spanmeter.component import measure
 from spanmeter.current import LiveSpan, Place, here, resolve
 from spanmeter.ending import Ending, How, estimated
@@ -98,6 +100,7 @@ class Call(LiveSpan):
         self._scope = scope
         self.heard: list[str] | None = None
         self._reports: list[Answer] = []
+        self.cache_requests: CacheRequests | None = None
         super().__init__(
             start_span(opening, tracer=calls.tracer, parent=place.span, stamps=scope.attributes),
             behind=behind,
@@ -122,6 +125,18 @@ class Call(LiveSpan):
     def report(self, answer: Answer) -> None:
         """Add what one provider request below this call answered, for frameworks that throw it away; reports add up."""
         self._reports.append(answer)
+
+    def note_cache(self, name: str, *, hit: bool, saved_usd: Decimal | None = None) -> None:
+        """Tell of one request to a cache of the application; `saved_usd` is what a hit saved, None if not known."""
+        if self.cache_requests is None:
+            self.cache_requests = CacheRequests(name)
+        self.cache_requests.add(hit=hit, saved_usd=saved_usd)
+        self.span.set_attributes(self.cache_requests.attributes())
+
+    def price(self, answer: Answer) -> Decimal | None:
+        """What an answer costs, in US dollars, if it was made for this call until now; None where that is not known."""
+        cost = self._cost(self.span, Ending(answer, "stopped", 0.0, time_ns()))
+        return None if cost is None else cost.usd
 
     @property
     def reported(self) -> int:
@@ -260,6 +275,8 @@ class Call(LiveSpan):
     def _tell(self, span: Span, ending: Ending) -> None:
         """Write what is known at the end, and count it."""
         answer, counted = ending.answer, self._counted
+        if answer.cache_hit and counted and self.cache_requests is None:
+            self._note_other_cache(span, ending)
         if answer is NO_ANSWER and not counted and not self.wrapper and self.first_chunk_s is None:
             return
         if answer.usage is not None and (answer.cache_hit or not counted):
@@ -279,6 +296,14 @@ class Call(LiveSpan):
             receipt = replace(receipt, sampled=False)
         for receive in (*(bill.add for bill in self._scope.bills), *self._calls.receivers):
             receive(receipt)
+
+    def _note_other_cache(self, span: Span, ending: Ending) -> None:
+        """Tell of a hit in a cache that is not ours: what was read there still has the tokens of the call it saved."""
+        cost = self._cost(span, ending)
+        self.cache_requests = CacheRequests(semconv.OTHER_CACHE)
+        self.cache_requests.add(hit=True, saved_usd=None if cost is None else cost.usd)
+        span.set_attributes(self.cache_requests.attributes())
+        metrics.observe_cache(semconv.OTHER_CACHE, "hit")
 
     def _cost(self, span: Span, ending: Ending) -> Amount | Cost | None:
         price = self._calls.price

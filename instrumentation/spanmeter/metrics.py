@@ -7,6 +7,8 @@ are the sidecar's, so no sum over all targets counts twice. Names and buckets fo
 
 from __future__ import annotations
 
+import threading
+from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
@@ -15,6 +17,7 @@ from prometheus_client.metrics_core import CounterMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from spanmeter import semconv
+from spanmeter.fork import in_child
 from spanmeter.histogram import Histogram
 from spanmeter.loss import Reason, lost
 from spanmeter.receipt import Receipt
@@ -64,6 +67,36 @@ class _Spans(Collector):
         yield dropped
 
 
+class _CacheRequests(Collector):
+    """Requests to the application's caches; a forked process begins with none."""
+
+    def __init__(self) -> None:
+        self.clear()
+        in_child(self.clear)
+
+    def clear(self) -> None:
+        # Reentrant: the collector of garbage ends dropped streams anywhere, also in the middle of `observe`.
+        self._lock = threading.RLock()
+        self._counts: Counter[tuple[str, str]] = Counter()
+
+    def observe(self, name: str, result: str) -> None:
+        with self._lock:
+            self._counts[name, result] += 1
+
+    def collect(self) -> Iterator[Metric]:
+        family = CounterMetricFamily(
+            "spanmeter_client_cache_requests", "Requests to the application's caches", labels=("cache", "result")
+        )
+        with self._lock:
+            counted = sorted(self._counts.items())
+        for labels, count in counted:
+            family.add_metric(labels, count)
+        yield family
+
+
+_cache_requests: Final = _CacheRequests()
+
+
 class _Settled(Collector):
     """Has what ended before it is asked settled, so that the families after it count it."""
 
@@ -72,7 +105,7 @@ class _Settled(Collector):
         return iter(())
 
 
-for _collector in (_Settled(), _tokens, _duration, _first_chunk, _track, _Spans()):
+for _collector in (_Settled(), _tokens, _duration, _first_chunk, _track, _cache_requests, _Spans()):
     registry.register(_collector)
 
 
@@ -93,6 +126,11 @@ def observe(receipt: Receipt) -> None:
         _tokens.observe(tokens, (*key, "input"))
     if tokens := receipt.usage.output_tokens:
         _tokens.observe(tokens, (*key, "output"))
+
+
+def observe_cache(name: str, result: str) -> None:
+    """Record one request to a cache; `result` is hit or miss."""
+    _cache_requests.observe(name, result)
 
 
 def observe_track(name: str, duration_s: float, *, error_type: str) -> None:

@@ -52,6 +52,12 @@ WRAPPER: Final = "spanmeter.wrapper"
 INSIDE_CALL: Final = "spanmeter.inside_call"
 INSTRUMENTED: Final = "spanmeter.instrumented"
 CACHE_HIT: Final = "spanmeter.cache.hit"
+CACHE_NAME: Final = "spanmeter.cache.name"
+CACHE_RESULT: Final = "spanmeter.cache.result"
+CACHE_HITS: Final = "spanmeter.cache.hits"
+CACHE_MISSES: Final = "spanmeter.cache.misses"
+CACHE_UNPRICED_HITS: Final = "spanmeter.cache.unpriced_hits"
+CACHE_SAVED_USD: Final = "spanmeter.cache.saved_usd"
 CALLS: Final = "spanmeter.calls"
 NODE: Final = "spanmeter.node"
 OUTCOME: Final = "spanmeter.outcome"
@@ -71,6 +77,10 @@ TOP_SCORE: Final = "spanmeter.retrieval.top_score"
 COUNTER_PREFIX: Final = "spanmeter.client."
 COUNTER_REASON: Final = "spanmeter.reason"
 COUNTER_SAMPLED: Final = "spanmeter.sampled"
+
+CACHE_OPERATION: Final = "cache"
+OTHER_CACHE: Final = "llm"
+"""The name of whatever cache of the application answered a model call that we did not see it ask."""
 
 GENERATION_OPERATIONS: Final = frozenset({"chat", "text_completion", "generate_content"})
 STANDARD_OPERATIONS: Final = GENERATION_OPERATIONS | {

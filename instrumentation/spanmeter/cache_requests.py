@@ -1,0 +1,43 @@
+"""What a call tells of the requests to caches that were made for it."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from spanmeter import semconv
+from spanmeter.opening import AttributeValue
+
+
+class CacheRequests:
+    """Requests to the cache `name`: most calls make one, embeddings of several texts one for each text."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._saved_usd = Decimal(0)
+        self._hits = self.misses = self._unpriced_hits = 0
+
+    def add(self, *, hit: bool, saved_usd: Decimal | None) -> None:
+        """Count one request; `saved_usd` is what a hit saved in US dollars, None where that is not known."""
+        if not hit:
+            self.misses += 1
+        elif saved_usd is None:
+            self._hits += 1
+            self._unpriced_hits += 1
+        else:
+            self._hits += 1
+            self._saved_usd += saved_usd
+
+    def attributes(self) -> dict[str, AttributeValue]:
+        """Spell them as span attributes: a call one of whose requests missed is a miss."""
+        attributes: dict[str, AttributeValue] = {
+            semconv.CACHE_NAME: self._name,
+            semconv.CACHE_RESULT: "miss" if self.misses else "hit",
+        }
+        if self._hits + self.misses > 1:
+            attributes[semconv.CACHE_HITS] = self._hits
+            attributes[semconv.CACHE_MISSES] = self.misses
+        if self._unpriced_hits:
+            attributes[semconv.CACHE_UNPRICED_HITS] = self._unpriced_hits
+        if self._hits > self._unpriced_hits:
+            attributes[semconv.CACHE_SAVED_USD] = format(self._saved_usd, "f")
+        return attributes
