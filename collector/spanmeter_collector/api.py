@@ -33,6 +33,8 @@ from spanmeter_collector.answers import (
 )
 from spanmeter_collector.asker import GoneError
 from spanmeter_collector.backup import add_backup
+from spanmeter_collector.budget_routes import add_budgets
+from spanmeter_collector.budgets import Budgets
 from spanmeter_collector.metrics import expose, register
 from spanmeter_collector.prices import add_prices
 from spanmeter_collector.question_error import QuestionError
@@ -90,6 +92,7 @@ def create_api(  # noqa: PLR0913  what the process around it gives, each by its 
     snapshots: Snapshots | None = None,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
     loss_settle: str = losses.SETTLE,
+    budgets: Budgets | None = None,
 ) -> FastAPI:
     """The application that answers every path but the OTLP door's. It writes nothing but corrections of the ledger.
 
@@ -118,6 +121,8 @@ def create_api(  # noqa: PLR0913  what the process around it gives, each by its 
 
     _add_export(api, store, now)
     _add_corrections(api, reprice, now)
+    if budgets is not None:
+        add_budgets(api, budgets, now, changing=[Depends(_refuse_other_sites)])
     if snapshots is not None:
         add_backup(api, snapshots, dependencies=[Depends(_refuse_other_sites)])
     _add_operations(api, status)

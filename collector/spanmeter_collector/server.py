@@ -20,6 +20,9 @@ from spanmeter_collector.api import create_api
 from spanmeter_collector.asker import heeding
 from spanmeter_collector.backlog import Limits
 from spanmeter_collector.bearer import NO_TOKENS, Tokens
+from spanmeter_collector.budget_file import read_budgets
+from spanmeter_collector.budget_routes import OPERATOR, may_hold
+from spanmeter_collector.budgets import Budgets
 from spanmeter_collector.destination import Destination, refuse_itself
 from spanmeter_collector.disk import DiskCollector
 from spanmeter_collector.forward import Forwarder
@@ -81,7 +84,12 @@ def serve(settings: Settings) -> int:
         grpc_address = stack.enter_context(_serving_grpc(grpc_door, settings.grpc_listen, tls))
         door = Door(pipeline, status, tokens=settings.ingest_tokens, redact=redact)
         api = _api(settings, status, pipeline, store, Snapshots(store, log, settings.data_dir / "backup"))
-        app = create_app(door=door, api=heeding(api, store.stop), query_tokens=settings.query_tokens)
+        app = create_app(
+            door=door,
+            api=heeding(api, store.stop),
+            query_tokens=settings.query_tokens,
+            ingest_tokens=settings.ingest_tokens,
+        )
         sweep = Sweep(store, settings.retention, status, damaged=settings.data_dir / "log" / "damaged")
         stack.enter_context(sweeping(sweep, status))
         return_engine_code()
@@ -103,19 +111,27 @@ def _api(settings: Settings, status: Status, pipeline: Pipeline, store: Store, s
         book_in_use=pipeline.book,
         loss_settle=settings.loss_settle,
         snapshots=snapshots,
+        budgets=Budgets(store, read_budgets(settings.budgets)),
     )
     status.registry.register(DiskCollector(store, settings.data_dir))
     status.registry.register(LossCollector(store, settle=settings.loss_settle))
     return api
 
 
-def create_app(*, door: App, api: App, query_tokens: Tokens = NO_TOKENS) -> App:
-    """One ASGI application: `/v1/…` goes to the OTLP door, the rest to the API, behind the query tokens."""
+def create_app(*, door: App, api: App, query_tokens: Tokens = NO_TOKENS, ingest_tokens: Tokens = NO_TOKENS) -> App:
+    """One ASGI application: `/v1/…` goes to the OTLP door, the rest to the API, behind the query tokens.
+
+    What applications ask of budgets passes with the ingest tokens as well.
+    """
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"].startswith("/v1/"):
             await door(scope, receive, send)
-        elif scope["type"] == "http" and not _may_query(scope, query_tokens):
+        elif scope["type"] == "http" and _may_query(scope, query_tokens):
+            await api({**scope, OPERATOR: True}, receive, send)
+        elif scope["type"] == "http" and may_hold(scope["method"], scope["path"]) and _admits(scope, ingest_tokens):
+            await api({**scope, OPERATOR: False}, receive, send)
+        elif scope["type"] == "http":
             await _refuse(send)
         else:
             await api(scope, receive, send)
@@ -124,8 +140,11 @@ def create_app(*, door: App, api: App, query_tokens: Tokens = NO_TOKENS) -> App:
 
 
 def _may_query(scope: Scope, tokens: Tokens) -> bool:
-    told = [said for name, said in scope["headers"] if name == b"authorization"]
-    return scope["path"] in _OPEN_TO_ALL or tokens.admits(told)
+    return scope["path"] in _OPEN_TO_ALL or _admits(scope, tokens)
+
+
+def _admits(scope: Scope, tokens: Tokens) -> bool:
+    return tokens.admits([said for name, said in scope["headers"] if name == b"authorization"])
 
 
 async def _refuse(send: Send) -> None:

@@ -54,6 +54,7 @@ class Settings:
     loss_settle: str = "2m"
     content: bool = False
     redact: Path | None = None
+    budgets: Path | None = None
     redact_key: str = field(default="", repr=False)
     forward: Forwarding | None = None
     secrets: frozenset[str] = field(default=frozenset(), repr=False, compare=False)
@@ -176,6 +177,7 @@ def _default_data_dir(environ: Mapping[str, str]) -> Path:
 _SECRET: Final = re.compile("TOKEN|KEY|HEADER|PASSWORD|SECRET|STORE|FORWARD")
 _LISTS_OF_SECRETS: Final = ("ingest_token", "ingest_token_file", "query_token", "query_token_file")
 _VARIABLES: Final[Mapping[str, Callable[[str, str], object]]] = {
+    "SPANMETER_BUDGETS": setting.text_file,
     "SPANMETER_CHARGE_RETENTION_DAYS": setting.number,
     "SPANMETER_CONTENT": setting.switch,
     "SPANMETER_DATA_DIR": setting.directory,

@@ -16,11 +16,10 @@ Action = Literal["stop", "warn", "downgrade"]
 OnUnknown = Literal["allow", "stop"]
 ACTIONS: Final[tuple[Action, ...]] = ("stop", "warn", "downgrade")
 ON_UNKNOWN: Final[tuple[OnUnknown, ...]] = ("allow", "stop")
-DIMENSIONS: Final = ("user", "session", "tenant", "feature", "team")
+DIMENSIONS: Final = ("user", "session", "tenant", "feature", "team", "service", "provider", "model", "operation")
 TAG: Final = "tag."
 THRESHOLDS: Final = (Decimal("0.5"), Decimal("0.8"), Decimal(1))
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_NO_TAGS: Final = frozenset({"service", "framework", "operation", "provider", "model", "grade", "component"})
 _MOST_USD: Final = Decimal(10) ** 15
 _MOST_THRESHOLD: Final = Decimal(10)
 _MOST_LISTED: Final = 100
@@ -37,8 +36,9 @@ class DefinitionError(ValueError):
 class BudgetDefinition:
     """What a budget allows, to whom, for how long, and what happens when it is spent.
 
-    `scope` names who it is for, by the dimensions of `spanmeter.context`; tags stand there as `tag.<name>`. Without
-    any it is for all calls. `thresholds` are shares of the limit at which the sidecar tells, once in a period.
+    `scope` names who it is for, by the dimensions of `spanmeter.context`, and for what: service, provider, requested
+    model and operation; tags stand there as `tag.<name>`. Without any it is for all calls. `thresholds` are shares of
+    the limit at which the sidecar tells, once in a period.
     """
 
     name: str
@@ -140,9 +140,8 @@ def _timezone(key: str, value: object) -> str:
 def _scope(key: str, value: object) -> dict[str, str]:
     read: dict[str, str] = {}
     for name, wanted in _texts(key, value, 'dimensions such as {"tenant": "acme"}').items():
-        if name in _NO_TAGS or name == TAG:
-            allowed = f"{', '.join(DIMENSIONS)} and tag.<name>"
-            raise DefinitionError(f"{key} names {name!r}, no dimension of spanmeter.context; allowed: {allowed}")
+        if name == TAG:
+            raise DefinitionError(f"{key} names {name!r}; allowed: {', '.join(DIMENSIONS)} and tag.<name>")
         spelled = name if name in DIMENSIONS or name.startswith(TAG) else f"{TAG}{name}"
         read[spelled] = wanted
     return dict(sorted(read.items()))

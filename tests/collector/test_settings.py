@@ -34,6 +34,7 @@ def test_every_supported_variable_is_read() -> None:
             "SPANMETER_TLS_CLIENT_CA": __file__,
             "SPANMETER_CONTENT": "on",
             "SPANMETER_REDACT": __file__,
+            "SPANMETER_BUDGETS": __file__,
             "SPANMETER_REDACT_KEY": "0123456789abcdef",
             "SPANMETER_FORWARD": "https://me:pass@api.smith.langchain.com/otel/",
             "SPANMETER_FORWARD_HEADERS": "x-api-key=lsv2%3D1, Langsmith-Project=shop",
@@ -54,6 +55,7 @@ def test_every_supported_variable_is_read() -> None:
         tls=TlsFiles(Path(__file__), Path(__file__), Path(__file__)),
         content=True,
         redact=Path(__file__),
+        budgets=Path(__file__),
         redact_key="0123456789abcdef",
         forward=Forwarding(
             "https://me:pass@api.smith.langchain.com/otel",
@@ -115,13 +117,14 @@ def test_variables_of_the_application_beside_it_are_left_alone() -> None:
         ("SPANMETER_FORWARD", "http://tempo:99999", "expected the base of an OTLP/HTTP endpoint"),
         ("SPANMETER_FORWARD_QUEUE_MB", "0", "expected a whole number of megabytes from 1 to 65536"),
         ("SPANMETER_CONTENT", "maybe", "expected on or off"),
+        ("SPANMETER_BUDGETS", "/no/budgets.toml", "the file cannot be read: No such file or directory"),
         ("SPANMETER_REDACT", "/no/redact.toml", "the file cannot be read: No such file or directory"),
         ("SPANMETER_TLS_CERT", "/no/tls.crt", "the file cannot be read: No such file or directory"),
         ("SPANMETER_TLS_CERT", __file__, "TLS needs both SPANMETER_TLS_CERT and SPANMETER_TLS_KEY"),
         ("SPANMETER_TLS_CLIENT_CA", __file__, "TLS needs both SPANMETER_TLS_CERT and SPANMETER_TLS_KEY"),
         ("SPANMETER_INGEST_TOKEN_FILE", "/no/token", "the file cannot be read: No such file or directory"),
         ("SPANMETER_INGEST_TOKEN_FILE", "/dev/null", "expected a token on a line of this file, and it is empty"),
-        ("SPANMETER_LISTENS", "x:1", "there is no such variable; known are SPANMETER_CHARGE_RETENTION_DAYS, "),
+        ("SPANMETER_LISTENS", "x:1", "there is no such variable; known are SPANMETER_BUDGETS, SPANMETER_CHARGE_R"),
     ],
 )
 def test_a_wrong_value_is_refused_with_variable_value_and_what_is_allowed(

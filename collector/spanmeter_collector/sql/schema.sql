@@ -271,3 +271,49 @@ SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
 ALTER TABLE spans MODIFY SETTING default_compression_codec = 'ZSTD(1)';
 
 ALTER TABLE charges MODIFY SETTING default_compression_codec = 'ZSTD(1)';
+
+-- What budgets are defined; the latest revision of a name counts.
+CREATE TABLE IF NOT EXISTS budgets (
+    name                  LowCardinality(String),
+    revision              UInt64,
+    definition            String CODEC(ZSTD(1)),                       -- JSON
+    source                LowCardinality(String),                      -- code, file
+    created_at            DateTime64(3, 'UTC'),
+    deleted               UInt8
+) ENGINE = ReplacingMergeTree(revision)
+ORDER BY (name)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
+
+-- What each process told of a budget and was granted, by period; the latest revision of a holder's latest sequence counts.
+CREATE TABLE IF NOT EXISTS budget_leases (
+    budget                LowCardinality(String),
+    terms                 LowCardinality(String),                      -- of the definition: period, zone, scope, beginning
+    period                DateTime64(3, 'UTC'),                        -- its start
+    holder                String,
+    collector             LowCardinality(String),                      -- the sidecar's process that wrote it
+    sequence              UInt64,
+    revision              UInt64,
+    spent                 Decimal(38, 12),                             -- settled by the holder in the period
+    reserved              Decimal(38, 12),                             -- by calls of its under way
+    held                  Decimal(38, 12),                             -- what it may have reached before it tells again
+    granted               Decimal(38, 12),                             -- what it may reach
+    waits                 UInt8,                                       -- for what was not granted
+    stopped               UInt64,                                      -- calls
+    downgraded            UInt64,                                      -- calls
+    expires_at            DateTime64(3, 'UTC')
+) ENGINE = ReplacingMergeTree(revision)
+PARTITION BY toYYYYMM(period)
+ORDER BY (budget, terms, period, holder, collector);
+
+-- Which thresholds were crossed, and which process of the sidecar's told of it.
+CREATE TABLE IF NOT EXISTS budget_thresholds (
+    budget                LowCardinality(String),
+    terms                 LowCardinality(String),
+    period                DateTime64(3, 'UTC'),
+    threshold             Decimal(38, 12),
+    collector             LowCardinality(String),
+    crossed_at            DateTime64(3, 'UTC')
+) ENGINE = ReplacingMergeTree(crossed_at)
+PARTITION BY toYYYYMM(period)
+ORDER BY (budget, terms, period, threshold, collector)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
