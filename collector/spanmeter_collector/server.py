@@ -31,6 +31,7 @@ from spanmeter_collector.json_lines import write_json_lines
 from spanmeter_collector.log import Log, LogInUseError
 from spanmeter_collector.losses_gauge import LossCollector
 from spanmeter_collector.memory import prepare_memory, return_engine_code
+from spanmeter_collector.neighbours import neighbourly
 from spanmeter_collector.pipeline import Pipeline
 from spanmeter_collector.receive import Door
 from spanmeter_collector.receive_grpc import GrpcDoor
@@ -92,6 +93,7 @@ def serve(settings: Settings) -> int:
         )
         sweep = Sweep(store, settings.retention, status, damaged=settings.data_dir / "log" / "damaged")
         stack.enter_context(sweeping(sweep, status))
+        stack.enter_context(neighbourly(store, status))
         return_engine_code()
         places = {"http": str(http_address), "grpc": str(grpc_address), "store": settings.shown_store}
         _logger.info("ready", extra=places)

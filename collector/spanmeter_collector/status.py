@@ -40,6 +40,7 @@ class Status:
         self.ignored_metrics = self._counter("ignored_metrics", "Metric data points accepted and not kept.")
         self.stored_spans = self._counter("stored_spans", "Spans written to the store.")
         self.repeated_spans = self._counter("repeated_spans", "Spans received again and not stored again.")
+        self.doubled_calls = self._counter("doubled_calls", "Calls that several sidecars charged at once, set right.")
         self.dropped_partitions = self._counter("dropped_partitions", "Partitions dropped.", "table", "reason")
         self.dropped_rows = self._counter("dropped_rows", "Rows that went with them.", "table", "reason")
         self.failed_sweeps = self._counter("failed_sweeps", "Times that retention could not drop what was due.")

@@ -123,7 +123,9 @@ class Store:
         parts, layout = urlsplit(url), Layout.of(url)
         connect = _connector(url, layout)
         is_embedded = parts.scheme == "chdb"
-        schema = read_sql("schema") if is_embedded else f"{read_sql('schema')};\n{rollups_sql()}"
+        schema = (
+            read_sql("schema") if is_embedded else ";\n".join([read_sql("schema"), rollups_sql(), read_sql("turns")])
+        )
         with closing(connect()) as client:
             for statement in layout.statements(schema):
                 client.command(statement)
@@ -203,6 +205,16 @@ class Store:
         sql = Template(read_sql(name)).substitute(fragments or {})
         with self._reader() as client:
             client.command(sql, parameters=dict(parameters))
+
+    def take_turn(self, minute: int, holder: str) -> bool:
+        """Whether of all who write to a server this one is the first to ask for a minute, in seconds since 1970.
+
+        The engine keeps one insert of those with one token, whoever sends it.
+        """
+        with self._writing:
+            token = {"insert_deduplication_token": f"turn-{minute}"}
+            self._writer.insert("turns", [[minute, holder]], ["minute", "holder"], settings=token)
+        return [row["holder"] for row in self.query("turn", {"minute": minute})] == [holder]
 
     def read_closed_days(self) -> None:
         """Learn which days of spans were dropped."""

@@ -27,6 +27,8 @@ from spanmeter_collector.charge import Charge
 from spanmeter_collector.row import Row
 from spanmeter_collector.store import Batch, Store
 
+_NUMBERS = itertools.count(1)
+
 Known = dict[str, Any]
 
 
@@ -96,6 +98,27 @@ def store(store_url: str, databases: Databases) -> Iterator[Store]:
     databases.know(store_url.rpartition("=")[2])
     yield opened
     opened.close()
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """The port of what stands in for a ClickHouse server: `clickhouse_shim.py`, before the same engine."""
+    shim = Path(__file__).with_name("clickhouse_shim.py")
+    command = [sys.executable, str(shim), str(tmp_path_factory.mktemp("server"))]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        yield int(process.stdout.readline())
+        process.kill()
+
+
+@pytest.fixture
+def server_url(server: int) -> Iterator[str]:
+    """The address of an empty database there, asked through clickhouse-connect's HTTP client."""
+    name = f"test_{next(_NUMBERS)}"
+    with clickhouse_connect.get_client(host="127.0.0.1", port=server, autogenerate_session_id=False) as client:
+        client.command(f"CREATE DATABASE {name}")
+        yield f"clickhouse://ada:secret@127.0.0.1:{server}/{name}"
+        client.command(f"DROP DATABASE {name}")
 
 
 ANSWER: Final = bytes.fromhex("01" * 16)

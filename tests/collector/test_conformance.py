@@ -1,20 +1,15 @@
 """What the store promises, of each place it can be: embedded, on a ClickHouse server and on a cluster.
 
-No server runs here: `clickhouse_shim.py` stands in, a process with the same engine behind ClickHouse's HTTP interface,
-asked through clickhouse-connect's HTTP client.
+No server runs here: what stands in is a process with the same engine behind ClickHouse's HTTP interface.
 """
 
 from __future__ import annotations
 
-import itertools
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-import clickhouse_connect
 import pytest
 from clickhouse_connect.driver.exceptions import DatabaseError
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -40,18 +35,6 @@ NOW: Final = datetime(2026, 11, 22, 14, tzinfo=UTC)
 LATER: Final = datetime(2030, 1, 15, 12, tzinfo=UTC)
 """After whatever the clock says: what is being written to is not dropped."""
 DAY_NS: Final = 86_400 * 10**9
-SHIM: Final = Path(__file__).with_name("clickhouse_shim.py")
-_DATABASES: Final = (f"conformance_{number}" for number in itertools.count(1))
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """The port of what stands in for a server."""
-    command = [sys.executable, str(SHIM), str(tmp_path_factory.mktemp("server"))]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        yield int(process.stdout.readline())
-        process.kill()
 
 
 @pytest.fixture(params=["embedded", "server", "cluster"])
@@ -59,11 +42,8 @@ def address(request: pytest.FixtureRequest) -> str:
     """The address of an empty database in each place."""
     if request.param == "embedded":
         return str(request.getfixturevalue("store_url"))
-    port, database = request.getfixturevalue("server"), next(_DATABASES)
-    with clickhouse_connect.get_client(host="127.0.0.1", port=port, autogenerate_session_id=False) as client:
-        client.command(f"CREATE DATABASE {database}")
     cluster = "?cluster=one" if request.param == "cluster" else ""
-    return f"clickhouse://ada:secret@127.0.0.1:{port}/{database}{cluster}"
+    return f"{request.getfixturevalue('server_url')}{cluster}"
 
 
 @pytest.fixture

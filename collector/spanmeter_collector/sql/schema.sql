@@ -75,7 +75,8 @@ CREATE TABLE IF NOT EXISTS charges (
     tags                  Map(LowCardinality(String), String) CODEC(ZSTD(1)),
     counted_by            LowCardinality(String),                      -- the process whose own counters count this call
     ended_at              DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),   -- end of the call, by its sender's clock
-    INDEX trace_index trace_id TYPE bloom_filter(0.01) GRANULARITY 1
+    INDEX trace_index trace_id TYPE bloom_filter(0.01) GRANULARITY 1,
+    INDEX recorded_index recorded_at TYPE minmax GRANULARITY 1
 ) ENGINE = MergeTree
 PARTITION BY toYYYYMM(time)
 ORDER BY (time, trace_id, span_id, component)
