@@ -18,7 +18,7 @@ from typing import Any, Final, Self, TypeVar
 from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 
 import clickhouse_connect
-from clickhouse_connect.driver.exceptions import DatabaseError
+from clickhouse_connect.driver.exceptions import DatabaseError, OperationalError
 
 from spanmeter import semconv
 from spanmeter_collector.asker import ASKER, Asker, GoneError
@@ -97,6 +97,7 @@ class Store:
         self._writer = connect()
         self._writing = threading.Lock()
         self._is_torn = False
+        self._unfinished: tuple[Batch, str] | None = None
         self._closed = False
         self.ledger = threading.Lock()
         """Held by who reads the ledger and writes what it lacks, so that nobody corrects it in between."""
@@ -187,13 +188,19 @@ class Store:
 
     def write(self, batch: Batch, *, token: str) -> None:
         """Add a batch; the same token with the same batch adds nothing a second time."""
-        with self._writing, self._whole():
-            self._insert("spans", batch.rows, token)
-            self._insert_staged(batch.staged, token)
-            self._insert("charges", batch.charges, token)
-            self._insert(_BILLS, batch.bills, token)
-            self._insert("counters", batch.counters, token)
-            self._insert("duplicates", batch.duplicates, token)
+        with self._writing:
+            self._finish()
+            with self._whole(batch, token):
+                self._insert_all(batch, token)
+
+    def finish(self) -> int:
+        """Complete the last write where a server failed in it, before anybody looks at what it left; its spans.
+
+        The server knows the inserts again that it has, and makes up for what its rollups lack of them. What it
+        refuses once more, though it can be reached, is given up.
+        """
+        with self._writing:
+            return self._finish()
 
     def stop(self, asker: Asker) -> None:
         """End the queries under way for somebody who has gone; they fail with an error of the engine's."""
@@ -252,16 +259,40 @@ class Store:
             self._writer.close()
 
     @contextmanager
-    def _whole(self) -> Iterator[None]:
+    def _whole(self, batch: Batch, token: str) -> Iterator[None]:
         """A write that fails halfway may leave rollups behind their tables; the next one brings them up first.
 
-        Not on a server: it goes on when we do not, and others may be writing to it.
+        In an embedded store by comparing them. A server goes on when we do not, and others may be writing to it: there
+        it takes the same inserts once more.
         """
         if self._is_torn and self._is_embedded:
             create_rollups(self._writer)
         self._is_torn = True
+        self._unfinished = None if self._is_embedded else (batch, token)
         yield
-        self._is_torn = False
+        self._is_torn, self._unfinished = False, None
+
+    def _finish(self) -> int:
+        if self._unfinished is None:
+            return 0
+        batch, token = self._unfinished
+        try:
+            self._insert_all(batch, token)
+        except OperationalError:
+            raise
+        except DatabaseError:
+            self._unfinished = None
+            raise
+        self._unfinished = None
+        return batch.spans
+
+    def _insert_all(self, batch: Batch, token: str) -> None:
+        self._insert("spans", batch.rows, token)
+        self._insert_staged(batch.staged, token)
+        self._insert("charges", batch.charges, token)
+        self._insert(_BILLS, batch.bills, token)
+        self._insert("counters", batch.counters, token)
+        self._insert("duplicates", batch.duplicates, token)
 
     def _open(self) -> Any:  # noqa: ANN401  a client of clickhouse-connect
         if self._closed:

@@ -213,14 +213,14 @@ class Storing:
             Received(one.signal, one.record.body, one.record.received_at, repeated=one.repeated) for one in batch
         ]
         with self._status.store_write_seconds.time(), self._store.ledger:
-            now = self._now() // 1_000_000
+            finished, now = self._store.finish(), self._now() // 1_000_000
             posted = post(received, store=self._store, book=book, recorded_at=now, content=self._content)
             self._store.write(posted, token="-".join(map(str, (*batch[0].end, *batch[-1].end))))
         spans = sum(one.spans for one in batch)
         self._status.batch_spans.observe(posted.spans)
-        self._status.stored_spans.inc(posted.spans)
+        self._status.stored_spans.inc(posted.spans + finished)
         self._status.refused_spans.labels(reason="too_old").inc(posted.too_old)
-        self._status.repeated_spans.inc(spans - posted.spans - posted.too_old)
+        self._status.repeated_spans.inc(max(spans - posted.spans - posted.too_old - finished, 0))
 
     def _note_failures(self, errors: _Errors) -> None:
         """Set aside what fails for the third time since others could be stored beside it."""

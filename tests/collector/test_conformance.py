@@ -119,6 +119,24 @@ def test_a_write_that_ended_between_two_tables_is_completed(placed: Store, poste
     assert (list(again.rows), list(again.bills), list(again.charges)) == ([], [], [])
 
 
+def test_a_write_that_failed_amid_its_rollups_is_completed_in_them_too(
+    placed: Store, posted: Post, call: MakeSpan
+) -> None:
+    rollup = f"tenants_by_hour{'_local' if placed.layout.cluster else ''}"
+    placed._writer.command(f"ALTER TABLE {rollup} ADD CONSTRAINT none CHECK 0")
+    with pytest.raises(DatabaseError, match="VIOLATED_CONSTRAINT"):
+        placed.write(posted(call(1), call(2)), token="1")
+    placed._writer.command(f"ALTER TABLE {rollup} DROP CONSTRAINT none")
+
+    placed.finish()
+    placed.write(posted(call(1), call(2), call(3)), token="2")
+
+    rolled_up = cost.answer_cost(placed, chosen(cost.OPTIONS, group_by="tenant")).total
+    assert (rolled_up.calls, rolled_up.cost_usd) == ledger(placed) == (3, "0.000585")
+    assert (rows(placed)["spans"], rows(placed)["charges"]) == (3, 12)
+    assert placed.finish() == 0
+
+
 def test_two_instrumentations_of_one_call_are_charged_once(placed: Store, posted: Post, call: MakeSpan) -> None:
     outer, inner = call(1), call(2, parent_span_id=(1).to_bytes(8))
     placed.write(posted(outer, scope="openinference.instrumentation.openai"), token="1")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -27,7 +28,7 @@ def back(entries: Sequence[Charge], recorded_at: int) -> list[Charge]:
     return [reversal(entry, recorded_at=recorded_at) for entry in entries]
 
 
-NEW = {"version": "v2", "usd": "0.5"}
+NEW: dict[str, Any] = {"version": "v2", "usd": "0.5"}
 CASES: dict[str, tuple[list[Charge], list[Charge]]] = {
     "one bill": (bill(1), bill(1)),
     "one bill of equal parts": (bill(1, parts=2), bill(1, parts=2)),
