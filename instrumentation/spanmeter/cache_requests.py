@@ -5,14 +5,22 @@ from __future__ import annotations
 from decimal import Decimal
 
 from spanmeter import semconv
+from spanmeter.bill import Bill
 from spanmeter.opening import AttributeValue
+from spanmeter.pricing.money import PLACES
 
 
 class CacheRequests:
-    """Requests to the cache `name`: most calls make one, embeddings of several texts one for each text."""
+    """Requests to the cache `name`: most calls make one, embeddings of several texts one for each text.
+
+    `below` is the bill of the calls below this one, which is what the misses cost.
+    """
 
     def __init__(self, name: str) -> None:
+        self.below = Bill()
         self._name = name
+        self._kept = 0
+        self._shared_usd = Decimal(0)
         self._saved_usd = Decimal(0)
         self._hits = self.misses = self._unpriced_hits = 0
 
@@ -26,6 +34,19 @@ class CacheRequests:
         else:
             self._hits += 1
             self._saved_usd += saved_usd
+
+    def share(self, spent_usd: Decimal | None, *, among: int) -> Decimal | None:
+        """What one kept value cost, of what was spent until now and is nobody's share yet.
+
+        A provider names one price for several texts, so each has an equal share of it; all of them add up to it.
+        `among` are those that are kept together, 0 means every miss of the call that was not kept yet.
+        """
+        if spent_usd is None:
+            return None
+        share = ((spent_usd - self._shared_usd) / (among or max(self.misses - self._kept, 1))).quantize(PLACES)
+        self._shared_usd += share
+        self._kept += 1
+        return share
 
     def attributes(self) -> dict[str, AttributeValue]:
         """Spell them as span attributes: a call one of whose requests missed is a miss."""

@@ -101,6 +101,7 @@ class Call(LiveSpan):
         self.heard: list[str] | None = None
         self._reports: list[Answer] = []
         self.cache_requests: CacheRequests | None = None
+        self.when_closed: Callable[[], object] | None = None
         super().__init__(
             start_span(opening, tracer=calls.tracer, parent=place.span, stamps=scope.attributes),
             behind=behind,
@@ -133,9 +134,9 @@ class Call(LiveSpan):
         self.cache_requests.add(hit=hit, saved_usd=saved_usd)
         self.span.set_attributes(self.cache_requests.attributes())
 
-    def price(self, answer: Answer) -> Decimal | None:
-        """What an answer costs, in US dollars, if it was made for this call until now; None where that is not known."""
-        cost = self._cost(self.span, Ending(answer, "stopped", 0.0, time_ns()))
+    def price(self, answer: Answer = NO_ANSWER) -> Decimal | None:
+        """What an answer costs, in US dollars, if this call ended now; without one, what was reported until now."""
+        cost = self._cost(self.span, Ending(combined(answer, self._reports), "stopped", 0.0, time_ns()))
         return None if cost is None else cost.usd
 
     @property
@@ -220,6 +221,8 @@ class Call(LiveSpan):
     def _close(self) -> bool:
         with _closing:
             was_open, self.open = self.open, False
+        if was_open and self.when_closed is not None:
+            self.when_closed()
         return was_open
 
     def _ending(self, answer: Answer, how: How, error: str = "") -> Ending:
@@ -296,6 +299,11 @@ class Call(LiveSpan):
             receipt = replace(receipt, sampled=False)
         for receive in (*(bill.add for bill in self._scope.bills), *self._calls.receivers):
             receive(receipt)
+        above = self.above
+        while above is not None:
+            if above.cache_requests is not None:
+                above.cache_requests.below.add(receipt)
+            above = above.above
 
     def _note_other_cache(self, span: Span, ending: Ending) -> None:
         """Tell of a hit in a cache that is not ours: what was read there still has the tokens of the call it saved."""

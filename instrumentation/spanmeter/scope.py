@@ -94,6 +94,19 @@ def measure() -> Iterator[Bill]:
         _leave(bill)
 
 
+def keep_bill(bill: Bill) -> None:
+    """Keep one more bill in the running context, until `drop_bill`: for what has a start and an end, but no block."""
+    scope = _scope.get()
+    _scope.set(replace(scope, bills=(*scope.bills, bill)))
+
+
+def drop_bill(bill: Bill) -> None:
+    """Keep a bill no more."""
+    scope = _scope.get()
+    if bill in scope.bills:
+        _scope.set(replace(scope, bills=tuple(kept for kept in scope.bills if kept is not bill)))
+
+
 @barrier
 def _leave(block: object) -> None:
     # A generator-based web dependency may leave in another context than it entered: nothing to restore there.

@@ -9,16 +9,15 @@ import functools
 import inspect
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import TimeoutError as NobodyLandedError
 from typing import TYPE_CHECKING, Any, Final
 
 from spanmeter.barrier import barrier
 from spanmeter.cache.codec import Codec, codec_of
 from spanmeter.cache.cost import cost_of
-from spanmeter.cache.flight import Flight
+from spanmeter.cache.flight import MOST_WAITS
 from spanmeter.cache.key import Calls, Unkeyable
 from spanmeter.cache.memory import Held
-from spanmeter.cache.told import Request, opening_of, write
+from spanmeter.cache.told import opening_of
 from spanmeter.call import Call
 from spanmeter.scope import measure
 from spanmeter.surrounding import surrounding
@@ -26,10 +25,6 @@ from spanmeter.surrounding import surrounding
 if TYPE_CHECKING:
     from spanmeter.cache.cache import Cache
 
-MOST_WAITS: Final = 2
-"""How many leaders a caller waits for that fail, before it computes by itself as without a cache."""
-PATIENCE_S: Final = 60.0
-"""How long it waits for one that neither fails nor lands."""
 _log: Final = logging.getLogger("spanmeter")
 
 Args = tuple[Any, ...]
@@ -102,7 +97,7 @@ class _Asked:
                 flight = self._flights.board(key)
                 if flight is None:
                     return self._lead(key, call, args, options)
-                held = _landed(flight)
+                held = self._flights.wait(key, flight)
                 if held is not None:
                     return self._hit(call, held, "shared_hits")
             return self._compute(key, call, args, options)[0]
@@ -135,7 +130,7 @@ class _Asked:
                 flight = self._flights.board(key)
                 if flight is None:
                     return await self._lead_async(key, call, args, options)
-                held = await _landed_async(flight)
+                held = await self._flights.wait_async(key, flight)
                 if held is not None:
                     return self._hit(call, held, "shared_hits")
             return (await self._compute_async(key, call, args, options))[0]
@@ -181,29 +176,17 @@ class _Asked:
     def _tell_hit(self, call: Call | None, held: Held, how: str) -> None:
         saved_usd = held.entry.saved_usd
         self._cache.counts.hit(saved_usd, *filter(None, (how,)))
-        write(call, self._cache.name, (Request(hit=True, saved_usd=saved_usd),))
+        if call is not None:
+            call.note_cache(self._cache.name, hit=True, saved_usd=saved_usd)
 
     @barrier
     def _miss(self, call: Call | None) -> None:
         self._cache.counts.miss()
-        write(call, self._cache.name, (Request(hit=False),))
+        if call is not None:
+            call.note_cache(self._cache.name, hit=False)
 
     def _refuse(self, fault: Unkeyable) -> None:
         self._cache.counts.add("uncached")
         if not self._warned:
             self._warned = True
             _log.warning("cache %s: %s is not cached: %s", self._cache.name, self.function.__qualname__, fault)
-
-
-def _landed(flight: Flight) -> Held | None:
-    try:
-        return flight.result(PATIENCE_S)
-    except NobodyLandedError:
-        return None
-
-
-async def _landed_async(flight: Flight) -> Held | None:
-    try:
-        return await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(flight)), PATIENCE_S)
-    except TimeoutError:
-        return None

@@ -42,7 +42,8 @@ class ModelCall:
         """
         reports = self.call.opening.provider in reporting_providers
         answer = NO_ANSWER
-        if reports and may_be_cached and not self.call.reported:
+        requests = self.call.cache_requests
+        if not self.call.reported and (reports if requests is None else not requests.misses) and may_be_cached:
             answer = Answer(cache_hit=True)
         elif not self.call.reported and self.started > 1:
             answer = Answer(requests=self.started)

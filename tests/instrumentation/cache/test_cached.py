@@ -242,7 +242,7 @@ class Slow:
 
 def boarded(cache: Cache) -> int:
     """How many wait for a leader: the standard library keeps them where no type says so."""
-    waiting: Any = [flight._condition for flight in cache.flights._flying.values()]
+    waiting: Any = [flight.landed._condition for flight in cache.flights._flying.values()]
     return sum(len(condition._waiters) for condition in waiting)
 
 

@@ -13,7 +13,7 @@ def test_the_first_leads_and_the_others_get_what_it_brings() -> None:
     flights.land("a", held)
 
     assert leads is None
-    assert [flight.result(0) for flight in flying if flight] == [held, held]
+    assert [flights.wait("a", flight) for flight in flying if flight] == [held, held]
 
 
 def test_after_a_landing_another_leads() -> None:
@@ -36,3 +36,12 @@ def test_the_code_that_computes_a_key_is_known_where_it_runs() -> None:
         inside = [flights.is_led_here(key) for key in "abc"]
 
     assert (inside, flights.is_led_here("a"), Flights().is_led_here("a")) == ([True, True, False], False, False)
+
+
+def test_a_leader_that_is_gone_lands_for_all() -> None:
+    flights = Flights()
+    flights.board("a", is_led=lambda: False)
+    (flight,) = [flights.board("a")]
+    assert flight is not None
+
+    assert (flights.wait("a", flight), flight.landed.result(0), flights.board("a")) == (None, None, None)
