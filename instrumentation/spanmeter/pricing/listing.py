@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
+from fnmatch import fnmatchcase
 from typing import Final
 
 from genai_prices.data import providers
@@ -39,12 +40,13 @@ class Listing:
         self.version = " + ".join(filter(None, versions))
         self.terms = terms
         self.may_go_before_reported = terms.may_go_before_reported
+        self._tenants = terms.tenants
         self._overlay = overlay
         self._providers = list(providers)
 
     def names_tenant(self, tenant: str) -> bool:
         """Whether that tenant may pay other prices than the others."""
-        return self.terms.names_tenant(tenant)
+        return any(fnmatchcase(tenant, pattern) for pattern in self._tenants)
 
     def schedule(self, key: PriceKey, day: date) -> Schedule:
         """The rates of a model on one UTC day; without prices and with the reason while they are not known."""

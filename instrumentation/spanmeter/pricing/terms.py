@@ -92,9 +92,10 @@ class Terms:
         """Whether any entry goes before what a provider reports."""
         return any(entry.over_reported for entry in self.priced)
 
-    def names_tenant(self, tenant: str) -> bool:
-        """Whether any entry is about that tenant in particular."""
-        return any(scope.tenant and fnmatchcase(tenant, scope.tenant) for scope in self.scopes)
+    @property
+    def tenants(self) -> frozenset[str]:
+        """The tenants that entries are about in particular, as patterns."""
+        return frozenset(scope.tenant for scope in self.scopes if scope.tenant)
 
     def changes(self, day: date) -> set[time]:
         """The times of that UTC day at which an entry begins or ends."""
