@@ -19,6 +19,7 @@ from opentelemetry.proto.resource.v1 import resource_pb2
 from opentelemetry.proto.trace.v1 import trace_pb2
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
+from spanmeter import semconv
 from spanmeter_collector.otlp import Value, texts, value
 from spanmeter_collector.row import SERVICE_KEYS
 
@@ -61,11 +62,8 @@ def open_span(closed: bytes) -> tuple[Span, dict[str, Value]]:
     return span, dict([_open_again(pair) if len(pair) <= _LONGEST_REMEMBERED else _open(pair) for pair in pairs])
 
 
-def write_sheet(bundle: Bundle, file: IO[bytes], **known: str) -> None:
-    """Write a bundle as one protobuf message with its length before it, as `sql/stage.sql` reads it.
-
-    `known` is what else holds for all its spans: framework, service and instance.
-    """
+def write_sheet(bundle: Bundle, file: IO[bytes]) -> None:
+    """Write a bundle as one protobuf message with its length before it, as `sql/stage.sql` reads it."""
     others = {key: said for key, said in bundle.resource.items() if key not in SERVICE_KEYS}
     message: bytes = _SHEET(
         spans=bundle.spans,
@@ -73,7 +71,8 @@ def write_sheet(bundle: Bundle, file: IO[bytes], **known: str) -> None:
         scope=bundle.scope,
         resource_keys=others.keys(),
         resource_values=others.values(),
-        **known,
+        service=bundle.resource.get(semconv.SERVICE_NAME, ""),
+        instance=bundle.resource.get(semconv.SERVICE_INSTANCE_ID, ""),
     ).SerializeToString()
     length = len(message)
     while length > 127:
@@ -102,11 +101,10 @@ _MESSAGES: Final[Mapping[str, Mapping[int, tuple[str, str]]]] = {
         2: ("spans", "*bytes"),
         3: ("received_at", "int64"),
         4: ("scope", "string"),
-        5: ("framework", "string"),
-        6: ("service", "string"),
-        7: ("instance", "string"),
-        8: ("resource_keys", "*string"),
-        9: ("resource_values", "*string"),
+        5: ("service", "string"),
+        6: ("instance", "string"),
+        7: ("resource_keys", "*string"),
+        8: ("resource_values", "*string"),
     },
     "Span": {
         1: ("trace_id", "bytes"),

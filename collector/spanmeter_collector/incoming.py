@@ -43,12 +43,13 @@ class Received:
 class Incoming:
     """Spans by their keys, of one that came several times the first.
 
-    `spans` are those that Python has read, among them all that tell of calls. `plain` are those that the engine has
-    read alone, with their numbers in the batch.
+    `spans` are those that Python knows, among them all that tell of calls, `plain` those that only the engine has read.
+    What the engine has read it stores as well: `staged` are the numbers of such spans in the batch.
     """
 
     spans: dict[SpanKey, tuple[Row, Reading]] = field(default_factory=dict)
     plain: dict[SpanKey, int] = field(default_factory=dict)
+    staged: dict[SpanKey, int] = field(default_factory=dict)
     fresh: set[SpanKey] = field(default_factory=set)
     sent_again: set[SpanKey] = field(default_factory=set)
     counters: list[Counter] = field(default_factory=list)
@@ -91,19 +92,22 @@ class Incoming:
     def read_traces(self, trace_ids: Collection[bytes]) -> None:
         """Let Python read also the plain spans of these traces."""
         for key in [key for key in self.plain if key[0] in trace_ids] if trace_ids else ():
-            number = self.plain.pop(key)
-            self._left_out.add(number)
-            bundle, index = self._places[number]
+            bundle, index = self._places[self.plain.pop(key)]
             self._take(bundle, *open_span(bundle.spans[index]))
 
+    def rows(self, stored: Collection[SpanKey]) -> list[Row]:
+        """Of the spans that the engine has not read, the rows that the store lacks."""
+        known = self.staged.keys() | stored
+        return [row for key, (row, _) in self.spans.items() if key not in known]
+
     def kept(self, stored: Collection[SpanKey]) -> Kept | None:
-        """Of the plain spans those that the store lacks."""
-        if not self.plain:
+        """Of the spans that the engine has read, those that the store lacks."""
+        if self._staged is None or not self.staged:
             return None
-        again = self.plain.keys() & stored
-        left_out = self._left_out | {self.plain[key] for key in again}
-        dropped = self._staged.content if self._staged else ()
-        return Kept([key for key in self.plain if key not in again], left_out, dropped)
+        again = self.staged.keys() & stored
+        left_out = self._left_out | {self.staged[key] for key in again}
+        measured = {number: row for number, (row, _) in self._staged.measured.items()}
+        return Kept([key for key in self.staged if key not in again], left_out, measured)
 
     def _take_all(self, closed: Collection[int]) -> None:
         staged = self._staged
@@ -114,22 +118,30 @@ class Incoming:
                     self.too_old += 1
                 elif not refusal(span):
                     self._take(bundle, span, known)
-            elif (key := staged.keys[number]) in self.spans or key in self.plain:
-                self._left_out.add(number)
+            elif self._is_new(key := staged.keys[number], bundle):
+                self.staged[key] = number
+                if read := staged.measured.get(number):
+                    self.spans[key] = read
+                    self.fresh.update(() if bundle.repeated else (key,))
+                else:
+                    self.plain[key] = number
             else:
-                self.plain[key] = number
+                self._left_out.add(number)
 
     def _take(self, bundle: Bundle, span: Span, known: Mapping[str, Value]) -> None:
         key = span.trace_id, span.span_id
-        if key in self.spans or key in self.plain:
+        if self._is_new(key, bundle):
+            self.spans[key] = read_span(
+                bundle.resource,
+                bundle.scope,
+                span,
+                received_at=bundle.received_at,
+                content=self._content,
+                known=known,
+            )
+            self.fresh.update(() if bundle.repeated else (key,))
+
+    def _is_new(self, key: SpanKey, bundle: Bundle) -> bool:
+        if key in self.spans:
             self.sent_again.update(() if bundle.repeated else (key,))
-            return
-        self.spans[key] = read_span(
-            bundle.resource,
-            bundle.scope,
-            span,
-            received_at=bundle.received_at,
-            content=self._content,
-            known=known,
-        )
-        self.fresh.update(() if bundle.repeated else (key,))
+        return key not in self.spans and key not in self.plain

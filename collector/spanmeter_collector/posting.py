@@ -23,10 +23,9 @@ def post(
         return Batch(counters=incoming.counters, too_old=incoming.too_old)
     settlement = Settlement(incoming, store, book, recorded_at=recorded_at)
     settlement.settle()
-    rows = [row for key, (row, _) in incoming.spans.items() if key not in settlement.stored]
     bills, charges = settlement.entries()
     return Batch(
-        rows,
+        incoming.rows(settlement.stored),
         charges,
         incoming.counters,
         settlement.duplicates,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from functools import lru_cache
 from typing import Final, NamedTuple
 
@@ -14,6 +14,7 @@ from spanmeter.pricing import Usage
 from spanmeter.pricing.reading import Part
 from spanmeter.pricing.usage import INPUT_BUCKETS, OUTPUT_BUCKETS
 from spanmeter_collector.content import is_content
+from spanmeter_collector.number import count, dollars, nanoseconds
 from spanmeter_collector.otlp import Value, text
 from spanmeter_collector.parts import PartsError, read_parts
 from spanmeter_collector.raw_usage import RAW_USAGE_KEYS, detailed
@@ -24,8 +25,6 @@ LANGSMITH_METHOD: Final = "langsmith.metadata.ls_method"
 LANGSMITH_INTEGRATION: Final = "langsmith.metadata.ls_integration"
 _LANGCHAIN_RESULT: Final = '{"generations":[['
 """So begin LangChain's results, the only sign of its runs before langchain-core 1.0."""
-_MOST_TOKENS: Final = 10**12
-_LONGEST_FIRST_CHUNK_S: Final = 10**6
 _MOST_LAYOUTS: Final = 1024
 _MOST_REMEMBERED_KEYS: Final = 128
 
@@ -90,7 +89,7 @@ MARK_KEYS: Final = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class _Layout:
+class Layout:
     """Which keys of a span say what, the one to be believed first; spans of one kind carry the same keys."""
 
     texts: tuple[tuple[str, tuple[str, ...]], ...]
@@ -118,11 +117,11 @@ def read(known: Mapping[str, Value], *, scope: str, content: bool = False) -> Re
     `rest` are the attributes that no column of the store holds, those with content only if it is asked for. Numbers
     that are none, negative or beyond any call count as not said.
     """
-    layout = _layout_of(tuple(known))
+    layout = layout_of(tuple(known))
     rest = {key: said if type(said) is str else text(said) for key, said in known.items()}
     words = _NO_WORDS.copy()
     operation_key, words["operation"] = _operation(known, layout)
-    for name, key in _winners(rest, layout):
+    for name, key in winners(rest, layout):
         words[name] = rest.pop(key) if name in _IN_COLUMNS else rest[key]
     if operation_key:
         del rest[operation_key]
@@ -130,12 +129,12 @@ def read(known: Mapping[str, Value], *, scope: str, content: bool = False) -> Re
     words["request_model"] = words["request_model"].strip('"')  # MLflow writes JSON
     words["model"] = words["model"].strip('"') or words["request_model"]
     words["provider"] = _provider(words["provider"], words["model"])
-    usage = _usage(dict(_counts(known, layout))) if layout.counts else None
+    usage = usage_of(known, layout)
     for key in layout.raw:
         usage = detailed(usage, key, rest[key], provider=words["provider"])
     parts = _parts(known, usage, rest) if semconv.USAGE_PARTS in known else ()
     marks = _marks(known) if layout.is_marked else _NO_MARKS
-    if usage is None and scope.startswith(_HALF):
+    if usage is None and is_half(scope):
         marks = marks._replace(calls=0)
     tags = {key.removeprefix(semconv.TAG_PREFIX): rest[key] for key in layout.tags}
     if layout.content and not content:
@@ -143,13 +142,18 @@ def read(known: Mapping[str, Value], *, scope: str, content: bool = False) -> Re
     return Reading._make((*words.values(), *marks, usage, parts, tags, rest))
 
 
-def _drop_content(rest: dict[str, str], layout: _Layout) -> None:
+def _drop_content(rest: dict[str, str], layout: Layout) -> None:
     """Of LangSmith's completion the beginning stays, which quotes nobody: it tells LangChain's runs from others."""
     is_run = rest.get(LANGSMITH_COMPLETION, "").startswith(_LANGCHAIN_RESULT)
     for key in layout.content:
         rest.pop(key, None)
     if is_run:
         rest[LANGSMITH_COMPLETION] = _LANGCHAIN_RESULT
+
+
+def is_half(scope: str) -> bool:
+    """Whether spans of an instrumentation scope that tell no usage stand for no call."""
+    return scope.startswith(_HALF)
 
 
 def framework_of(scope: str) -> str:
@@ -163,10 +167,10 @@ def _marks(known: Mapping[str, Value]) -> _Marks:
         wrapper=_truth(known.get(semconv.WRAPPER)),
         inside_call=_truth(known.get(semconv.INSIDE_CALL)) or _is_counted_run(known),
         cache_hit=_truth(known.get(semconv.CACHE_HIT)),
-        calls=_count(known.get(semconv.CALLS)),
+        calls=count(known.get(semconv.CALLS)),
         estimated=known.get(semconv.USAGE_GRADE) == "estimated",
-        reported_usd=_usd(known.get(semconv.REPORTED_COST_USD)),
-        first_chunk_ns=_first_chunk_ns(known.get(semconv.TIME_TO_FIRST_CHUNK)),
+        reported_usd=dollars(known.get(semconv.REPORTED_COST_USD)),
+        first_chunk_ns=nanoseconds(known.get(semconv.TIME_TO_FIRST_CHUNK)),
     )
 
 
@@ -196,13 +200,14 @@ def _is_counted_run(known: Mapping[str, Value]) -> bool:
     return str(known.get(LANGSMITH_COMPLETION)).startswith(_LANGCHAIN_RESULT)
 
 
-def _layout_of(keys: tuple[str, ...]) -> _Layout:
+def layout_of(keys: tuple[str, ...]) -> Layout:
+    """What these keys of a span say."""
     return _remembered_layout(keys) if len(keys) <= _MOST_REMEMBERED_KEYS else _layout(keys)
 
 
-def _layout(keys: tuple[str, ...]) -> _Layout:
+def _layout(keys: tuple[str, ...]) -> Layout:
     there = frozenset(keys)
-    return _Layout(
+    return Layout(
         texts=_present(TEXT_KEYS, there),
         counts=_present(COUNT_KEYS, there),
         operations=tuple(key for key in OPERATION_KEYS if key in there),
@@ -222,7 +227,7 @@ def _present(table: Mapping[str, tuple[str, ...]], there: frozenset[str]) -> tup
     )
 
 
-def _operation(known: Mapping[str, Value], layout: _Layout) -> tuple[str, str]:
+def _operation(known: Mapping[str, Value], layout: Layout) -> tuple[str, str]:
     for key in layout.operations:
         said, names = known[key], OPERATION_KEYS[key]
         if isinstance(said, str) and said:
@@ -232,8 +237,8 @@ def _operation(known: Mapping[str, Value], layout: _Layout) -> tuple[str, str]:
     return "", ""
 
 
-def _winners(texts: Mapping[str, str], layout: _Layout) -> Iterator[tuple[str, str]]:
-    """By name, the key whose text counts."""
+def winners(texts: Mapping[str, str], layout: Layout) -> Iterator[tuple[str, str]]:
+    """By name, the key whose text counts: the first that says anything."""
     for name, keys in layout.texts:
         for key in keys:
             if texts[key]:
@@ -241,16 +246,17 @@ def _winners(texts: Mapping[str, str], layout: _Layout) -> Iterator[tuple[str, s
                 break
 
 
-def _counts(known: Mapping[str, Value], layout: _Layout) -> Iterator[tuple[str, int]]:
+def _counts(known: Mapping[str, Value], layout: Layout) -> Iterator[tuple[str, int]]:
     for name, keys in layout.counts:
         for key in keys:
-            if (count := _count(known[key])) is not None:
-                yield name, count
+            if (found := count(known[key])) is not None:
+                yield name, found
                 break
 
 
-def _usage(counts: dict[str, int]) -> Usage | None:
+def usage_of(known: Mapping[str, Value], layout: Layout) -> Usage | None:
     """Disjoint buckets from totals that include their parts, or from totals that are smaller than their parts."""
+    counts = dict(_counts(known, layout)) if layout.counts else {}
     if not counts:
         return None
     input_total, output_total = counts.pop("input_total", 0), counts.pop("output_total", 0)
@@ -265,35 +271,6 @@ def _usage(counts: dict[str, int]) -> Usage | None:
 def _remainder(total: int, parts: int) -> int:
     """A total below its parts was counted without them, as Anthropic's own numbers are."""
     return total - parts if total >= parts else total
-
-
-def _count(said: Value) -> int | None:
-    number = said if type(said) is int else _number(said)
-    if number is None or not 0 <= number <= _MOST_TOKENS:
-        return None
-    return int(number)
-
-
-def _number(said: Value) -> Decimal | None:
-    if said is None or isinstance(said, bool) or not isinstance(said, (str, int, float)):
-        return None
-    try:
-        number = Decimal(str(said))
-    except InvalidOperation:
-        return None
-    return number if number.is_finite() else None
-
-
-def _usd(said: Value) -> Decimal | None:
-    number = _number(said)
-    return number if number is not None and 0 <= number <= _MOST_TOKENS else None
-
-
-def _first_chunk_ns(said: Value) -> int:
-    seconds = _number(said)
-    if seconds is None or not 0 <= seconds <= _LONGEST_FIRST_CHUNK_S:
-        return 0
-    return int(seconds * 1_000_000_000)
 
 
 def _truth(said: Value) -> bool:

@@ -10,7 +10,6 @@ import orjson
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from spanmeter import semconv
-from spanmeter.pricing import Usage
 from spanmeter_collector.content import is_event_content
 from spanmeter_collector.otlp import LAST_NANOSECOND, Value, attributes, texts
 from spanmeter_collector.reading import Reading, read
@@ -18,7 +17,8 @@ from spanmeter_collector.reading import Reading, read
 _KINDS: Final = dict(enumerate(("", "internal", "server", "client", "producer", "consumer")))
 _STATUSES: Final = {int(Status.STATUS_CODE_OK): "ok", int(Status.STATUS_CODE_ERROR): "error"}
 _NO_PARENT: Final = bytes(8)
-_OUTCOMES: Final = frozenset({"cancelled", "interrupted"})
+CANCELLED: Final = frozenset({"cancelled", "interrupted"})
+"""Outcomes of spans whose status is "cancelled"."""
 
 
 SpanKey = tuple[bytes, bytes]
@@ -112,7 +112,7 @@ def read_span(  # noqa: PLR0913  a span, where it came from and what is asked of
             scope,
             *_said(reading),
             reading.wrapper,
-            *(_counts(reading.usage) if reading.usage else _NO_COUNTS),
+            *counts_of(reading),
             reading.first_chunk_ns,
             reading.rest,
             {key: said for key, said in resource.items() if key not in SERVICE_KEYS},
@@ -122,12 +122,16 @@ def read_span(  # noqa: PLR0913  a span, where it came from and what is asked of
     return row, reading
 
 
-def _counts(usage: Usage) -> tuple[int, int, int, int]:
+def counts_of(reading: Reading) -> tuple[int, int, int, int]:
+    """The tokens of a row: input, cached input, output and reasoning."""
+    usage = reading.usage
+    if usage is None:
+        return _NO_COUNTS
     return usage.input_tokens, usage.cached_input_tokens, usage.output_tokens, usage.reasoning_tokens
 
 
 def _status(span: Span, reading: Reading, scope: str) -> str:
-    if reading.outcome in _OUTCOMES:
+    if reading.outcome in CANCELLED:
         return "cancelled"
     if scope == semconv.LANGSMITH_SCOPE and any(event.name == "exception" for event in span.events):
         return "error"  # LangSmith ends some failed runs with the status of good ones

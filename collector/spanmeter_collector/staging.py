@@ -1,34 +1,37 @@
-"""Staging: the engine reads a batch of spans itself, as far as their rows take no more than the spans say by key.
+"""Staging: the engine reads a batch of spans itself, as far as their rows take no more than places in spans.
 
-Most spans are steps of chains and graphs: their row is ids, times, a few names and a map of attributes, and the engine
-makes it from the bytes that came in for a fifth of what Python takes. Which spans tell more, of calls, usage, prices
-or in nested values, is told by their keys; those are left to `row.read_span`.
+Its protobuf reader takes a fifth of Python's time. Python reads one span of each shape, and tells the engine what is
+where in the others; of calls it reads the numbers. Spans that hold nested values, events or usage in objects are left
+to `row.read_span`.
 """
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from operator import itemgetter
 from pathlib import Path
 from string import Template
 from struct import Struct
 from tempfile import NamedTemporaryFile
-from typing import IO, Any, Final
+from typing import Any, Final
 
-from spanmeter import semconv
-from spanmeter_collector.bundle import Bundle, write_sheet
-from spanmeter_collector.content import is_content
+from spanmeter_collector.bundle import Bundle, open_span, write_sheet
 from spanmeter_collector.otlp import LAST_NANOSECOND
-from spanmeter_collector.raw_usage import RAW_USAGE_KEYS
-from spanmeter_collector.reading import LANGSMITH_COMPLETION, MARK_KEYS, framework_of
-from spanmeter_collector.row import LANGFUSE_RUN, SpanKey
+from spanmeter_collector.reading import Reading
+from spanmeter_collector.row import Row, SpanKey, counts_of
+from spanmeter_collector.shape import DECIDING, Shape, ShapeRow
 from spanmeter_collector.statement import read_sql
-from spanmeter_collector.vocabulary import COUNT_KEYS, OPERATION_KEYS, OPERATION_NAMES, TEXT_KEYS
 
 _SCHEMA: Final = Path(__file__).with_name("sql") / "sheet.proto"
 _KEY: Final = Struct("<16s8s?qq")
-_COLUMNS: Final = ("error_type", "framework", "user", "session", "tenant", "feature", "team")
-_FIRST_COLUMN, _FREE, _NAMED, _OUTCOME, _TELLING = 1, 10, 20, 40, 99
+_MEASURED: Final = Struct("<IQQQQQ")
+_numbers: Final = itemgetter(slice(Row._fields.index("input_tokens"), Row._fields.index("first_chunk_ns") + 1))
+_WORDS: Final = slice(Row._fields.index("framework"), Row._fields.index("team") + 1)
+_ERROR_TYPE: Final = Row._fields.index("error_type")
+_MOST_SHAPES: Final = 4096
+_MOST_NEW_SHAPES: Final = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,34 +39,38 @@ class Staged:
     """A batch of spans that the engine has read.
 
     Of all spans in their order: `keys`, whether each is `telling` and so left to Python, and when it starts and ends.
-    Of the others, `content` are the keys of attributes that are not to be stored.
+    `measured` are, by number, those that tell of calls or of anything counted; the engine has the rest of their rows.
     """
 
     keys: Sequence[SpanKey]
     telling: Sequence[bool]
     starts: Sequence[int]
     ends: Sequence[int]
-    content: Collection[str]
+    measured: Mapping[int, tuple[Row, Reading]]
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
     """Of a staged batch, what is to be stored: the spans of `keys`, all but those with the numbers in `left_out`.
 
-    They are stored without their attributes of the keys in `content`.
+    `measured` are rows by number, of which the numbers from `input_tokens` to `first_chunk_ns` are stored.
     """
 
     keys: Sequence[SpanKey]
     left_out: Collection[int] = ()
-    content: Collection[str] = ()
+    measured: Mapping[int, Row] = field(default_factory=dict)
 
 
 class Staging:
-    """Table `staged` of one database of the embedded engine; one batch at a time."""
+    """Tables `staged` and `shapes` of one database of the embedded engine; one batch at a time."""
 
     def __init__(self, client: Any) -> None:  # noqa: ANN401  a client of clickhouse-connect
         self._client = client
-        client.command(read_sql("staged"))
+        self._shapes: dict[int, Shape] = {}
+        self._known = 0
+        self._seed = secrets.randbits(64)
+        for statement in read_sql("staged").split(";\n"):
+            client.command(statement)
 
     def read(self, bundles: Sequence[Bundle], *, closed: Collection[int], content: bool) -> Staged:
         """Read a batch in the place of the one before; spans of `closed` days are left to Python.
@@ -76,77 +83,70 @@ class Staging:
         self._client.command("TRUNCATE TABLE staged")
         with NamedTemporaryFile(prefix="spanmeter-", suffix=".sheets") as file:
             for bundle in bundles:
-                _write(bundle, file)
+                write_sheet(bundle, file)
             file.flush()
             parameters = {
                 "sheets": file.name,
                 "schema": str(_SCHEMA),
                 "closed": sorted(closed),
                 "last": LAST_NANOSECOND,
-                **_VOCABULARY,
+                "seed": self._seed,
+                "deciding": sorted(DECIDING),
             }
             self._client.command(read_sql("stage"), parameters=parameters)
+        self._learn(bundles, content=content)
         raw = self._client.raw_query(read_sql("staged_keys"), fmt="RowBinary")
         traces, spans, telling, starts, ends = zip(*_KEY.iter_unpack(raw), strict=True) if raw else ((),) * 5
         return Staged(
-            keys=list(zip(traces, spans, strict=True)),
+            keys=[*zip(traces, spans, strict=True)],
             telling=telling,
             starts=starts,
             ends=ends,
-            content=[] if content else self._content(),
+            measured=self._measured(),
         )
 
     def store(self, kept: Kept, *, settings: Mapping[str, object]) -> None:
         """Store what was read last and is not left to Python."""
-        attributes = "mapFilter((key, said) -> key NOT IN {content:Array(String)}, attributes)"
-        sql = Template(read_sql("store_staged")).substitute(attributes=attributes if kept.content else "attributes")
-        parameters = {"left_out": sorted(kept.left_out), "content": sorted(kept.content)}
-        self._client.command(sql, parameters=parameters, settings={**settings, "max_threads": 1})
+        said = ", ".join(f"{name} = {value!r}" for name, value in settings.items())
+        sql = Template(read_sql("store_staged")).substitute(settings=said)
+        with NamedTemporaryFile(prefix="spanmeter-", suffix=".measured") as file:
+            file.write(b"".join(_MEASURED.pack(number, *_numbers(row)) for number, row in kept.measured.items()))
+            file.flush()
+            self._client.command(sql, parameters={"left_out": sorted(kept.left_out), "measured": file.name})
 
-    def _content(self) -> list[str]:
-        (names,) = self._client.query(read_sql("staged_names")).result_rows[0]
-        return [name for name in names if is_content(name)]
+    def _learn(self, bundles: Sequence[Bundle], *, content: bool) -> None:
+        """Tell the engine of the shapes that it met for the first time; where they are too many, to leave the rest."""
+        if self._known > _MOST_SHAPES:
+            self._client.command("TRUNCATE TABLE shapes")
+            self._shapes.clear()
+            self._known = 0
+        new = self._client.query(read_sql("staged_shapes")).result_rows
+        if not new:
+            return
+        places = [(bundle, span) for bundle in bundles for span in bundle.spans]
+        rows = [self._learned(shape, *places[example], content=content) for shape, example in new[:_MOST_NEW_SHAPES]]
+        rows += [ShapeRow(shape) for shape, _ in new[_MOST_NEW_SHAPES:]]
+        self._client.insert("shapes", rows, column_names=ShapeRow._fields)
+        self._known += len(rows)
 
+    def _learned(self, number: int, bundle: Bundle, closed: bytes, *, content: bool) -> ShapeRow:
+        span, known = open_span(closed)
+        is_clear = len(known) == len(span.attributes)
+        shape = Shape.of(known, scope=bundle.scope, content=content) if is_clear else None
+        if shape is None:
+            return ShapeRow(number)
+        self._shapes[number] = shape
+        return shape.row(number, known)
 
-def _write(bundle: Bundle, file: IO[bytes]) -> None:
-    write_sheet(
-        bundle,
-        file,
-        framework=framework_of(bundle.scope),
-        service=bundle.resource.get(semconv.SERVICE_NAME, ""),
-        instance=bundle.resource.get(semconv.SERVICE_INSTANCE_ID, ""),
-    )
+    def _measured(self) -> dict[int, tuple[Row, Reading]]:
+        found = self._client.query(read_sql("staged_measured")).result_columns
+        if not found:
+            return {}
+        numbers, shapes, said, *told = found
+        return dict(map(self._measure, numbers, shapes, said, zip(*told, strict=True)))
 
-
-def _slots() -> dict[str, int]:
-    """By key, what an attribute is to the row, in the numbers of `sql/stage.sql`."""
-    told = [key for name, keys in TEXT_KEYS.items() if name not in _COLUMNS for key in keys]
-    counts = [key for keys in COUNT_KEYS.values() for key in keys]
-    others = (*RAW_USAGE_KEYS, *MARK_KEYS, semconv.USAGE_PARTS, LANGFUSE_RUN, LANGSMITH_COMPLETION)
-    telling = dict.fromkeys((*told, *counts, *others), _TELLING)
-    columns = {key: place for place, name in enumerate(_COLUMNS, start=_FIRST_COLUMN) for key in TEXT_KEYS[name]}
-    operations = {
-        key: (_FREE if names is None else _NAMED) + place for place, (key, names) in enumerate(OPERATION_KEYS.items())
-    }
-    return telling | columns | operations | dict.fromkeys(TEXT_KEYS["outcome"], _OUTCOME)
-
-
-def _operations() -> dict[str, str]:
-    """By key and name, in one text, which operation is meant; what Python is to say is a question mark."""
-    free = {f"{key}={said}": "?" for key, names in OPERATION_KEYS.items() if names is None for said in OPERATION_NAMES}
-    named = {f"{key}={said}": meant for key, names in OPERATION_KEYS.items() for said, meant in (names or {}).items()}
-    return free | named
-
-
-def _vocabulary() -> dict[str, object]:
-    slots, operations = _slots(), _operations()
-    return {
-        "keys": [*slots],
-        "slots": [*slots.values()],
-        "operations_said": [*operations],
-        "operations": [*operations.values()],
-        "calls": sorted(semconv.CALL_OPERATIONS),
-    }
-
-
-_VOCABULARY: Final = _vocabulary()
+    def _measure(
+        self, number: int, shape: int, said: Sequence[str], told: tuple[Any, ...]
+    ) -> tuple[int, tuple[Row, Reading]]:
+        reading = self._shapes[shape].reading(told[_WORDS], told[_ERROR_TYPE], said)
+        return number, (Row._make((*told, *counts_of(reading), reading.first_chunk_ns, {}, {}, "[]")), reading)

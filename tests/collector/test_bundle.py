@@ -64,7 +64,7 @@ def test_what_is_no_request_is_refused() -> None:
 def test_a_sheet_has_its_length_before_it(size: int) -> None:
     file = io.BytesIO()
 
-    write_sheet(Bundle({"service.name": "s", "k": "v"}, "scope", [b"x" * size], 1), file, framework="f")
+    write_sheet(Bundle({"service.name": "s", "k": "v"}, "scope", [b"x" * size], 1), file)
 
     length = shift = 0
     written = io.BytesIO(file.getvalue())

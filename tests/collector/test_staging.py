@@ -12,6 +12,7 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from spanmeter_collector.bundle import Bundle, bundles
+from spanmeter_collector.reading import Reading
 from spanmeter_collector.row import Row, read_span
 from spanmeter_collector.staging import Kept
 from spanmeter_collector.store import Batch, Store
@@ -37,16 +38,32 @@ PLAIN_KEYS: Final = [
         "gen_ai.prompt.0.content",
     ),
 ]
-TELLING_KEYS: Final = [
-    *(key for name in ("model", "provider", "response_id") for key in TEXT_KEYS[name]),
+CALL_KEYS: Final = [
+    *(key for name in ("model", "provider", "response_id", "region") for key in TEXT_KEYS[name]),
     *(key for keys in COUNT_KEYS.values() for key in keys),
-    *("spanmeter.wrapper", "langfuse.observation.metadata.ls_model_type"),
+    *("spanmeter.wrapper", "spanmeter.cache.hit", "spanmeter.calls", "spanmeter.usage.grade"),
+    *("spanmeter.reported_cost.usd", "gen_ai.response.time_to_first_chunk", "spanmeter.inside_call"),
 ]
+TELLING_KEYS: Final = ["langfuse.observation.metadata.ls_model_type", "spanmeter.usage.parts", "gen_ai.completion"]
 OPERATIONS: Final = [
-    *("chat", "chain", "CHAIN", "Tool", "AGENT", '"CHAIN"', "span", "workflow", "?", "", "ai.toolCall", "É"),
+    *("chat", "LLM", "chain", "CHAIN", "Tool", "AGENT", '"CHAIN"', "span", "workflow", "?", "", "ai.toolCall", "É"),
     *("acompletion", "message"),
 ]
-TEXTS: Final = ["", "u1", "cancelled", "interrupted", "nul\0in", "tab\t'quote\\", "日本語", "\U0001f600", "x" * 300]
+TEXTS: Final = [
+    "",
+    "u1",
+    "12",
+    "0.5",
+    "estimated",
+    "true",
+    "cancelled",
+    "interrupted",
+    "nul\0in",
+    "tab\t'quote\\",
+    "日本語",
+    "\U0001f600",
+    "x" * 300,
+]
 NUMBERS: Final = [0, -1, 7, 2**63 - 1, -(2**63)]
 FLOATS: Final = [0.0, -0.0, 0.5, 1.0, -2.0, 0.1 + 0.2, 1e-3, 9e-4, 1e15, 1e16, 123456789.125, 1e300, float("nan")]
 
@@ -87,7 +104,9 @@ def some_attributes(choose: random.Random) -> list[KeyValue]:
     for key in choose.sample([*OPERATION_KEYS], choose.choice([0, 1, 1, 1, 1, 2])):
         said = AnyValue(string_value=choose.choice(OPERATIONS)) if choose.random() < 0.95 else AnyValue(int_value=1)
         known += [KeyValue(key=key, value=said)]
-    if choose.random() < 0.1:
+    if choose.random() < 0.4:
+        known += [KeyValue(key=key, value=some_value(choose)) for key in choose.sample(CALL_KEYS, choose.randint(1, 6))]
+    if choose.random() < 0.05:
         known += [KeyValue(key=choose.choice(TELLING_KEYS), value=some_value(choose))]
     if known and choose.random() < 0.05:
         known += [known[0]]
@@ -125,17 +144,23 @@ def request(choose: random.Random) -> ExportTraceServiceRequest:
     return made
 
 
-def read_by_python(opened: list[Bundle], *, content: bool) -> list[Row]:
+def read_by_python(opened: list[Bundle], *, content: bool) -> list[tuple[Row, Reading]]:
     spans = [(bundle, Span.FromString(span)) for bundle in opened for span in bundle.spans]
     return [
-        read_span(one.resource, one.scope, span, received_at=one.received_at, content=content)[0] for one, span in spans
+        read_span(one.resource, one.scope, span, received_at=one.received_at, content=content) for one, span in spans
     ]
+
+
+def measured_of(row: Row, reading: Reading) -> tuple[Row, Reading]:
+    """What Python knows of a span whose attributes the engine keeps."""
+    return row._replace(attributes={}, resource={}, events="[]"), reading._replace(rest={})
 
 
 @pytest.mark.parametrize(("seed", "content"), [(1, False), (2, True)])
 def test_a_row_is_the_same_whoever_reads_the_span(store: Store, by_python: Store, seed: int, *, content: bool) -> None:
     opened = list(bundles(request(random.Random(seed)).SerializeToString(), received_at=START // 10**6))
-    rows = read_by_python(opened, content=content)
+    read = read_by_python(opened, content=content)
+    rows = [row for row, _ in read]
 
     staged = store.stage(opened, content=content)
 
@@ -143,8 +168,11 @@ def test_a_row_is_the_same_whoever_reads_the_span(store: Store, by_python: Store
     assert staged.keys == [(row.trace_id, row.span_id) for row in rows]
     plain = [row for row, telling in zip(rows, staged.telling, strict=True) if not telling]
     assert len(plain) > SPANS / 8
+    assert len(staged.measured) > SPANS / 16
+    assert staged.measured == {number: measured_of(*read[number]) for number in staged.measured}
     keys = [(row.trace_id, row.span_id) for row in plain]
-    store.write(Batch(staged=Kept(keys, content=staged.content)), token="1")
+    measured = {number: row for number, (row, _) in staged.measured.items()}
+    store.write(Batch(staged=Kept(keys, measured=measured)), token="1")
     by_python.write(Batch(rows=plain), token="1")
     for by_engine, expected in zip(stored(store), stored(by_python), strict=True):
         assert by_engine == expected

@@ -1,0 +1,34 @@
+-- The staged spans of which Python reads what they measure, and all that says to whom and with whom they belong.
+SELECT
+    number,
+    shape,
+    said,
+    trace_id,
+    span_id,
+    parent_span_id,
+    start_ns,
+    duration_ns,
+    received_at,
+    name,
+    kind,
+    status,
+    status_message,
+    error_type,
+    service,
+    instance,
+    scope,
+    framework,
+    operation,
+    provider,
+    request_model,
+    model,
+    response_id,
+    user,
+    session,
+    tenant,
+    feature,
+    team,
+    wrapper
+FROM staged_rows
+WHERE measured AND NOT telling
+ORDER BY number
