@@ -46,6 +46,11 @@ class BudgetRegister:
         budgets = {row["name"]: Budget.of(row) for row in self._store.query("budgets", {})}
         self._budgets = budgets
 
+    def refresh(self) -> None:
+        """Learn what others defined, on a server that others write to."""
+        if self._store.directory is None:
+            self.read()
+
     def all(self) -> Sequence[Budget]:
         """Every budget, by name."""
         return [*self._budgets.values()]

@@ -18,6 +18,7 @@ from spanmeter_collector.lease import LEASE_S, ZERO, Ask
 from spanmeter_collector.leases import CLOCK, Clock, Leases, Sums
 from spanmeter_collector.money import usd_text
 from spanmeter_collector.store import Store
+from spanmeter_collector.thresholds import Thresholds
 from spanmeter_collector.times import write_time
 
 RENEW_S: Final = 3.0
@@ -57,6 +58,7 @@ class Budgets:
         self.register = BudgetRegister(store, definitions, now=clock.now)
         self.leases = Leases(store, clock=clock)
         self.ledger = BudgetLedger(store, elapsed=clock.elapsed)
+        self.thresholds = Thresholds(store, clock=clock)
 
     def lease(self, name: str, ask: Ask) -> LeaseAnswer:
         """What a holder may spend.
@@ -98,7 +100,7 @@ class Budgets:
                 "holders": standing.sums.holders,
                 "stopped_calls": standing.sums.stopped,
                 "downgraded_calls": standing.sums.downgraded,
-                "crossed": [],
+                "reached": [usd_text(threshold) for threshold in sorted(self.thresholds.reached(standing.time))],
             }
         )
 

@@ -27,8 +27,8 @@ class BudgetAnswer(DefinedBudget):
 
     `spent_usd` is the larger of what its holders settled and what the ledger holds for its scope; `lent_usd` is what
     holders may still reach without asking, beyond what they reserved. `exhausts_at` is when the limit is reached if
-    money goes on as in the last hour; null where that is not before `resets_at`. A budget for each request alone has
-    no sums here: they are null.
+    money goes on as in the last hour; null where that is not before `resets_at`. `reached` lists the thresholds that
+    were reached in the period. A budget for each request alone has no sums here: they are null.
     """
 
     period_start: str
@@ -44,7 +44,7 @@ class BudgetAnswer(DefinedBudget):
     downgraded_calls: int
     usd_per_hour: str | None
     exhausts_at: str | None
-    crossed: list[str]
+    reached: list[str]
 
 
 class BudgetsAnswer(Answer):

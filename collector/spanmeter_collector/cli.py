@@ -40,6 +40,7 @@ COMMANDS: Final = {
     "trace": Command("show one trace step by step, with the cost of each", "trace_command"),
     "duplicates": Command("list what was not counted twice, and why", "duplicates_command"),
     "losses": Command("hold what applications counted themselves against the ledger", "losses_command"),
+    "budgets": Command("show what budgets allow, what is spent and how long it lasts", "budgets_command"),
     "reconcile": Command("hold a provider's bill against the ledger", "reconcile_command"),
     "doctor": Command("check that this environment counts every call once and right", "doctor_command"),
     "reprice": Command(

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import errno
-import json
 import logging
 import signal
 import socket
-from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 import uvicorn
 from clickhouse_connect.driver.exceptions import ClickHouseError
@@ -19,13 +19,13 @@ from spanmeter.pricing import PriceBook
 from spanmeter_collector.api import create_api
 from spanmeter_collector.asker import heeding
 from spanmeter_collector.backlog import Limits
-from spanmeter_collector.bearer import NO_TOKENS, Tokens
 from spanmeter_collector.budget_file import read_budgets
-from spanmeter_collector.budget_routes import OPERATOR, may_hold
+from spanmeter_collector.budget_watch import at_work
 from spanmeter_collector.budgets import Budgets
 from spanmeter_collector.destination import Destination, refuse_itself
 from spanmeter_collector.disk import DiskCollector
 from spanmeter_collector.forward import Forwarder
+from spanmeter_collector.gate import App, create_app
 from spanmeter_collector.intake import Redact
 from spanmeter_collector.json_lines import write_json_lines
 from spanmeter_collector.log import Log, LogInUseError
@@ -47,12 +47,6 @@ from spanmeter_collector.sweep import Sweep, sweeping
 from spanmeter_collector.tls import Tls
 from spanmeter_collector.turns import take_short_turns
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
-
-_OPEN_TO_ALL: Final = frozenset({"/health", "/ready"})
 _REQUESTS_END_S: Final = 5
 _STOP: Final = (signal.SIGTERM, signal.SIGINT)
 _DRAIN_S: Final = 10.0
@@ -80,11 +74,14 @@ def serve(settings: Settings) -> int:
         http_socket = stack.enter_context(_bound(settings.listen, "SPANMETER_LISTEN"))
         http_address = Address(settings.listen.host, http_socket.getsockname()[1])
         forward = stack.enter_context(_forwarding(settings, status, http_address))
-        pipeline, store, log = stack.enter_context(_pipeline(settings, status, forward))
+        works = stack.enter_context(_working(settings, status, forward))
+        pipeline, store = works.pipeline, works.store
         grpc_door = GrpcDoor(pipeline, status, tokens=settings.ingest_tokens, redact=redact)
         grpc_address = stack.enter_context(_serving_grpc(grpc_door, settings.grpc_listen, tls))
         door = Door(pipeline, status, tokens=settings.ingest_tokens, redact=redact)
-        api = _api(settings, status, pipeline, store, Snapshots(store, log, settings.data_dir / "backup"))
+        definitions = read_budgets(settings.budgets)
+        budgets = stack.enter_context(at_work(store, definitions, status.registry))
+        api = _api(settings, status, works, budgets)
         app = create_app(
             door=door,
             api=heeding(api, store.stop),
@@ -103,57 +100,30 @@ def serve(settings: Settings) -> int:
     return 0
 
 
-def _api(settings: Settings, status: Status, pipeline: Pipeline, store: Store, snapshots: Snapshots) -> App:
+@dataclass(frozen=True, slots=True)
+class _Works:
+    """What takes in, what holds it, and what it is written to first."""
+
+    pipeline: Pipeline
+    store: Store
+    log: Log
+
+
+def _api(settings: Settings, status: Status, works: _Works, budgets: Budgets) -> App:
     """The API, with `/metrics` telling of the disk and of losses as well."""
     api = create_api(
-        store=store,
+        store=works.store,
         status=status,
         load_book=partial(_load_book, settings),
-        use_book=pipeline.use,
-        book_in_use=pipeline.book,
+        use_book=works.pipeline.use,
+        book_in_use=works.pipeline.book,
         loss_settle=settings.loss_settle,
-        snapshots=snapshots,
-        budgets=Budgets(store, read_budgets(settings.budgets)),
+        snapshots=Snapshots(works.store, works.log, settings.data_dir / "backup"),
+        budgets=budgets,
     )
-    status.registry.register(DiskCollector(store, settings.data_dir))
-    status.registry.register(LossCollector(store, settle=settings.loss_settle))
+    status.registry.register(DiskCollector(works.store, settings.data_dir))
+    status.registry.register(LossCollector(works.store, settle=settings.loss_settle))
     return api
-
-
-def create_app(*, door: App, api: App, query_tokens: Tokens = NO_TOKENS, ingest_tokens: Tokens = NO_TOKENS) -> App:
-    """One ASGI application: `/v1/…` goes to the OTLP door, the rest to the API, behind the query tokens.
-
-    What applications ask of budgets passes with the ingest tokens as well.
-    """
-
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"].startswith("/v1/"):
-            await door(scope, receive, send)
-        elif scope["type"] == "http" and _may_query(scope, query_tokens):
-            await api({**scope, OPERATOR: True}, receive, send)
-        elif scope["type"] == "http" and may_hold(scope["method"], scope["path"]) and _admits(scope, ingest_tokens):
-            await api({**scope, OPERATOR: False}, receive, send)
-        elif scope["type"] == "http":
-            await _refuse(send)
-        else:
-            await api(scope, receive, send)
-
-    return app
-
-
-def _may_query(scope: Scope, tokens: Tokens) -> bool:
-    return scope["path"] in _OPEN_TO_ALL or _admits(scope, tokens)
-
-
-def _admits(scope: Scope, tokens: Tokens) -> bool:
-    return tokens.admits([said for name, said in scope["headers"] if name == b"authorization"])
-
-
-async def _refuse(send: Send) -> None:
-    sentence = "the header Authorization: Bearer <SPANMETER_QUERY_TOKEN> is missing or wrong"
-    headers = [(b"content-type", b"application/json"), (b"www-authenticate", b"Bearer")]
-    await send({"type": "http.response.start", "status": 401, "headers": headers})
-    await send({"type": "http.response.body", "body": json.dumps({"error": sentence}).encode()})
 
 
 @contextmanager
@@ -172,7 +142,7 @@ def _forwarding(settings: Settings, status: Status, http_address: Address) -> It
 
 
 @contextmanager
-def _pipeline(settings: Settings, status: Status, forward: Forward | None) -> Iterator[tuple[Pipeline, Store, Log]]:
+def _working(settings: Settings, status: Status, forward: Forward | None) -> Iterator[_Works]:
     book = _load_book(settings)
     with closing(open_log(settings)) as log, closing(open_store(settings)) as store:
         limits, content = Limits.of_megabytes(settings.log_mb), settings.content
@@ -181,7 +151,7 @@ def _pipeline(settings: Settings, status: Status, forward: Forward | None) -> It
         )
         pipeline.start()
         try:
-            yield pipeline, store, log
+            yield _Works(pipeline, store, log)
         finally:
             pipeline.close(within_s=_DRAIN_S)
 
