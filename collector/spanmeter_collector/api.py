@@ -66,6 +66,11 @@ _DESCRIPTIONS: Final = {
     "format": f"How it is written: {', '.join(export.FORMATS)}.",
     "dry_run": "true: say what would change and write nothing.",
 }
+_KEYED: Final = {
+    TAG: "Only with this tag; put the tag's key in place of {key}.",
+    "attribute.": "Only with this attribute as its sender wrote it; put the attribute's key in place of {key}.",
+    "resource.": "Only with this attribute of the resource; put the attribute's key in place of {key}.",
+}
 _TIME: Final = {"type": "string", "anyOf": [{"pattern": "^[0-9]{1,9}[smhdw]$"}, {"format": "date-time"}]}
 _SCHEMAS: Final[Mapping[str, Mapping[str, Any]]] = {
     "since": _TIME,
@@ -287,8 +292,7 @@ def _json(answer: Answer, *, status_code: int = 200, headers: Mapping[str, str] 
 def _parameters(options: Options) -> dict[str, Any]:
     texts = {name: f"{_DESCRIPTIONS[name]} Default: {default or 'none'}." for name, default in options.defaults.items()}
     texts |= dict.fromkeys(options.dimensions.names, "Only these; give it again for any of several.")
-    if options.dimensions.tags:
-        texts[f"{TAG}{{key}}"] = "Only calls with this tag; put the tag's key in place of {key}."
+    texts |= {f"{prefix}{{key}}": _KEYED[prefix] for prefix in options.dimensions.keyed}
     schemas = {"group_by": _lists(options.dimensions), **_SCHEMAS}
     return {
         "parameters": [
@@ -299,5 +303,6 @@ def _parameters(options: Options) -> dict[str, Any]:
 
 
 def _lists(dimensions: Dimensions) -> Mapping[str, Any]:
-    name = "|".join((*dimensions.names, *([f"{TAG.replace('.', '[.]')}[^,]+"] if dimensions.tags else [])))
+    keyed = (f"{prefix.replace('.', '[.]')}[^,]+" for prefix in dimensions.keyed)
+    name = "|".join((*dimensions.names, *keyed))
     return {"type": "string", "pattern": f"^({name})(,({name}))*$"}

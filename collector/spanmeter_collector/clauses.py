@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from spanmeter_collector.selection import TAG, Dimensions, Selection
+from spanmeter_collector.selection import Dimensions, Selection
 
 TIME_DIMENSIONS = ("minute", "hour", "day")
 
@@ -25,11 +25,12 @@ def grouped(selection: Selection, dimensions: Dimensions, *, most: str, limit: i
     and the total are asked for, so that whoever reads them sees that something was left out.
     """
     names = selection.group_by
-    columns = [f"{dimensions.key(name, f'tag_{index}')} AS dim_{index}" for index, name in enumerate(names)]
+    columns = [f"{dimensions.key(name, f'key_{index}')} AS dim_{index}" for index, name in enumerate(names)]
     keys = [f"dim_{index}" for index in range(len(columns) or 1)]
     times = [f"dim_{index}" for index, name in enumerate(names) if name in TIME_DIMENSIONS]
     conditions, values = _filters(selection, dimensions)
-    tags = {f"tag_{index}": _tag_key(name, dimensions) for index, name in enumerate(names) if name.startswith(TAG)}
+    bound = {f"key_{index}": dimensions.bound_key(name) for index, name in enumerate(names)}
+    keys_asked = {name: key for name, key in bound.items() if key is not None}
     return Clauses(
         fragments={
             "dimensions": ", ".join(columns) or "materialize('') AS dim_0",
@@ -37,7 +38,7 @@ def grouped(selection: Selection, dimensions: Dimensions, *, most: str, limit: i
             "filters": " AND ".join(conditions) or "true",
             "order": ", ".join((*times, f"{most} DESC NULLS LAST", *keys)),
         },
-        parameters=_period(selection) | values | tags | {"limit": limit + 2},
+        parameters=_period(selection) | values | keys_asked | {"limit": limit + 2},
     )
 
 
@@ -64,13 +65,9 @@ def _filters(selection: Selection, dimensions: Dimensions) -> tuple[list[str], d
     conditions: list[str] = []
     parameters: dict[str, object] = {}
     for index, (name, values) in enumerate(selection.filters.items()):
-        expression = dimensions.text(name, f"filter_tag_{index}")
+        expression = dimensions.text(name, f"filter_key_{index}")
         conditions.append(f"({expression}) IN {{filter_{index}:Array(String)}}")
         parameters[f"filter_{index}"] = list(values)
-        if name.startswith(TAG):
-            parameters[f"filter_tag_{index}"] = _tag_key(name, dimensions)
+        if (key := dimensions.bound_key(name)) is not None:
+            parameters[f"filter_key_{index}"] = key
     return conditions, parameters
-
-
-def _tag_key(name: str, dimensions: Dimensions) -> str:
-    return dimensions.tag_prefix + name.removeprefix(TAG)

@@ -25,47 +25,64 @@ _SHARED = ("service", "framework", "operation", "provider", "model", "user", "se
 
 
 @dataclass(frozen=True, slots=True)
+class Keyed:
+    """A column that holds texts by key, and what the keys begin with there that are meant."""
+
+    column: str
+    key_prefix: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Dimensions:
     """The closed set of dimensions of one table: what to group by, and how a value of it reads as text.
 
-    `tags` is the column that holds tags, empty where the table has none.
+    `keyed` are those that go on with a key of the asker's, such as `tag.<key>`, by what they begin with.
     """
 
     keys: Mapping[str, str]
     texts: Mapping[str, str]
-    tags: str = ""
-    tag_prefix: str = ""
+    keyed: Mapping[str, Keyed] = field(default_factory=dict)
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Every dimension but the tags."""
+        """Every dimension but those with a key."""
         return tuple(self.keys)
 
     def key(self, name: str, parameter: str) -> str:
-        """The SQL expression to group by; `parameter` is the bound name of a tag's key."""
-        return self.keys.get(name) or f"{self.tags}[{{{parameter}:String}}]"
+        """The SQL expression to group by; `parameter` is the bound name of a key."""
+        return self.keys.get(name) or f"{self._keyed(name)[0].column}[{{{parameter}:String}}]"
 
     def text(self, name: str, parameter: str) -> str:
         """The SQL expression to compare with a filter's text."""
         return self.texts.get(name) or self.key(name, parameter)
 
+    def bound_key(self, name: str) -> str | None:
+        """What to bind as the key of a dimension; None where it has none."""
+        if name in self.keys:
+            return None
+        keyed, key = self._keyed(name)
+        return keyed.key_prefix + key
+
     def listed(self, options: Iterable[str] = ()) -> str:
         """The sentence part that lists the options and every dimension."""
-        named = ", ".join((*options, *self.names))
-        return f"{named} and {TAG}<key>" if self.tags else named
+        *named, last = (*options, *self.names, *(f"{prefix}<key>" for prefix in self.keyed))
+        return f"{', '.join(named)} and {last}" if self.keyed else ", ".join((*named, last))
 
     def holds(self, name: str) -> bool:
-        """Whether `name` is a dimension of this table: one of `names`, or tag.<key> where it has tags."""
-        return name in self.keys or (bool(self.tags) and name.startswith(TAG) and name != TAG)
+        """Whether `name` is a dimension of this table: one of `names`, or one of `keyed` with a key."""
+        return name in self.keys or any(name.startswith(prefix) and name != prefix for prefix in self.keyed)
+
+    def _keyed(self, name: str) -> tuple[Keyed, str]:
+        prefix = next(prefix for prefix in self.keyed if name.startswith(prefix))
+        return self.keyed[prefix], name.removeprefix(prefix)
 
 
-def _dimensions(table: str, *, time: str, columns: Iterable[str], tags: str = "", tag_prefix: str = "") -> Dimensions:
+def _dimensions(table: str, *, time: str, columns: Iterable[str], keyed: Mapping[str, Keyed]) -> Dimensions:
     minute, hour, day = (f"{cut}({table}.{time})" for cut in ("toStartOfMinute", "toStartOfHour", "toDate"))
     return Dimensions(
         keys={"minute": minute, "hour": hour, "day": day} | {name: f"{table}.{name}" for name in columns},
         texts={"minute": _clock(minute), "hour": _clock(hour), "day": f"toString({day})"},
-        tags=tags and f"{table}.{tags}",
-        tag_prefix=tag_prefix,
+        keyed=keyed,
     )
 
 
@@ -74,15 +91,20 @@ def _clock(expression: str) -> str:
 
 
 CHARGES: Final = _dimensions(
-    "charges", time="time", columns=(*_SHARED, "grade", "component"), tags="tags", tag_prefix=""
+    "charges", time="time", columns=(*_SHARED, "grade", "component"), keyed={TAG: Keyed("charges.tags")}
 )
 SPANS: Final = _dimensions(
-    "spans", time="start_time", columns=(*_SHARED, "name"), tags="attributes", tag_prefix=semconv.TAG_PREFIX
+    "spans",
+    time="start_time",
+    columns=(*_SHARED, "name"),
+    keyed={
+        TAG: Keyed("spans.attributes", semconv.TAG_PREFIX),
+        "attribute.": Keyed("spans.attributes"),
+        "resource.": Keyed("spans.resource"),
+    },
 )
-
-
 DUPLICATES: Final = _dimensions(
-    "duplicates", time="time", columns=("service", "scope", "operation", "provider", "model", "reason")
+    "duplicates", time="time", columns=("service", "scope", "operation", "provider", "model", "reason"), keyed={}
 )
 
 

@@ -280,6 +280,8 @@ async def test_the_description_names_every_parameter_of_a_question(client: httpx
     paths = (await client.get("/api/v1/openapi.json")).json()["paths"]
     names = [parameter["name"] for parameter in paths["/api/v1/cost"]["get"]["parameters"]]
     assert names == ["since", "until", "group_by", "limit", *CHARGES.names, "tag.{key}"]
+    listed = [parameter["name"] for parameter in paths["/api/v1/traces"]["get"]["parameters"]]
+    assert listed[-3:] == ["tag.{key}", "attribute.{key}", "resource.{key}"]
     assert {
         "/api/v1/cost",
         "/api/v1/duplicates",

@@ -72,6 +72,8 @@ def test_every_hostile_text_is_a_value_and_nothing_else(attacked: Any) -> None:
         (timed,) = ask(attacked, "latency", group_by="name", **{"name": text, f"tag.{text}": text})["rows"]
         assert (timed["name"], timed["count"]) == (text, 1)
         assert ask(attacked, "traces", user=text)["total"] == 1
+        assert ask(attacked, "traces", **{f"attribute.{text}": text})["total"] == 1
+        assert ask(attacked, "traces", **{f"attribute.{text}": "x", f"resource.{text}": text})["total"] == 0
     users = {row["user"] for row in ask(attacked, "cost", group_by="user")["rows"]}
     assert users == set(HOSTILE)
 

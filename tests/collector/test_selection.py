@@ -33,20 +33,20 @@ def test_sql_is_made_of_our_words_and_values_are_bound() -> None:
     query = [("group_by", "day,tag.it's"), ("user", "x'"), ("tag.;", "y")]
     clauses = grouped(read_selection(query, OPTIONS, now=NOW), CHARGES, most="cost_usd", limit=10)
     assert clauses.fragments == {
-        "dimensions": "toDate(charges.time) AS dim_0, charges.tags[{tag_1:String}] AS dim_1",
+        "dimensions": "toDate(charges.time) AS dim_0, charges.tags[{key_1:String}] AS dim_1",
         "keys": "dim_0, dim_1",
         "filters": "(charges.user) IN {filter_0:Array(String)}"
-        " AND (charges.tags[{filter_tag_1:String}]) IN {filter_1:Array(String)}",
+        " AND (charges.tags[{filter_key_1:String}]) IN {filter_1:Array(String)}",
         "order": "dim_0, cost_usd DESC NULLS LAST, dim_0, dim_1",
     }
     assert clauses.parameters == {
         "since": 1_795_262_400_000_000,
         "until": 1_795_348_800_000_000,
         "limit": 12,
-        "tag_1": "it's",
+        "key_1": "it's",
         "filter_0": ["x'"],
         "filter_1": ["y"],
-        "filter_tag_1": ";",
+        "filter_key_1": ";",
     }
 
 
@@ -64,9 +64,9 @@ def test_without_dimensions_and_filters_there_is_still_sql() -> None:
 def test_a_spans_tag_is_an_attribute() -> None:
     clauses = matching(read_selection([("tag.k", "v")], Options(SPANS, OPTIONS.defaults), now=NOW), SPANS)
     assert clauses.fragments == {
-        "matches": "countIf((spans.attributes[{filter_tag_0:String}]) IN {filter_0:Array(String)}) > 0"
+        "matches": "countIf((spans.attributes[{filter_key_0:String}]) IN {filter_0:Array(String)}) > 0"
     }
-    assert clauses.parameters["filter_tag_0"] == "spanmeter.tag.k"
+    assert clauses.parameters["filter_key_0"] == "spanmeter.tag.k"
 
 
 def test_grouped_values_become_text() -> None:

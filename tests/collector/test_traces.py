@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from spanmeter_collector.question_error import QuestionError
+from spanmeter_collector.row import read_span
 from spanmeter_collector.selection import read_selection
-from spanmeter_collector.store import Store
+from spanmeter_collector.store import Batch, Store
 from spanmeter_collector.traces import OPTIONS, answer_traces
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -82,6 +85,10 @@ def test_the_whole_list_in_every_order(known: Store, order: str, traces: list[ob
         ([("model", "mystery-1"), ("model", "e-small")], ["nightly", "rag.answer"]),
         ([("model", "mystery-1"), ("user", "u1")], []),
         ([("tag.branch", "main")], ["rag.answer"]),
+        ([("attribute.spanmeter.cache.hit", "true")], ["nightly"]),
+        ([("attribute.spanmeter.cache.hit", "true"), ("tag.branch", "main")], []),
+        ([("attribute.spanmeter.tag.branch", "main"), ("user", "u1")], ["rag.answer"]),
+        ([("resource.k8s.pod.name", "web-7")], []),
         ([("name", "retrieve")], ["rag.answer"]),
         ([("errors", "true")], ["nightly"]),
         ([("errors", "false")], ["nightly", "rag.answer"]),
@@ -95,6 +102,22 @@ def test_a_trace_matches_when_each_filter_is_met_by_some_span(
 ) -> None:
     answer = answer_traces(known, read_selection(query, OPTIONS, now=NOW))
     assert ([trace.name for trace in answer.traces], answer.total) == (names, len(names))
+
+
+def test_what_no_table_of_ours_knows_can_be_asked_for(store: Store, span: Callable[..., Span]) -> None:
+    at = round((NOW - timedelta(hours=1)).timestamp()) * 10**9
+    sent = [
+        span(
+            1, name="a", trace_id=b"a" * 16, start_time_unix_nano=at, attributes={"http.route": "/x", "tries": [1, "b"]}
+        ),
+        span(2, name="b", trace_id=b"b" * 16, start_time_unix_nano=at, attributes={"http.route": "/y"}),
+    ]
+    rows = [read_span({"k8s.pod.name": f"web-{one.name}"}, "shop", one, received_at=1)[0] for one in sent]
+    store.write(Batch(rows=rows), token="1")
+
+    asked = [("attribute.http.route", "/x"), ("attribute.tries", '[1,"b"]'), ("resource.k8s.pod.name", "web-b")]
+    found = [answer_traces(store, read_selection([one], OPTIONS, now=NOW)).traces for one in asked]
+    assert [[trace.name for trace in traces] for traces in found] == [["a"], ["a"], ["b"]]
 
 
 @pytest.mark.parametrize(("offset", "names"), [("0", ["nightly"]), ("1", ["rag.answer"]), ("2", [])])
