@@ -24,7 +24,7 @@ def main() -> int:
     except SettingsError as error:
         sys.stderr.write(f"spanmeter_rag: {error}\n")
         return 2
-    configure_logs()
+    configure_logs(settings.logs)
     gc.freeze()  # what is imported stays; looking through it again takes seconds of every stop
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     spanmeter.instrument(service_name="python-reference-rag")

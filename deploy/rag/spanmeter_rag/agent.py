@@ -11,10 +11,9 @@ from langchain_core.runnables import RunnableLambda
 from langchain_core.tools import BaseTool, StructuredTool
 from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.prebuilt import ToolNode
-from langgraph.types import RetryPolicy
 
 from spanmeter_rag.answer import Answer, Sources, as_context
-from spanmeter_rag.patience import ATTEMPTS, is_transient
+from spanmeter_rag.patience import Patience, Patient
 from spanmeter_rag.prompts import REWRITE, agent_instructions
 from spanmeter_rag.stores import Search
 
@@ -26,10 +25,10 @@ Update = dict[str, list[BaseMessage]]
 
 
 class Agent:
-    """Answers by a graph whose nodes are repeated by LangGraph when the provider refuses."""
+    """Answers by a graph whose models are asked patiently: LangGraph's own retries know no Retry-After."""
 
-    def __init__(self, search: Search, model: BaseChatModel) -> None:
-        self._graph = _build(search, model).compile(name="agent")
+    def __init__(self, search: Search, model: BaseChatModel, *, patience: Patience) -> None:
+        self._graph = _build(search, model, patience).compile(name="agent")
 
     def ask(self, question: str) -> Answer:
         """Answer in the calling thread."""
@@ -49,15 +48,15 @@ class Agent:
         return _answer(cast("MessagesState", states[-1]))
 
 
-def _build(search: Search, model: BaseChatModel) -> StateGraph[MessagesState]:
-    again = RetryPolicy(retry_on=is_transient, initial_interval=0.1, max_attempts=ATTEMPTS)
+def _build(search: Search, model: BaseChatModel, patience: Patience) -> StateGraph[MessagesState]:
     tool = _search_tool(search)
-    think = RunnableLambda(_conversation) | model.bind_tools([tool]) | RunnableLambda(_as_update)
-    rewrite = RunnableLambda(_question) | REWRITE | model | RunnableLambda(_as_question)
+    with_tool = Patient(model.bind_tools([tool]), patience)
+    think = RunnableLambda(_conversation) | with_tool | RunnableLambda(_as_update)
+    rewrite = RunnableLambda(_question) | REWRITE | Patient(model, patience) | RunnableLambda(_as_question)
     graph = StateGraph(MessagesState)
-    graph.add_node("think", think, retry_policy=again)
+    graph.add_node("think", think)
     graph.add_node("search", ToolNode([tool]))
-    graph.add_node("rewrite", rewrite, retry_policy=again)
+    graph.add_node("rewrite", rewrite)
     graph.add_edge(START, "think")
     graph.add_conditional_edges("think", _after_thinking)
     graph.add_conditional_edges("search", _after_search)

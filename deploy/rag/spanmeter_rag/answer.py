@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, Protocol, get_args
 
@@ -30,12 +29,6 @@ class Answer:
 
     text: str
     sources: Sources
-
-
-def best(found: Iterable[Source], *, count: int = 4) -> Sources:
-    """Return the best sources of several searches, each passage once."""
-    once = {source.id: source for source in found}
-    return tuple(sorted(once.values(), key=lambda source: (-source.score, source.id))[:count])
 
 
 def as_context(sources: Sources) -> str:

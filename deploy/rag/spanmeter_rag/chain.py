@@ -13,7 +13,7 @@ from langchain_core.runnables import Runnable, RunnableLambda, RunnableParallel,
 
 from spanmeter_rag.answer import Answer, as_context
 from spanmeter_rag.indexes import SectionsRetriever, as_sources
-from spanmeter_rag.patience import Patient
+from spanmeter_rag.patience import Patience, Patient
 from spanmeter_rag.prompts import ANSWER
 from spanmeter_rag.stores import Search
 
@@ -21,10 +21,10 @@ from spanmeter_rag.stores import Search
 class Chain:
     """Answers by one expression from question to text."""
 
-    def __init__(self, search: Search, model: BaseChatModel, *, name: str) -> None:
+    def __init__(self, search: Search, model: BaseChatModel, *, name: str, patience: Patience) -> None:
         found = RunnableParallel(question=RunnablePassthrough(), sources=search)
         context = RunnableLambda(_context)
-        text = ANSWER | Patient(model) | StrOutputParser()
+        text = ANSWER | Patient(model, patience) | StrOutputParser()
         steps = found | RunnablePassthrough.assign(context=context) | RunnablePassthrough.assign(text=text)
         self._chain: Runnable[str, dict[str, Any]] = steps.with_config(run_name=name)
 

@@ -2,60 +2,85 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+from typing import Any
+
 from langchain_openai import ChatOpenAI, OpenAIEmbeddings
 from llama_index.embeddings.openai import OpenAIEmbedding  # type: ignore[import-untyped]
 from llama_index.llms.openai import OpenAI
 from pydantic import SecretStr
 
+from spanmeter_rag.breaker import Breaker
+from spanmeter_rag.guarded import GuardedAsyncClient, GuardedClient
 from spanmeter_rag.settings import Settings
 
-BATCH = 128  # texts in one embeddings request
 
+@dataclass(frozen=True, slots=True)
+class Clients:
+    """Makes clients; those of one model share connections and a breaker, whatever their framework."""
 
-def chat_model(settings: Settings, model: str) -> ChatOpenAI:
-    """Return a LangChain chat model; usage is asked for in streams, which custom addresses need said."""
-    return ChatOpenAI(
-        model=model,
-        base_url=settings.provider_url,
-        api_key=SecretStr(settings.api_key),
-        timeout=settings.timeout_s,
-        max_retries=0,
-        stream_usage=True,
-    )
+    settings: Settings
+    breakers: dict[str, Breaker] = field(default_factory=dict)
+    _connections: dict[str, tuple[GuardedClient, GuardedAsyncClient]] = field(default_factory=dict)
 
+    def chat_model(self, model: str) -> ChatOpenAI:
+        """Return a LangChain chat model; usage is asked for in streams, which custom addresses need said."""
+        return ChatOpenAI(model=model, stream_usage=True, **self._langchain(model))
 
-def chat_embeddings(settings: Settings) -> OpenAIEmbeddings:
-    """Return LangChain embeddings; texts go out as they are, so that no tokenizer is downloaded to measure them."""
-    return OpenAIEmbeddings(
-        model=settings.models.embedding,
-        base_url=settings.provider_url,
-        api_key=SecretStr(settings.api_key),
-        timeout=settings.timeout_s,
-        max_retries=0,
-        chunk_size=BATCH,
-        check_embedding_ctx_length=False,
-    )
+    def chat_embeddings(self) -> OpenAIEmbeddings:
+        """Return LangChain embeddings; texts go out as they are, so that no tokenizer is downloaded to measure them."""
+        model = self.settings.models.embedding
+        return OpenAIEmbeddings(
+            model=model,
+            chunk_size=self.settings.retrieval.embed_batch,
+            check_embedding_ctx_length=False,
+            **self._langchain(model),
+        )
 
+    def index_model(self, model: str, *, streaming: bool) -> OpenAI:
+        """Return a LlamaIndex model; only one that streams may ask for usage in the stream."""
+        usage = {"stream_options": {"include_usage": True}} if streaming else {}
+        return OpenAI(model=model, additional_kwargs=usage, **self._llama_index(model))
 
-def index_model(settings: Settings, model: str, *, streaming: bool) -> OpenAI:
-    """Return a LlamaIndex model; only one that streams may ask for usage in the stream."""
-    return OpenAI(
-        model=model,
-        api_base=settings.provider_url,
-        api_key=settings.api_key,
-        timeout=settings.timeout_s,
-        max_retries=0,
-        additional_kwargs={"stream_options": {"include_usage": True}} if streaming else {},
-    )
+    def index_embeddings(self) -> OpenAIEmbedding:
+        """Return LlamaIndex embeddings."""
+        model = self.settings.models.embedding
+        return OpenAIEmbedding(
+            model=model, embed_batch_size=self.settings.retrieval.embed_batch, **self._llama_index(model)
+        )
 
+    async def close(self) -> None:
+        """Close all connections; afterwards no client can ask."""
+        for connection, async_connection in self._connections.values():
+            connection.close()
+            await async_connection.aclose()
 
-def index_embeddings(settings: Settings) -> OpenAIEmbedding:
-    """Return LlamaIndex embeddings."""
-    return OpenAIEmbedding(
-        model=settings.models.embedding,
-        api_base=settings.provider_url,
-        api_key=settings.api_key,
-        timeout=settings.timeout_s,
-        max_retries=0,
-        embed_batch_size=BATCH,
-    )
+    def _connected(self, model: str) -> tuple[GuardedClient, GuardedAsyncClient]:
+        if model not in self._connections:
+            resilience = self.settings.resilience
+            breaker = Breaker(model, failures=resilience.breaker_failures, open_s=resilience.breaker_open_s)
+            self.breakers[model] = breaker
+            self._connections[model] = GuardedClient(breaker), GuardedAsyncClient(breaker)
+        return self._connections[model]
+
+    def _langchain(self, model: str) -> dict[str, Any]:
+        connection, async_connection = self._connected(model)
+        return {
+            "base_url": self.settings.provider_url,
+            "api_key": SecretStr(self.settings.api_key),
+            "timeout": self.settings.resilience.timeout_s,
+            "max_retries": 0,
+            "http_client": connection,
+            "http_async_client": async_connection,
+        }
+
+    def _llama_index(self, model: str) -> dict[str, Any]:
+        connection, async_connection = self._connected(model)
+        return {
+            "api_base": self.settings.provider_url,
+            "api_key": self.settings.api_key,
+            "timeout": self.settings.resilience.timeout_s,
+            "max_retries": 0,
+            "http_client": connection,
+            "async_http_client": async_connection,
+        }

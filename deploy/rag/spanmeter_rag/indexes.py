@@ -1,8 +1,9 @@
-"""LlamaIndex's side of retrieval: one vector index for each section, searched in parallel."""
+"""LlamaIndex's side of retrieval: one vector index for each section, searched in parallel or in turn."""
 
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
@@ -12,63 +13,74 @@ from llama_index.core.base.embeddings.base import BaseEmbedding
 from llama_index.core.retrievers import BaseRetriever
 from llama_index.core.schema import MetadataMode, NodeWithScore, TextNode
 
-from spanmeter_rag.answer import Source, Sources, best
+from spanmeter_rag.answer import Source, Sources
 from spanmeter_rag.corpus import Passage
-from spanmeter_rag.patience import patiently, patiently_async
-
-_FOUND_IN_EACH = 3
-_KEPT = 4
+from spanmeter_rag.effects import note, searching
+from spanmeter_rag.patience import Patience
+from spanmeter_rag.selection import select
+from spanmeter_rag.settings import Retrieval
 
 
 class SectionsRetriever(BaseRetriever):
-    """Searches every section at once, each in its own thread or task, and keeps the best passages."""
+    """Searches the sections, each in its own thread or task or one after the other, and keeps the best passages."""
 
-    def __init__(self, indexes: Sequence[VectorStoreIndex]) -> None:
-        self._retrievers = [index.as_retriever(similarity_top_k=_FOUND_IN_EACH) for index in indexes]
+    def __init__(self, indexes: Sequence[VectorStoreIndex], *, patience: Patience, retrieval: Retrieval) -> None:
+        self._retrievers = [index.as_retriever(similarity_top_k=retrieval.top_k_each) for index in indexes]
+        self._patience = patience
+        self._retrieval = retrieval
         super().__init__()
 
     def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
         def search(retriever: BaseRetriever) -> list[NodeWithScore]:
-            return patiently(retriever.retrieve, query_bundle.query_str)
+            with searching():
+                return self._patience.call(retriever.retrieve, query_bundle.query_str)
 
-        with ThreadPoolExecutor(max_workers=len(self._retrievers)) as pool:
+        with ThreadPoolExecutor(len(self._retrievers) if self._retrieval.parallel else 1) as pool:
             searches = [pool.submit(copy_context().run, search, retriever) for retriever in self._retrievers]
-        return _best_nodes([node for search in searches for node in search.result()])
+        return self._best([node for search in searches for node in search.result()])
 
     async def _aretrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
-        question = query_bundle.query_str
-        found = await asyncio.gather(*(patiently_async(each.aretrieve, question) for each in self._retrievers))
-        return _best_nodes([node for nodes in found for node in nodes])
+        async def search(retriever: BaseRetriever) -> list[NodeWithScore]:
+            with searching():
+                return await self._patience.call_async(retriever.aretrieve, query_bundle.query_str)
+
+        if self._retrieval.parallel:
+            found = await asyncio.gather(*map(search, self._retrievers))
+        else:
+            found = [await search(retriever) for retriever in self._retrievers]
+        return self._best([node for nodes in found for node in nodes])
+
+    def _best(self, nodes: Sequence[NodeWithScore]) -> list[NodeWithScore]:
+        return [_cut_node(source) for source in select(map(_as_source, nodes), self._retrieval)]
 
 
-def fill_index(passages: list[Passage], embeddings: BaseEmbedding) -> VectorStoreIndex:
-    """Embed the passages of one section into an index."""
-    nodes = [_node(passage) for passage in passages]
-    return patiently(VectorStoreIndex, nodes, embed_model=embeddings)
+def fill_index(
+    passages: list[Passage], embeddings: BaseEmbedding, *, patience: Patience, retrieval: Retrieval
+) -> VectorStoreIndex:
+    """Embed the passages of one section into an index, many a request."""
+    nodes = [_node(passage.id, passage.title, passage.text) for passage in passages]
+    index = patience.call(VectorStoreIndex, nodes, embed_model=embeddings)
+    note("embedding_batch", requests=len(passages) - math.ceil(len(passages) / retrieval.embed_batch))
+    return index
 
 
 def as_sources(nodes: Sequence[NodeWithScore]) -> Sources:
-    """Return the nodes as sources, the best first."""
-    return best(
-        Source(
-            id=found.node.node_id,
-            title=str(found.node.metadata["title"]),
-            text=found.node.get_content(metadata_mode=MetadataMode.NONE),
-            score=found.score or 0.0,
-        )
-        for found in nodes
+    """Return the nodes as sources, in their order."""
+    return tuple(map(_as_source, nodes))
+
+
+def _as_source(found: NodeWithScore) -> Source:
+    return Source(
+        id=found.node.node_id,
+        title=str(found.node.metadata["title"]),
+        text=found.node.get_content(metadata_mode=MetadataMode.NONE),
+        score=found.score or 0.0,
     )
 
 
-def _node(passage: Passage) -> TextNode:
-    return TextNode(
-        id_=passage.id,
-        text=passage.text,
-        metadata={"title": passage.title, "section": passage.section},
-        excluded_embed_metadata_keys=["section"],
-        excluded_llm_metadata_keys=["section"],
-    )
+def _cut_node(source: Source) -> NodeWithScore:
+    return NodeWithScore(node=_node(source.id, source.title, source.text), score=source.score)
 
 
-def _best_nodes(nodes: Sequence[NodeWithScore]) -> list[NodeWithScore]:
-    return sorted(nodes, key=lambda found: (-(found.score or 0.0), found.node.node_id))[:_KEPT]
+def _node(passage_id: str, title: str, text: str) -> TextNode:
+    return TextNode(id_=passage_id, text=text, metadata={"title": title})

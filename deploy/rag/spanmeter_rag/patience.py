@@ -6,16 +6,20 @@ The clients' own retries are off, so that every attempt is one call that framewo
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from itertools import chain
 from typing import Any, ParamSpec, TypeVar
 
 import openai
 from langchain_core.runnables import Runnable, RunnableConfig
-from tenacity import AsyncRetrying, RetryCallState, Retrying, retry_if_exception, stop_after_attempt
+from tenacity import AsyncRetrying, RetryCallState, Retrying, retry_if_exception, stop_after_attempt, stop_after_delay
 from tenacity.wait import wait_base, wait_random_exponential
 
-ATTEMPTS = 6
-_LONGEST_WAIT_S = 20.0
+import spanmeter
+from spanmeter_rag.breaker import refusal
+from spanmeter_rag.effects import note
+from spanmeter_rag.settings import Resilience
+
 _TRANSIENT = (openai.RateLimitError, openai.InternalServerError, openai.APIConnectionError)
 
 _P = ParamSpec("_P")
@@ -25,33 +29,62 @@ _Out = TypeVar("_Out")
 
 
 def is_transient(error: BaseException) -> bool:
-    """Tell whether another attempt may succeed: rate limits, server errors, broken connections, timeouts."""
-    return isinstance(error, _TRANSIENT)
+    """Tell whether another attempt may succeed: rate limits, server errors, broken connections, timeouts.
+
+    While the breaker is open none does.
+    """
+    return isinstance(error, _TRANSIENT) and refusal(error) is None
 
 
-def patiently(call: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
-    """Call until it succeeds, at most six times; the last error comes through as it is."""
-    return Retrying(**_policy())(call, *args, **kwargs)
+def is_outage(error: openai.APIError) -> bool:
+    """Tell whether another model may answer: whatever is transient, an open breaker, a model that is gone."""
+    return isinstance(error, (*_TRANSIENT, openai.NotFoundError))
 
 
-async def patiently_async(call: Callable[_P, Awaitable[_T]], *args: _P.args, **kwargs: _P.kwargs) -> _T:
-    """Await the same for a coroutine function."""
-    return await AsyncRetrying(**_policy())(call, *args, **kwargs)
+class Patience:
+    """Repeats what the provider refused, as `Resilience` says; the last error comes through as it is.
+
+    Calls of a second or later attempt carry the tag `attempt`, so that the ledger tells what repeating cost.
+    """
+
+    def __init__(self, resilience: Resilience = Resilience()) -> None:  # noqa: B008  frozen
+        self._policy: dict[str, Any] = {
+            "stop": stop_after_attempt(resilience.attempts) | stop_after_delay(resilience.patience_s),
+            "wait": _AsToldOrLonger(resilience.longest_wait_s),
+            "retry": retry_if_exception(is_transient),
+            "before_sleep": _note,
+            "reraise": True,
+        }
+
+    def call(self, call: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        """Call until it succeeds."""
+        for attempt in Retrying(**self._policy):
+            with attempt, _tagged(attempt.retry_state):
+                result = call(*args, **kwargs)
+        return result
+
+    async def call_async(self, call: Callable[_P, Awaitable[_T]], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        """Await the same for a coroutine function."""
+        async for attempt in AsyncRetrying(**self._policy):
+            with attempt, _tagged(attempt.retry_state):
+                result = await call(*args, **kwargs)
+        return result
 
 
 class Patient(Runnable[_In, _Out]):
     """A runnable whose attempts are repeated; a stream only until its first part has come."""
 
-    def __init__(self, inner: Runnable[_In, _Out]) -> None:
+    def __init__(self, inner: Runnable[_In, _Out], patience: Patience) -> None:
         self._inner = inner
+        self._patience = patience
 
     def invoke(self, input: _In, config: RunnableConfig | None = None, **kwargs: object) -> _Out:  # noqa: A002
         """Invoke the inner runnable patiently."""
-        return patiently(self._inner.invoke, input, config, **kwargs)
+        return self._patience.call(self._inner.invoke, input, config, **kwargs)
 
     async def ainvoke(self, input: _In, config: RunnableConfig | None = None, **kwargs: object) -> _Out:  # noqa: A002
         """Await the inner runnable patiently."""
-        return await patiently_async(self._inner.ainvoke, input, config, **kwargs)
+        return await self._patience.call_async(self._inner.ainvoke, input, config, **kwargs)
 
     def stream(self, input: _In, config: RunnableConfig | None = None, **kwargs: object) -> Iterator[_Out]:  # noqa: A002
         """Stream from the inner runnable."""
@@ -60,7 +93,7 @@ class Patient(Runnable[_In, _Out]):
             parts = self._inner.stream(input, config, **kwargs)
             return chain([next(parts)], parts)
 
-        yield from patiently(begin)
+        yield from self._patience.call(begin)
 
     async def astream(
         self,
@@ -74,7 +107,7 @@ class Patient(Runnable[_In, _Out]):
             parts = self._inner.astream(input, config, **kwargs)
             return await anext(parts), parts
 
-        first, parts = await patiently_async(begin)
+        first, parts = await self._patience.call_async(begin)
         yield first
         async for part in parts:
             yield part
@@ -83,21 +116,23 @@ class Patient(Runnable[_In, _Out]):
 class _AsToldOrLonger(wait_base):
     """Waits as long as a rate-limited response asks for, else ever longer with jitter."""
 
-    _growing = wait_random_exponential(multiplier=0.1, max=_LONGEST_WAIT_S)
+    def __init__(self, longest_s: float) -> None:
+        self._longest_s = longest_s
+        self._growing = wait_random_exponential(multiplier=0.1, max=longest_s)
 
     def __call__(self, retry_state: RetryCallState) -> float:
         error = retry_state.outcome.exception() if retry_state.outcome else None
         told = _told_s(error) if isinstance(error, openai.RateLimitError) else None
-        return self._growing(retry_state) if told is None else min(told, _LONGEST_WAIT_S)
+        return self._growing(retry_state) if told is None else min(told, self._longest_s)
 
 
-def _policy() -> dict[str, Any]:
-    return {
-        "stop": stop_after_attempt(ATTEMPTS),
-        "wait": _AsToldOrLonger(),
-        "retry": retry_if_exception(is_transient),
-        "reraise": True,
-    }
+def _note(retry_state: RetryCallState) -> None:
+    note("retry", seconds=retry_state.upcoming_sleep)
+
+
+def _tagged(retry_state: RetryCallState) -> AbstractContextManager[None]:
+    number = retry_state.attempt_number
+    return nullcontext() if number == 1 else spanmeter.context(attempt=str(number))
 
 
 def _told_s(error: openai.RateLimitError) -> float | None:

@@ -28,6 +28,11 @@ REWRITE = ChatPromptTemplate.from_messages(
     ]
 )
 
+_ROUTE = """A question about the Python language is simple when one passage of the reference answers it, and hard \
+when several have to be compared. Answer with one of these words alone: simple, hard"""
+
+ROUTE = ChatPromptTemplate.from_messages([("system", _ROUTE), ("human", "Question: {question}")])
+
 _AGENT = """You answer questions about the Python language. You have one tool that searches the language reference.
 
 How to work:

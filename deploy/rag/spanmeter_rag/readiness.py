@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import math
+from collections.abc import Iterable
+from typing import Any
 
 import httpx
 
+from spanmeter.tally import tally
+from spanmeter_rag.breaker import Breaker
 from spanmeter_rag.settings import Settings
 from spanmeter_rag.workload import Workload
 
@@ -30,3 +35,16 @@ async def provider_check(settings: Settings) -> str:
     except httpx.HTTPError as error:
         return f"{settings.provider_url} does not answer: {type(error).__name__}"
     return OK if response.is_success else f"{settings.provider_url} answers {response.status_code}"
+
+
+def models_check(breakers: Iterable[Breaker]) -> str:
+    """Say which models are not asked because they keep failing; the service answers by others or without them."""
+    left_alone = [
+        f"{breaker.name} is not asked for {math.ceil(breaker.remaining_s)} s" for breaker in breakers if breaker.is_open
+    ]
+    return "; ".join(left_alone) or OK
+
+
+def telemetry() -> dict[str, Any]:
+    """Tell what became of this process's spans; a sidecar that is away makes no question fail."""
+    return {"spans": tally.spans, "spooled_spans": tally.spooled_spans, "dropped_spans": tally.dropped_spans}

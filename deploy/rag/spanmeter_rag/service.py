@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
+import uuid
 from collections.abc import AsyncIterator, MutableMapping
 from contextlib import asynccontextmanager
-from typing import Annotated, Any, Literal
+from typing import Any, Final
 
 import openai
 import structlog
@@ -14,49 +16,21 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 from fastapi.telemetry import TelemetryConfig
 from opentelemetry import trace
-from pydantic import BaseModel, Field
 
 import spanmeter
 from spanmeter.metrics import exposition
-from spanmeter_rag.answer import Answer, Mode, Way
-from spanmeter_rag.readiness import OK, indexes_check, provider_check
-from spanmeter_rag.requests import Requests
+from spanmeter_rag.clients import Clients
+from spanmeter_rag.messages import Query, Reply, cited
+from spanmeter_rag.patience import is_outage
+from spanmeter_rag.readiness import OK, indexes_check, models_check, provider_check, telemetry
+from spanmeter_rag.requests import Question, Requests
 from spanmeter_rag.settings import Settings
-from spanmeter_rag.workload import Route, Workload, build
+from spanmeter_rag.workload import Workload, build
 
 _log = structlog.stdlib.get_logger()
-_PROBES = frozenset({"/health", "/ready", "/metrics"})
-_Label = Annotated[str, Field(max_length=200)]
-
-
-class Query(BaseModel):
-    """What is asked, how it is to be answered, and for whom."""
-
-    question: Annotated[str, Field(min_length=1, max_length=2000)]
-    way: Literal["langchain", "llama_index", "mixed", "langgraph"] = "langchain"
-    mode: Mode = "async"
-    user: _Label | None = None
-    session: _Label | None = None
-    tenant: _Label | None = None
-
-
-class Cited(BaseModel):
-    """A passage the answer rests on."""
-
-    id: str
-    title: str
-    score: float
-
-
-class Reply(BaseModel):
-    """An answer, what it rests on, and the trace that shows what it cost."""
-
-    answer: str
-    sources: list[Cited]
-    trace_id: str
-    way: str
-    mode: str
-    model: str
+_PROBES: Final = frozenset({"/health", "/ready", "/metrics"})
+_REQUEST_ID: Final = re.compile(r"[\w.:-]{1,64}", re.ASCII)
+_BUILD_AGAIN_S: Final = 2.0
 
 
 class NotReadyError(Exception):
@@ -68,12 +42,15 @@ def create_app(settings: Settings, requests: Requests) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        app.state.building = asyncio.ensure_future(asyncio.to_thread(_build, settings))
+        app.state.building = asyncio.ensure_future(_build(app.state.clients, requests))
         yield
+        app.state.building.cancel()
+        await app.state.clients.close()
 
-    telemetry: TelemetryConfig = {"exclude": _is_probe, "operation_spans": False}
-    app = FastAPI(title="Answers about Python", lifespan=lifespan, telemetry=telemetry)
+    config: TelemetryConfig = {"exclude": _is_probe, "operation_spans": False}
+    app = FastAPI(title="Answers about Python", lifespan=lifespan, telemetry=config)
     app.state.settings = settings
+    app.state.clients = Clients(settings)
     app.state.requests = requests
     app.post("/query")(query)
     app.get("/health")(health)
@@ -84,33 +61,38 @@ def create_app(settings: Settings, requests: Requests) -> FastAPI:
     return app
 
 
-async def query(asked: Query, request: Request) -> Reply:
-    """Answer a question; all calls made for it are one trace."""
+async def query(asked: Query, request: Request, response: Response) -> Reply:
+    """Answer a question; all calls made for it are one trace, named by `X-Request-ID` where that is sent."""
     building: asyncio.Future[Workload] = request.app.state.building
     if (reason := indexes_check(building)) != OK:
         raise NotReadyError(f"the indexes are {reason}")
     requests: Requests = request.app.state.requests
+    request_id = _request_id(request)
+    response.headers["X-Request-ID"] = request_id
     with (
-        requests.measure(way=asked.way, mode=asked.mode),
+        requests.measure(way=asked.way, mode=asked.mode) as question,
         spanmeter.context(
-            user=asked.user, session=asked.session, tenant=asked.tenant, feature="answer", team="documentation"
+            user=asked.user,
+            session=asked.session,
+            tenant=asked.tenant,
+            feature="answer",
+            team="documentation",
+            request_id=request_id,
         ),
     ):
-        return await _reply(asked, building.result()[asked.way])
+        question.request_id = request_id
+        return await _reply(asked, building.result(), requests, question)
 
 
-async def health() -> dict[str, str]:
-    """Tell that the process is up."""
-    return {"status": "up"}
+async def health(request: Request) -> dict[str, Any]:
+    """Tell that the process is up, and what its parts do; only /ready says whether it can answer."""
+    return {"status": "up", "components": _components(request), "telemetry": telemetry()}
 
 
 async def ready(request: Request) -> JSONResponse:
     """Tell whether questions can be answered, and what is missing if not."""
-    checks = {
-        "indexes": indexes_check(request.app.state.building),
-        "provider": await provider_check(request.app.state.settings),
-    }
-    well = all(reason == OK for reason in checks.values())
+    checks = {**_components(request), "provider": await provider_check(request.app.state.settings)}
+    well = checks["indexes"] == OK and checks["provider"] == OK
     return JSONResponse({"ready": well, "checks": checks}, 200 if well else 503)
 
 
@@ -122,38 +104,61 @@ async def metrics(request: Request) -> Response:
 
 
 @spanmeter.track("query")
-async def _reply(asked: Query, route: Route) -> Reply:
+async def _reply(asked: Query, workload: Workload, requests: Requests, question: Question) -> Reply:
     started = time.perf_counter()
-    answer = await _ask(route.way, asked.question, asked.mode)
-    took_s = round(time.perf_counter() - started, 3)
-    _log.info("answered", way=asked.way, mode=asked.mode, seconds=took_s, sources=len(answer.sources))
+    with requests.effects.gather() as effects:
+        if asked.way == "auto":
+            question.way = await workload.router.choose(asked.question)
+        outcome = await workload.ladders[question.way].answer(asked.question, asked.mode)
+        told = requests.effects.publish(effects)
+    question.outcome = "degraded" if outcome.reason else "answered"
+    said = {"way": question.way, "mode": asked.mode, "model": outcome.model, "sources": len(outcome.answer.sources)}
+    _log.info(question.outcome, seconds=round(time.perf_counter() - started, 3), reason=outcome.reason, **said)
     return Reply(
-        answer=answer.text,
-        sources=[Cited(id=source.id, title=source.title, score=round(source.score, 4)) for source in answer.sources],
+        answer=outcome.answer.text,
+        sources=cited(outcome.answer.sources),
         trace_id=trace.format_trace_id(trace.get_current_span().get_span_context().trace_id),
-        way=asked.way,
+        request_id=question.request_id,
+        way=question.way,
         mode=asked.mode,
-        model=route.model,
+        model=outcome.model,
+        degraded=bool(outcome.reason),
+        reason=outcome.reason,
+        effects=told,
     )
 
 
-async def _ask(way: Way, question: str, mode: Mode) -> Answer:
-    if mode == "sync":
-        return await asyncio.to_thread(way.ask, question)
-    return await (way.ask_async(question) if mode == "async" else way.ask_streaming(question))
-
-
-def _build(settings: Settings) -> Workload:
-    with spanmeter.context(feature="index", team="documentation"):
-        return _index(settings)
+async def _build(clients: Clients, requests: Requests) -> Workload:
+    """Build until it succeeds: a provider that is down at the start comes back."""
+    while True:
+        try:
+            with spanmeter.context(feature="index", team="documentation"):
+                return await asyncio.to_thread(_index, clients, requests)
+        except openai.APIError as error:
+            if not is_outage(error):
+                raise
+            _log.warning("indexes not built", error=type(error).__name__, again_in_s=_BUILD_AGAIN_S)
+        await asyncio.sleep(_BUILD_AGAIN_S)
 
 
 @spanmeter.track("index")
-def _index(settings: Settings) -> Workload:
+def _index(clients: Clients, requests: Requests) -> Workload:
     started = time.perf_counter()
-    workload = build(settings)
+    with requests.effects.gather() as effects:
+        workload = build(clients)
+        requests.effects.publish(effects)
     _log.info("indexes built", seconds=round(time.perf_counter() - started, 3))
     return workload
+
+
+def _components(request: Request) -> dict[str, str]:
+    breakers = request.app.state.clients.breakers
+    return {"indexes": indexes_check(request.app.state.building), "models": models_check([*breakers.values()])}
+
+
+def _request_id(request: Request) -> str:
+    given = request.headers.get("X-Request-ID", "")
+    return given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
 
 
 def _is_probe(scope: MutableMapping[str, Any]) -> bool:

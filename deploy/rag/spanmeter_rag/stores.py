@@ -1,6 +1,10 @@
-"""LangChain's side of retrieval: one vector store for each section, searched in parallel."""
+"""LangChain's side of retrieval: one vector store for each section, searched in parallel or in turn."""
 
 from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from functools import partial
 
 from langchain_core.callbacks import AsyncCallbackManagerForRetrieverRun, CallbackManagerForRetrieverRun
 from langchain_core.documents import Document
@@ -9,12 +13,15 @@ from langchain_core.retrievers import BaseRetriever
 from langchain_core.runnables import Runnable, RunnableLambda, RunnableParallel
 from langchain_core.vectorstores import InMemoryVectorStore
 
-from spanmeter_rag.answer import Source, Sources, best
+from spanmeter_rag.answer import Source, Sources
 from spanmeter_rag.corpus import Passage
-from spanmeter_rag.patience import Patient, patiently
+from spanmeter_rag.effects import note, searching
+from spanmeter_rag.patience import Patience, Patient
+from spanmeter_rag.selection import select
+from spanmeter_rag.settings import Retrieval
 
 Search = Runnable[str, Sources]
-_FOUND_IN_EACH = 3
+Found = dict[str, list[Document]]
 _Scored = list[tuple[Document, float]]
 
 
@@ -22,29 +29,52 @@ class SectionRetriever(BaseRetriever):
     """Finds the passages of one section, with their scores in the metadata."""
 
     store: InMemoryVectorStore
+    count: int
 
     def _get_relevant_documents(self, query: str, *, run_manager: CallbackManagerForRetrieverRun) -> list[Document]:
         del run_manager
-        return _with_scores(self.store.similarity_search_with_score(query, k=_FOUND_IN_EACH))
+        with searching():
+            return _with_scores(self.store.similarity_search_with_score(query, k=self.count))
 
     async def _aget_relevant_documents(
         self, query: str, *, run_manager: AsyncCallbackManagerForRetrieverRun
     ) -> list[Document]:
         del run_manager
-        return _with_scores(await self.store.asimilarity_search_with_score(query, k=_FOUND_IN_EACH))
+        with searching():
+            return _with_scores(await self.store.asimilarity_search_with_score(query, k=self.count))
 
 
-def fill_store(passages: list[Passage], embeddings: Embeddings) -> InMemoryVectorStore:
-    """Embed the passages of one section into a store."""
+def fill_store(
+    passages: list[Passage], embeddings: Embeddings, *, patience: Patience, retrieval: Retrieval
+) -> InMemoryVectorStore:
+    """Embed the passages of one section into a store, many a request."""
     store = InMemoryVectorStore(embeddings)
-    patiently(store.add_documents, [_document(passage) for passage in passages])
+    patience.call(store.add_documents, [_document(passage) for passage in passages])
+    note("embedding_batch", requests=len(passages) - math.ceil(len(passages) / retrieval.embed_batch))
     return store
 
 
-def search_stores(stores: dict[str, InMemoryVectorStore]) -> Search:
-    """Return a search over all sections at once that keeps the best passages."""
-    retrievers = {section: Patient(SectionRetriever(store=store)) for section, store in stores.items()}
-    return (RunnableParallel[str](retrievers) | RunnableLambda(_merge)).with_config(run_name="search")
+def search_stores(stores: Mapping[str, InMemoryVectorStore], *, patience: Patience, retrieval: Retrieval) -> Search:
+    """Return a search over all sections that keeps the best passages."""
+    retrievers: dict[str, Runnable[str, list[Document]]] = {
+        section: Patient(SectionRetriever(store=store, count=retrieval.top_k_each), patience)
+        for section, store in stores.items()
+    }
+    merge = RunnableLambda(partial(_merge, retrieval))
+    every = RunnableParallel[str](retrievers) if retrieval.parallel else one_after_another(retrievers)
+    return (every | merge).with_config(run_name="search")
+
+
+def one_after_another(runnables: Mapping[str, Runnable[str, list[Document]]]) -> Runnable[str, Found]:
+    """Return a runnable that runs others in turn, as `RunnableParallel` does at once."""
+
+    def run(query: str) -> Found:
+        return {name: runnable.invoke(query) for name, runnable in runnables.items()}
+
+    async def run_async(query: str) -> Found:
+        return {name: await runnable.ainvoke(query) for name, runnable in runnables.items()}
+
+    return RunnableLambda(run, afunc=run_async, name="one after another")
 
 
 def _document(passage: Passage) -> Document:
@@ -58,8 +88,8 @@ def _with_scores(scored: _Scored) -> list[Document]:
     return [document for document, _ in scored]
 
 
-def _merge(found: dict[str, list[Document]]) -> Sources:
-    return best(_source(document) for documents in found.values() for document in documents)
+def _merge(retrieval: Retrieval, found: Found) -> Sources:
+    return select((_source(document) for documents in found.values() for document in documents), retrieval)
 
 
 def _source(document: Document) -> Source:

@@ -6,7 +6,8 @@ from langchain_core.runnables import RunnableLambda
 
 from spanmeter_rag.agent import Agent
 from spanmeter_rag.answer import Source, Sources
-from spanmeter_rag.clients import chat_model
+from spanmeter_rag.clients import Clients
+from spanmeter_rag.patience import Patience
 
 if TYPE_CHECKING:
     from tests.deploy.rag.conftest import Finish, RunningProvider
@@ -25,7 +26,7 @@ class Shelf:
 
 
 def _agent(provider: RunningProvider, shelf: Shelf) -> Agent:
-    return Agent(RunnableLambda(shelf.find), chat_model(provider.settings, "gpt-5-mini"))
+    return Agent(RunnableLambda(shelf.find), Clients(provider.settings).chat_model("gpt-5-mini"), patience=Patience())
 
 
 def test_it_searches_by_its_tool_and_answers_from_what_was_found(provider: RunningProvider) -> None:
@@ -51,7 +52,7 @@ def test_its_instructions_are_cached_from_the_second_call_on(provider: RunningPr
     assert cached == [0, 1408]
 
 
-def test_a_refused_node_is_repeated(refusing_provider: RunningProvider) -> None:
+def test_a_refused_model_is_asked_again(refusing_provider: RunningProvider) -> None:
     answer = _agent(refusing_provider, Shelf(0.7)).ask("When does the else clause of a loop run?")
     assert (answer.text, refusing_provider.record.report()["refused"]) == (FACT, 4)
 

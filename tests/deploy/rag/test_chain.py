@@ -6,7 +6,8 @@ from langchain_core.runnables import RunnableLambda
 
 from spanmeter_rag.answer import Answer, Source, Sources
 from spanmeter_rag.chain import Chain
-from spanmeter_rag.clients import chat_model
+from spanmeter_rag.clients import Clients
+from spanmeter_rag.patience import Patience
 
 if TYPE_CHECKING:
     from tests.deploy.rag.conftest import RunningProvider
@@ -20,7 +21,9 @@ def _found(_: str) -> Sources:
 
 
 def test_the_answer_rests_on_what_the_search_found(provider: RunningProvider) -> None:
-    chain = Chain(RunnableLambda(_found), chat_model(provider.settings, "gpt-4o-mini"), name="chain")
+    chain = Chain(
+        RunnableLambda(_found), Clients(provider.settings).chat_model("gpt-4o-mini"), name="chain", patience=Patience()
+    )
     assert chain.ask("When does the else clause run?") == Answer(FACT, SOURCES)
 
 
@@ -31,6 +34,11 @@ def test_a_refused_answer_is_repeated_without_a_new_search(refusing_provider: Ru
         searched.append(question)
         return SOURCES
 
-    chain = Chain(RunnableLambda(search), chat_model(refusing_provider.settings, "gpt-4o-mini"), name="chain")
+    chain = Chain(
+        RunnableLambda(search),
+        Clients(refusing_provider.settings).chat_model("gpt-4o-mini"),
+        name="chain",
+        patience=Patience(),
+    )
     assert chain.ask("When does the else clause run?").text == FACT
     assert (searched, refusing_provider.record.report()["refused"]) == (["When does the else clause run?"], 2)

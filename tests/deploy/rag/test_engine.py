@@ -1,23 +1,29 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from spanmeter_rag.clients import index_embeddings, index_model
+from spanmeter_rag.clients import Clients
 from spanmeter_rag.corpus import Passage
 from spanmeter_rag.engine import Engine
 from spanmeter_rag.indexes import SectionsRetriever, fill_index
+from spanmeter_rag.patience import Patience
+from spanmeter_rag.settings import Retrieval
 
 if TYPE_CHECKING:
     from tests.deploy.rag.conftest import Finish, RunningProvider
 
 FACT = "The else clause of a loop runs when the loop ends without break."
+HOW: dict[str, Any] = {"patience": Patience(), "retrieval": Retrieval()}
 LOOPS = [Passage("for-0", "statements", "for", "The for statement", FACT)]
 
 
 def _engine(provider: RunningProvider) -> Engine:
     settings = provider.settings
-    whole, streaming = (index_model(settings, "gpt-4.1-mini", streaming=streaming) for streaming in (False, True))
-    return Engine(SectionsRetriever([fill_index(LOOPS, index_embeddings(settings))]), whole, streaming)
+    whole, streaming = (
+        Clients(settings).index_model("gpt-4.1-mini", streaming=streaming) for streaming in (False, True)
+    )
+    retriever = SectionsRetriever([fill_index(LOOPS, Clients(settings).index_embeddings(), **HOW)], **HOW)
+    return Engine(retriever, whole, streaming, patience=Patience())
 
 
 def test_the_answer_rests_on_what_was_retrieved(provider: RunningProvider) -> None:

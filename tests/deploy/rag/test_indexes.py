@@ -1,21 +1,24 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from spanmeter_rag.clients import index_embeddings
+from spanmeter_rag.clients import Clients
 from spanmeter_rag.corpus import Passage
 from spanmeter_rag.indexes import SectionsRetriever, as_sources, fill_index
+from spanmeter_rag.patience import Patience
+from spanmeter_rag.settings import Retrieval
 
 if TYPE_CHECKING:
     from tests.deploy.rag.conftest import RunningProvider
 
+HOW: dict[str, Any] = {"patience": Patience(), "retrieval": Retrieval()}
 LOOPS = [Passage("for-0", "statements", "for", "The for statement", "The else clause runs when a loop ends.")]
 SETS = [Passage("set-0", "expressions", "set", "Set displays", "A set display yields a new mutable set.")]
 
 
 def _retriever(provider: RunningProvider) -> SectionsRetriever:
-    embeddings = index_embeddings(provider.settings)
-    return SectionsRetriever([fill_index(LOOPS, embeddings), fill_index(SETS, embeddings)])
+    embeddings = Clients(provider.settings).index_embeddings()
+    return SectionsRetriever([fill_index(LOOPS, embeddings, **HOW), fill_index(SETS, embeddings, **HOW)], **HOW)
 
 
 def test_sections_are_searched_together_and_the_best_passage_comes_first(provider: RunningProvider) -> None:

@@ -9,16 +9,14 @@ import structlog
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 
+import spanmeter
 from spanmeter_rag.logs import configure_logs
 
 
 @pytest.fixture(autouse=True)
 def _logs_as_before() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
     yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
+    spanmeter.configure_logging().undo()
     structlog.reset_defaults()
 
 
@@ -29,9 +27,9 @@ def test_a_line_carries_the_trace_and_span_it_was_written_in(capsys: pytest.Capt
         structlog.stdlib.get_logger("rag").info("answered", way="mixed")
     line = json.loads(capsys.readouterr().err)
     context = span.get_span_context()
-    assert line.pop("timestamp").endswith("Z")
+    assert line.pop("time").endswith("+00:00")
     assert line == {
-        "event": "answered",
+        "message": "answered",
         "level": "info",
         "logger": "rag",
         "way": "mixed",
@@ -44,5 +42,5 @@ def test_libraries_write_the_same_shape(capsys: pytest.CaptureFixture[str]) -> N
     configure_logs()
     logging.getLogger("library").warning("slow: %s", "disk")
     line = json.loads(capsys.readouterr().err)
-    assert (line["event"], line["logger"], line["level"]) == ("slow: disk", "library", "warning")
+    assert (line["message"], line["logger"], line["level"]) == ("slow: disk", "library", "warning")
     assert "trace_id" not in line

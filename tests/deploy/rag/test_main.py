@@ -29,7 +29,7 @@ def test_without_a_provider_it_is_up_and_not_ready_and_says_why() -> None:
     process = _start(for_service(os.environ, port=(port := free()), sidecar_url=nobody, provider_url=nobody))
     url = f"http://127.0.0.1:{port}"
     try:
-        assert _first_answer(f"{url}/health").json() == {"status": "up"}
+        health = _first_answer(f"{url}/health")
         ready = httpx.get(f"{url}/ready", trust_env=False)
         query = httpx.post(f"{url}/query", json={"question": "Why?"}, trust_env=False)
     finally:
@@ -38,6 +38,8 @@ def test_without_a_provider_it_is_up_and_not_ready_and_says_why() -> None:
     checks = ready.json()["checks"]
     assert ready.status_code == query.status_code == 503
     assert checks["provider"] == f"{nobody}/v1 does not answer: ConnectError"
+    assert (health.status_code, health.json()["status"]) == (200, "up")
+    assert health.json()["components"]["models"] == "ok"
     assert query.json() == {"error": f"the indexes are {checks['indexes']}"}
 
 

@@ -9,7 +9,8 @@ import openai
 import pytest
 from langchain_core.runnables import RunnableGenerator, RunnableLambda
 
-from spanmeter_rag.patience import ATTEMPTS, Patient, is_transient, patiently, patiently_async
+from spanmeter_rag.patience import Patience, Patient, is_transient
+from spanmeter_rag.settings import Resilience
 
 if TYPE_CHECKING:
     from tests.deploy.rag.conftest import Finish
@@ -62,26 +63,26 @@ def test_only_what_may_pass_is_transient(error: Exception, transient: bool) -> N
 
 def test_a_refused_call_is_repeated_until_it_succeeds() -> None:
     flaky = Flaky(_refusal(500), _refusal(429))
-    assert (patiently(flaky, "a"), flaky.attempts) == ("a!", 3)
+    assert (Patience().call(flaky, "a"), flaky.attempts) == ("a!", 3)
 
 
 def test_a_refused_coroutine_is_repeated_until_it_succeeds(finish: Finish) -> None:
     flaky = Flaky(_refusal(500))
-    assert (finish(patiently_async(flaky.later, "a")), flaky.attempts) == ("a!", 2)
+    assert (finish(Patience().call_async(flaky.later, "a")), flaky.attempts) == ("a!", 2)
 
 
 def test_after_six_attempts_the_last_error_comes_through(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(time, "sleep", lambda _: None)
-    flaky = Flaky(*(_refusal(500) for _ in range(ATTEMPTS + 1)))
+    flaky = Flaky(*(_refusal(500) for _ in range(Resilience().attempts + 1)))
     with pytest.raises(openai.InternalServerError):
-        patiently(flaky)
-    assert flaky.attempts == ATTEMPTS
+        Patience().call(flaky)
+    assert flaky.attempts == Resilience().attempts
 
 
 def test_what_cannot_pass_is_not_repeated() -> None:
     flaky = Flaky(_refusal(400))
     with pytest.raises(openai.BadRequestError):
-        patiently(flaky)
+        Patience().call(flaky)
     assert flaky.attempts == 1
 
 
@@ -94,16 +95,16 @@ def test_a_rate_limit_is_waited_for_as_long_as_it_says(
 ) -> None:
     waits: list[float] = []
     monkeypatch.setattr(time, "sleep", waits.append)
-    patiently(Flaky(_refusal(429, headers)))
+    Patience().call(Flaky(_refusal(429, headers)))
     assert waits == [waited_s]
 
 
 def _lambda(flaky: Flaky) -> Patient[str, str]:
-    return Patient(RunnableLambda(flaky, afunc=flaky.later))
+    return Patient(RunnableLambda(flaky, afunc=flaky.later), Patience())
 
 
 def _generator(flaky: Flaky) -> Patient[str, str]:
-    return Patient(RunnableGenerator(flaky.stream, flaky.later_stream))
+    return Patient(RunnableGenerator(flaky.stream, flaky.later_stream), Patience())
 
 
 @pytest.mark.parametrize("build", [_lambda, _generator])

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import asyncio
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from spanmeter_rag.breaker import Breaker
+from spanmeter_rag.patience import Patience
 from spanmeter_rag.ports import free
-from spanmeter_rag.readiness import OK, indexes_check, provider_check
+from spanmeter_rag.readiness import OK, indexes_check, models_check, provider_check, telemetry
+from spanmeter_rag.router import Router
 from spanmeter_rag.settings import Settings
 from spanmeter_rag.workload import Workload
 
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 async def _checks_of_a_build() -> list[str]:
     building: asyncio.Future[Workload] = asyncio.Future()
     checks = [indexes_check(building)]
-    building.set_result(MappingProxyType({}))
+    building.set_result(Workload({}, Router(None, Patience())))
     failed: asyncio.Future[Workload] = asyncio.Future()
     failed.set_exception(ValueError("no passages"))
     return [*checks, indexes_check(building), indexes_check(failed)]
@@ -41,3 +43,14 @@ def test_a_provider_that_refuses_or_is_not_there_is_named(provider: RunningProvi
     nobody = f"http://127.0.0.1:{free()}"
     assert finish(provider_check(Settings(provider_url=nobody))) == f"{nobody} does not answer: ConnectError"
     assert finish(provider_check(Settings(provider_url=provider.url))) == f"{provider.url} answers 404"
+
+
+def test_a_model_that_is_left_alone_is_named() -> None:
+    failing, well = Breaker("gpt-4o", failures=1, open_s=10), Breaker("gpt-5-mini", failures=1, open_s=10)
+    assert models_check([failing, well]) == OK
+    failing.failed()
+    assert models_check([failing, well]) == "gpt-4o is not asked for 10 s"
+
+
+def test_telemetry_tells_of_this_processs_spans() -> None:
+    assert sorted(telemetry()) == ["dropped_spans", "spans", "spooled_spans"]

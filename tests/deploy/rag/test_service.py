@@ -49,7 +49,7 @@ def test_every_way_answers_in_every_mode_from_the_right_passage(ready: RunningSe
 def test_an_answer_is_logged_with_its_trace(ready: RunningService) -> None:
     trace_id = _query(ready).json()["trace_id"]
     lines = [json.loads(line) for line in ready.log.read_text().splitlines()]
-    (line,) = (line for line in lines if line["event"] == "answered" and line["trace_id"] == trace_id)
+    (line,) = (line for line in lines if line["message"] == "answered" and line["trace_id"] == trace_id)
     assert (line["way"], line["mode"], line["level"], len(line["span_id"])) == ("langchain", "async", "info", 16)
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from spanmeter_rag.settings import Settings, SettingsError
+from spanmeter_rag.settings import VARIABLES, Models, Resilience, Retrieval, Settings, SettingsError
 
 
 def test_without_variables_everything_is_on_loopback() -> None:
@@ -11,7 +11,6 @@ def test_without_variables_everything_is_on_loopback() -> None:
         port=8600,
         provider_url="http://127.0.0.1:8601/v1",
         api_key="local",
-        timeout_s=30.0,
     )
 
 
@@ -22,7 +21,36 @@ def test_variables_win() -> None:
         "OPENAI_BASE_URL": "https://api.openai.com/v1",
         "OPENAI_API_KEY": "key",
     }
-    assert Settings.read(given) == Settings("0.0.0.0", 80, "https://api.openai.com/v1", "key", 5.0)
+    assert Settings.read(given) == Settings(
+        "0.0.0.0", 80, "https://api.openai.com/v1", "key", resilience=Resilience(timeout_s=5.0)
+    )
+
+
+def test_every_part_of_the_kit_is_a_setting() -> None:
+    given = {
+        "RAG_LOGS": "debug",
+        "RAG_FALLBACK_MODELS": "gpt-4o, gpt-4o-mini,",
+        "RAG_ROUTER_MODEL": "gpt-4.1-nano",
+        "RAG_TIMEOUT_S": "1",
+        "RAG_ATTEMPTS": "2",
+        "RAG_LONGEST_WAIT_S": "3.5",
+        "RAG_PATIENCE_S": "4",
+        "RAG_BREAKER_FAILURES": "0",
+        "RAG_BREAKER_OPEN_S": "6",
+        "RAG_DEGRADED": "off",
+        "RAG_TOP_K": "7",
+        "RAG_TOP_K_EACH": "8",
+        "RAG_CONTEXT_TOKENS": "900",
+        "RAG_PARALLEL": "off",
+        "RAG_EMBED_BATCH": "10",
+    }
+    assert {*given, "OPENAI_BASE_URL"} == {*VARIABLES}
+    assert Settings.read(given) == Settings(
+        logs="debug",
+        models=Models(fallbacks=("gpt-4o", "gpt-4o-mini"), router="gpt-4.1-nano"),
+        resilience=Resilience(1.0, 2, 3.5, 4.0, 0, 6.0, degraded=False),
+        retrieval=Retrieval(7, 8, 900, parallel=False, embed_batch=10),
+    )
 
 
 @pytest.mark.parametrize(
@@ -33,6 +61,11 @@ def test_variables_win() -> None:
         ("RAG_LISTEN", "localhost:70000"),
         ("RAG_TIMEOUT_S", "soon"),
         ("RAG_TIMEOUT_S", "0"),
+        ("RAG_ATTEMPTS", "0"),
+        ("RAG_ATTEMPTS", "many"),
+        ("RAG_DEGRADED", "yes"),
+        ("RAG_LOGS", "loud"),
+        ("RAG_CONTEXT_TOKENS", "10"),
         ("OPENAI_BASE_URL", "api.openai.com"),
     ],
 )

@@ -8,6 +8,7 @@ from pathlib import Path
 import uvicorn
 
 from spanmeter_rag.provider.app import Provider, create_app
+from spanmeter_rag.provider.conditions import Conditions, Weather
 from spanmeter_rag.provider.faults import Faults
 from spanmeter_rag.provider.prefixes import PrefixCache
 from spanmeter_rag.provider.record import Record
@@ -24,6 +25,7 @@ def main() -> None:
         faults=Faults(rate=options.faults, seed=options.seed),
         prefixes=PrefixCache(),
         speed=options.speed,
+        weather=Weather(Conditions(down=options.down, slow_s=options.slow)),
     )
     try:
         uvicorn.run(
@@ -45,6 +47,8 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--record", type=Path, help="file that gets one JSON line for each request")
     parser.add_argument("--speed", type=float, default=6.0, help="times faster than a real provider (%(default)s)")
     parser.add_argument("--faults", type=float, default=0.04, help="share of requests refused (%(default)s)")
+    parser.add_argument("--down", action="store_true", help="answer 503 until PUT /conditions says otherwise")
+    parser.add_argument("--slow", type=float, default=0.0, help="seconds that each answer is late (%(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="which requests are refused (%(default)s)")
     return parser.parse_args()
 

@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import uuid
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from starlette.applications import Starlette
@@ -18,6 +18,7 @@ from starlette.routing import Route
 from spanmeter_rag.provider import wire
 from spanmeter_rag.provider.chance import draw, spread
 from spanmeter_rag.provider.completion import Completion, complete
+from spanmeter_rag.provider.conditions import DOWN, Conditions, Weather
 from spanmeter_rag.provider.faults import Fault, Faults
 from spanmeter_rag.provider.models import Kind, Model
 from spanmeter_rag.provider.prefixes import PrefixCache
@@ -43,6 +44,7 @@ class Provider:
     faults: Faults
     prefixes: PrefixCache
     speed: float
+    weather: Weather = field(default_factory=Weather)
 
     def routes(self) -> list[Route]:
         """Return the paths and what serves them."""
@@ -51,6 +53,7 @@ class Provider:
             Route("/v1/embeddings", self.embeddings, methods=["POST"]),
             Route("/v1/models", self.models),
             Route("/usage", self.usage),
+            Route("/conditions", self.conditions, methods=["GET", "PUT"]),
             Route("/health", self.health),
         ]
 
@@ -58,7 +61,7 @@ class Provider:
         """Answer from the context in the prompt, whole or streamed."""
         raw = await request.body()
         asked = read_chat(read_body(raw))
-        if fault := self.faults.check(raw):
+        if fault := await self._obstacle(raw, asked.model):
             return await self._refuse(fault, "chat", asked.model)
         completion = await run_in_threadpool(complete, asked, tokenizer=self.tokenizer, prefixes=self.prefixes)
         response_id = f"chatcmpl-{uuid.uuid4().hex}"
@@ -73,7 +76,7 @@ class Provider:
         """Embed one text or many."""
         raw = await request.body()
         asked = read_embeddings(read_body(raw))
-        if fault := self.faults.check(raw):
+        if fault := await self._obstacle(raw, asked.model):
             return await self._refuse(fault, "embeddings", asked.model)
         pace = _Pace.of(asked.model, seed=raw, speed=self.speed)
         answer, _ = await asyncio.gather(run_in_threadpool(self._embed, asked), asyncio.sleep(pace.first_token_s))
@@ -82,7 +85,16 @@ class Provider:
 
     async def models(self, _: Request) -> Response:
         """List the models offered."""
+        now = self.weather.now
+        if now.down and not now.models:
+            return JSONResponse(wire.error(DOWN.message, kind=DOWN.kind), DOWN.status)
         return JSONResponse(wire.models())
+
+    async def conditions(self, request: Request) -> Response:
+        """Tell what goes wrong, or have it go wrong from now on."""
+        if request.method == "PUT":
+            self.weather.now = Conditions.read(read_body(await request.body()))
+        return JSONResponse(self.weather.now.as_dict())
 
     async def usage(self, _: Request) -> Response:
         """Tell what was counted: totals, by model, and every request."""
@@ -106,6 +118,10 @@ class Provider:
             last = wire.event(chunk)
         self._answered("chat", asked.model.release, response_id, completion.usage, stream=True)
         yield (last or "") + wire.DONE
+
+    async def _obstacle(self, raw: bytes, model: Model) -> Fault | None:
+        await asyncio.sleep(self.weather.delay_s(model.name))
+        return self.weather.fault(model.name) or self.faults.check(raw)
 
     async def _refuse(self, fault: Fault, kind: Kind, model: Model) -> Response:
         await asyncio.sleep(0.02)

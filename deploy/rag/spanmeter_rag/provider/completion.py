@@ -15,8 +15,10 @@ from spanmeter_rag.provider.tokens import Tokenizer
 from spanmeter_rag.provider.words import keywords
 
 _LABELLED = re.compile(r"(?:^|\n)\s*(?:Question|Query):\s*(?P<question>.+?)\s*(?:\n\s*Answer:\s*)?$", re.DOTALL)
+_CHOICE = re.compile(r"one of these words alone: (?P<words>\w+(?:, \w+)+)")
 _FENCED = re.compile(r"\n-{10,}\n(?P<context>.*)\n-{10,}\n", re.DOTALL)
 _TOKENS_PER_MESSAGE = 3  # https://cookbook.openai.com/examples/how_to_count_tokens_with_tiktoken
+_KEYWORDS_A_CHOICE = 5
 _REASONING_STEP = 64
 _REASONING_STEPS = 6
 
@@ -48,7 +50,8 @@ def complete(request: ChatRequest, *, tokenizer: Tokenizer, prefixes: PrefixCach
     """Answer from the context in the prompt, or call the first tool offered when none has answered yet."""
     question, context = _question_and_context(request)
     tool_call = _call_tool(request.tools[0], question) if request.wants_tool else None
-    text, cut = ("", False) if tool_call else _cut(extract(question, context), request.max_tokens, tokenizer)
+    said = _chosen(request, question) or ("" if tool_call else extract(question, context))
+    text, cut = _cut(said, request.max_tokens, tokenizer)
     written = tokenizer.count(tool_call.name + tool_call.arguments if tool_call else text)
     return Completion(
         text=text,
@@ -65,6 +68,13 @@ def _question_and_context(request: ChatRequest) -> tuple[str, str]:
     question, before = (found["question"], _context(text[: found.start()])) if found else (text, "")
     results = [text_of(message) for message in request.messages[spoken:] if message.get("role") == "tool"]
     return question, "\n\n".join(part for part in (before, *results) if part.strip())
+
+
+def _chosen(request: ChatRequest, question: str) -> str:
+    """Choose a word where the instructions ask for one of several: the more the question names, the later."""
+    asked = _CHOICE.search(text_of(request.messages[0]))
+    words = asked["words"].split(", ") if asked else [""]
+    return words[min(len(words) - 1, len(keywords(question)) // _KEYWORDS_A_CHOICE)]
 
 
 def _context(text: str) -> str:
