@@ -32,6 +32,7 @@ from opentelemetry.trace import Span, Status, StatusCode, Tracer, TracerProvider
 from spanmeter import metrics, semconv
 from spanmeter.answer import NO_ANSWER, Answer, combined
 from spanmeter.attributes import write
+from spanmeter.barrier import barrier
 from spanmeter.cache_requests import CacheRequests
 from spanmeter.component import measure
 from spanmeter.current import LiveSpan, Place, here, resolve
@@ -39,7 +40,7 @@ from spanmeter.ending import Ending, How, estimated
 from spanmeter.error import error_type
 from spanmeter.light_span import LightSpan
 from spanmeter.light_tracer import lightened
-from spanmeter.opening import Attributes, Opening, opening_attributes, start_span
+from spanmeter.opening import Attributes, Hashed, Opening, opening_attributes, start_span
 from spanmeter.price import Price, cost_of
 from spanmeter.pricing import Amount, Cost
 from spanmeter.receipt import Receipt
@@ -272,7 +273,7 @@ class Call(LiveSpan):
     def forget(self) -> None:
         """Keep neither the prompt nor what was answered."""
         super().forget()
-        self.opening.prompt = self.heard = None
+        self.opening.prompt = self.opening.asked = self.heard = None
         self._reports.clear()
 
     def _tell(self, span: Span, ending: Ending) -> None:
@@ -290,6 +291,8 @@ class Call(LiveSpan):
             return
         cost = self._cost(span, ending)
         attributes = ending.attributes(self.first_chunk_s, cost=cost)
+        if self.opening.asked is not None and not answer.cache_hit:
+            attributes |= _hashes(self.opening.asked, answered=ending.how == "stopped") or {}
         calls, usual_calls = self._requests(ending)
         if calls != usual_calls:
             attributes[semconv.CALLS] = calls
@@ -320,6 +323,12 @@ class Call(LiveSpan):
         lasted_ns = ending.at_ns - getattr(span, "start_time", ending.at_ns)
         tenant = self._scope.attributes.get(semconv.TENANT, "")
         return cost_of(ending.answer, opening=self.opening, price=price, tenant=tenant, duration_ns=lasted_ns)
+
+
+@barrier
+def _hashes(asked: Hashed, *, answered: bool) -> Attributes:
+    """A fault here costs the hashes and not the call."""
+    return asked.attributes(answered=answered)
 
 
 def _is_sampled(span: Span) -> bool:

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from opentelemetry.trace import Span, SpanKind, Tracer
 
 from spanmeter import semconv
 from spanmeter.current import LiveSpan
 from spanmeter.light_tracer import LightTracer, context_below
+
+
+class Hashed(Protocol):
+    """What was asked, as something that can be hashed when the call has ended."""
+
+    def attributes(self, *, answered: bool) -> Attributes:
+        """The hashes as attributes of the span; `answered` says that somebody told an answer."""
+
 
 AttributeValue = str | bool | int | float | Sequence[str]
 Attributes = Mapping[str, AttributeValue]
@@ -23,6 +32,7 @@ class Opening:
     `gen_ai.provider.name`. `wrapper` says from the start that the call only encloses the real one;
     for `claims_children` see `current.LiveSpan`. `prompt` reads the texts that were asked, one of each message and one
     of each tool definition; it is called only when the usage has to be estimated, later and in another thread.
+    `asked` is what is hashed of the same, at the end of a call that counts.
     `region` is where the request has to be served when that has a price of its own, see `pricing.PriceKey`.
     """
 
@@ -36,6 +46,7 @@ class Opening:
     wrapper: bool = False
     claims_children: bool = False
     prompt: Callable[[], Sequence[str]] | None = field(default=None, compare=False, repr=False)
+    asked: Hashed | None = field(default=None, compare=False, repr=False)
 
 
 def opening_attributes(opening: Opening) -> dict[str, AttributeValue]:

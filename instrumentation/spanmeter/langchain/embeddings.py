@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from langchain_core.embeddings import Embeddings
 
+from spanmeter.asked import AskedTexts
 from spanmeter.barrier import barrier
 from spanmeter.endpoint import NOWHERE, endpoint_at
 from spanmeter.langchain.opening import PROVIDERS
@@ -100,16 +101,18 @@ def _opening(embeddings: Embeddings, prompt: Callable[[], Sequence[str]]) -> Ope
     model = next((name for name in given if name and isinstance(name, str)), "")
     address = next((url for key in _ADDRESS_FIELDS if isinstance(url := getattr(embeddings, key, None), str)), "")
     endpoint = endpoint_at(address) if address else NOWHERE
+    provider = endpoint.provider or _provider(type(embeddings))
     return Opening(
         operation="embeddings",
         name=f"embeddings {model or type(embeddings).__name__}",
         framework="langchain",
-        provider=endpoint.provider or _provider(type(embeddings)),
+        provider=provider,
         model=model,
         region=endpoint.region,
         attributes=endpoint.attributes,
         wrapper=hasattr(embeddings, "underlying_embeddings"),
         prompt=prompt,
+        asked=AskedTexts(f"embeddings {provider} {model} {getattr(embeddings, 'dimensions', None)}", prompt),
     )
 
 

@@ -57,16 +57,18 @@ def model_opening(
     provider = str(metadata.get("ls_provider") or _kind(parameters))
     endpoint = _endpoint(serialized, provider) if serialized else NOWHERE
     model = metadata.get("ls_model_name") or parameters.get("model") or parameters.get("model_name") or ""
+    served_by = endpoint.provider or PROVIDERS.get(provider, provider)
     return Opening(
         operation=operation,
         name=_joined(operation, model or _name(serialized, options)),
         framework=_framework(metadata),
-        provider=endpoint.provider or PROVIDERS.get(provider, provider),
+        provider=served_by,
         model=str(model),
         region=read_region(parameters) or endpoint.region,
         attributes=_session(metadata) if endpoint is NOWHERE else _session(metadata) | endpoint.attributes,
         claims_children=together,
         prompt=prompt.reader(asked, parameters),
+        asked=prompt.asked_of(f"{operation} {served_by} {model}", asked, parameters),
     )
 
 

@@ -13,7 +13,9 @@ from llama_index.core.instrumentation.event_handlers import BaseEventHandler
 from llama_index.core.instrumentation.events import BaseEvent
 
 from spanmeter import anthropic_client, embeddings_client, openai_client
+from spanmeter.asked import AskedTexts
 from spanmeter.barrier import barrier
+from spanmeter.llama_index.asked import messages_asked, prompt_asked
 from spanmeter.llama_index.message import Reader, prompt_of
 from spanmeter.llama_index.open_spans import spans
 from spanmeter.llama_index.response import model_opening, rerank_opening
@@ -47,20 +49,24 @@ class SpanmeterEventHandler(BaseEventHandler):
 
 def _start_chat(event: Any, span_id: str) -> None:
     anthropic_client.install()
-    _start(
-        event, span_id, _opening("chat", event, span_id, partial(prompt_of, event.messages, event.additional_kwargs))
-    )
+    opening = _opening("chat", event, span_id, partial(prompt_of, event.messages, event.additional_kwargs))
+    opening.asked = messages_asked(_whom(opening), event, spans.instance(span_id))
+    _start(event, span_id, opening)
 
 
 def _start_completion(event: Any, span_id: str) -> None:
-    _start(event, span_id, _opening("text_completion", event, span_id, partial(_alone, event.prompt)))
+    opening = _opening("text_completion", event, span_id, partial(_alone, event.prompt))
+    opening.asked = prompt_asked(_whom(opening), event, spans.instance(span_id))
+    _start(event, span_id, opening)
 
 
 def _start_embeddings(event: Any, span_id: str) -> None:
     texts: list[str] = []
     openai_client.install()
     embeddings_client.install()
-    _start(event, span_id, _opening("embeddings", event, span_id, texts.copy), texts=texts)
+    opening = _opening("embeddings", event, span_id, texts.copy)
+    opening.asked = AskedTexts(f"{_whom(opening)} {_dimensions(span_id)}", texts.copy)
+    _start(event, span_id, opening, texts=texts)
 
 
 def _start_rerank(event: Any, span_id: str) -> None:
@@ -75,6 +81,14 @@ def _start(event: Any, span_id: str, opening: Opening, *, texts: list[str] | Non
 
 def _opening(operation: str, event: Any, span_id: str, prompt: Reader) -> Opening:
     return model_opening(operation, event.model_dict, spans.instance(span_id), prompt=prompt)
+
+
+def _dimensions(span_id: str) -> object:
+    return getattr(spans.instance(span_id), "dimensions", None)
+
+
+def _whom(opening: Opening) -> str:
+    return f"{opening.operation} {opening.provider} {opening.model}"
 
 
 def _alone(prompt: str) -> list[str]:
