@@ -38,6 +38,7 @@ from spanmeter_collector.budgets import Budgets
 from spanmeter_collector.metrics import expose, register
 from spanmeter_collector.prices import add_prices
 from spanmeter_collector.question_error import QuestionError
+from spanmeter_collector.savings_route import add_savings
 from spanmeter_collector.selection import TAG, Dimensions, Options, Selection, read_fields, read_selection
 from spanmeter_collector.snapshot import Snapshots
 from spanmeter_collector.status import Status
@@ -117,6 +118,7 @@ def create_api(  # noqa: PLR0913  what the process around it gives, each by its 
     _add_questions(api, store, now)
     _add_losses(api, store, losses.options(loss_settle), now)
     add_prices(api, store, book_in_use, now)
+    add_savings(api, store, book_in_use, now)
 
     def reprice(selection: Selection) -> RepriceAnswer:
         book = _current(load_book)

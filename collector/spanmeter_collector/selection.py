@@ -20,6 +20,7 @@ TAG: Final = "tag."
 MAX_DIMENSIONS: Final = 8
 MAX_VALUES: Final = 100
 MAX_LENGTH: Final = 1000
+_AGAIN: Final = "\n"
 
 _SHARED = ("service", "framework", "operation", "provider", "model", "user", "session", "tenant", "feature", "team")
 
@@ -103,6 +104,7 @@ SPANS: Final = _dimensions(
         "resource.": Keyed("spans.resource"),
     },
 )
+SAVINGS: Final = _dimensions("charges", time="time", columns=_SHARED, keyed={TAG: Keyed("charges.tags")})
 DUPLICATES: Final = _dimensions(
     "duplicates", time="time", columns=("service", "scope", "operation", "provider", "model", "reason"), keyed={}
 )
@@ -110,10 +112,11 @@ DUPLICATES: Final = _dimensions(
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What one question understands besides its filters, each with its default as text."""
+    """What one question understands besides its filters, each with its default as text; some may be given again."""
 
     dimensions: Dimensions
     defaults: Mapping[str, str]
+    repeatable: frozenset[str] = frozenset()
 
     @property
     def allowed(self) -> str:
@@ -141,6 +144,10 @@ class Selection:
             raise QuestionError(f"{name}={text!r} is not allowed; allowed: a whole number from {least} to {most}")
         return int(text)
 
+    def several(self, name: str) -> tuple[str, ...]:
+        """Every value that the repeatable option `name` was given."""
+        return tuple(filter(None, self.options[name].split(_AGAIN)))
+
     def choice(self, name: str, allowed: tuple[str, ...]) -> str:
         """Option `name`, which has to be one of `allowed`.
 
@@ -165,7 +172,8 @@ def read_selection(query: Iterable[tuple[str, str]], options: Options, *, now: d
         if len(value) > MAX_LENGTH or len(name) > MAX_LENGTH:
             raise QuestionError(f"{name[:40]} is longer than {MAX_LENGTH} characters")
         if name in options.defaults:
-            given[name] = value
+            before = given[name] + _AGAIN if name in given and name in options.repeatable else ""
+            given[name] = before + value
         elif options.dimensions.holds(name):
             filters.setdefault(name, []).append(value)
         else:

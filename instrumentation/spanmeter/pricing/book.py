@@ -80,7 +80,7 @@ class PriceBook:
         reported = reported_usd if reported_usd is not None and is_credible(reported_usd) else None
         if reported is not None and not self.listing.may_go_before_reported:
             return _reported(reported, self.version)
-        rates = self._rates(key, at)
+        rates = self.rates(key, at)
         if reported is not None and not rates.over_reported:
             return _reported(reported, self.version)
         components, total, reason = _bill(rates, usage, duration_s)
@@ -125,7 +125,7 @@ class PriceBook:
         reported = reported_usd if reported_usd is not None and is_credible(reported_usd) else None
         if reported is not None and not self.listing.may_go_before_reported:
             return whole_reported(reported, usage)
-        rates = self._rates(key, at)
+        rates = self.rates(key, at)
         if reported is not None and not rates.over_reported:
             return whole_reported(reported, usage)
         cost = whole_bill(rates, usage, duration_ns)
@@ -133,9 +133,14 @@ class PriceBook:
             return cost if reported is None else whole_reported(reported, usage)
         return cost._replace(grade="estimated") if estimated else cost
 
-    def _rates(self, key: PriceKey, at: datetime) -> Rates:
+    def rates(self, key: PriceKey, at: datetime) -> Rates:
+        """What each bucket costs at a time (naive means UTC); without prices, and with the reason, if not known."""
         moment = at if at.tzinfo is None or at.tzinfo is UTC else at.astimezone(UTC)
         return self._schedule(key, moment.date()).at(moment)
+
+    def changes(self, key: PriceKey, day: date) -> list[datetime]:
+        """When on a UTC day the prices of a key begin to hold: midnight, and each time they change."""
+        return [datetime.combine(day, start, UTC) for start, _ in self._schedule(key, day).rates]
 
     def _schedule(self, key: PriceKey, day: date) -> Schedule:
         found = self._schedules.get((key, day))

@@ -1,0 +1,219 @@
+"""What could have saved money: one entry a proposal, in the order in which a dollar goes to the first that saves it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final, NamedTuple
+
+from spanmeter import semconv
+from spanmeter.pricing import PriceBook, PriceKey
+from spanmeter_collector.saving_group import Epochs, Example, Group, Lines, State
+from spanmeter_collector.saving_terms import OFFLINE_TAG, Terms
+
+_OTHER_TIERS: Final = frozenset({"batch", "flex", "priority", "fast", "scale"})
+
+
+class Prices(NamedTuple):
+    """What the proposals need beside the calls: the prices of their time, and the terms of the question."""
+
+    book: PriceBook
+    epochs: Epochs
+    terms: Terms
+
+    def lines(self, key: PriceKey, group: Group) -> Lines:
+        """The prices of each bucket for calls as long as the group's; none where they are not known."""
+        rates = self.book.rates(key, self.epochs.start(group))
+        return {} if rates.reason else rates.lines_for(group.longest)
+
+
+class Touched(NamedTuple):
+    """The calls of a group that a proposal is about, the tokens it saves or reprices, and some of these calls."""
+
+    calls: int
+    input_tokens: int
+    output_tokens: int
+    examples: Sequence[Example]
+
+
+class Proposal(NamedTuple):
+    """A change: what it is called, what it supposes, whom it touches, and what it makes of a state.
+
+    `change` returns None where what would be saved is not known.
+    """
+
+    name: str
+    assumption: Callable[[Terms], str]
+    touches: Callable[[Group], Touched]
+    change: Callable[[State, Group, Prices], State | None]
+
+
+_NONE: Final = Touched(0, 0, 0, ())
+
+
+def _whole(holds: Callable[[Group], bool]) -> Callable[[Group], Touched]:
+    """The calls of a group with all their tokens, if something holds of the group."""
+    return lambda group: (
+        Touched(group.calls, group.input_tokens, group.output_tokens, group.examples) if holds(group) else _NONE
+    )
+
+
+def _wasted(kind: str) -> Callable[[Group], Touched]:
+    return _whole(lambda group: group.waste == kind)
+
+
+def _is_embedding(group: Group) -> bool:
+    return group.operation == "embeddings"
+
+
+def _embedded_again(group: Group) -> Touched:
+    if not _is_embedding(group):
+        return _NONE
+    if group.is_repeated:
+        return Touched(group.calls, group.input_tokens, group.output_tokens, group.examples)
+    return Touched(group.repeated_calls, group.repeated_tokens, 0, group.repeated_examples)
+
+
+def _gone(state: State, group: Group, prices: Prices) -> State | None:  # noqa: ARG001  one signature for all
+    return state.gone()
+
+
+def _without_known_texts(state: State, group: Group, prices: Prices) -> State | None:  # noqa: ARG001  as above
+    return state.gone() if group.is_repeated else state.moved([("input", "", group.repeated_tokens)])
+
+
+def _unwritten(state: State, group: Group, prices: Prices) -> State | None:  # noqa: ARG001  as above
+    return state.moved([("cache_write_5m", "input", group.unread_5m), ("cache_write_1h", "input", group.unread_1h)])
+
+
+def _limited(state: State, group: Group, prices: Prices) -> State | None:  # noqa: ARG001  as above
+    shorter = state.moved([("input", "", group.beyond_tokens)])
+    return shorter and State(shorter.key, shorter.lines, shorter.used, shorter.usd, is_limited=True)
+
+
+def _prefixed(state: State, group: Group, prices: Prices) -> State | None:  # noqa: ARG001  as above
+    read = group.read_tokens_within if state.is_limited else group.read_tokens
+    written = group.write_tokens_within if state.is_limited else group.write_tokens
+    return state.moved([("input", "cache_read", read), ("input", "cache_write_5m", written)])
+
+
+def _swapped(state: State, group: Group, prices: Prices) -> State | None:
+    swap = prices.terms.swaps[group.swap - 1]
+    key = state.key._replace(provider=swap.provider or state.key.provider, model=swap.other)
+    return state.at(key, prices.lines(key, group), group)
+
+
+def _deferred(state: State, group: Group, prices: Prices) -> State | None:
+    if not state.used:
+        return state.gone()
+    key = state.key._replace(service_tier=prices.terms.tier)
+    lines = prices.lines(key, group)
+    before, after = state.priced(state.lines, group), state.priced(lines, group)
+    if state.usd is None or before is None or after is None:
+        return None
+    saved = min(max(before - after, before - before), state.usd)
+    return State(key, lines, state.used, state.usd - saved, state.is_limited)
+
+
+def _swap_assumption(terms: Terms) -> str:
+    if not terms.swaps:
+        return "No model is named: ask with swap=MODEL=OTHER. Whether another one answers well enough, no figure tells."
+    named = "; ".join(map(str, terms.swaps))
+    return f"{named}: the same tokens at the prices of that time. Another model may need other tokens and answer worse."
+
+
+def _limit_assumption(terms: Terms) -> str:
+    if not terms.input_limit:
+        return "No limit is named: ask with input_limit=TOKENS."
+    return (
+        f"Prompts are cut to {terms.input_limit:,} input tokens, as by fewer or shorter retrieved documents; "
+        "what is cut is input at its full price, and the answers stay as long."
+    )
+
+
+def _batch_assumption(terms: Terms) -> str:
+    return (
+        f"Calls that nobody waits for go at the {terms.tier} tier's prices: those named by offline=DIM=VALUE, and "
+        f"those with {OFFLINE_TAG}=true. Calls at a tier of their own stay there."
+    )
+
+
+PROPOSALS: Final = (
+    Proposal(
+        "failed_attempts",
+        lambda _: "Attempts that failed and were billed do not happen, as with timeouts and limits that fit.",
+        _wasted("failed"),
+        _gone,
+    ),
+    Proposal(
+        "aborted_streams",
+        lambda _: (
+            "Streams that were closed before their end are not begun, as far as what was billed of them is known."
+        ),
+        _wasted("aborted"),
+        _gone,
+    ),
+    Proposal(
+        "failed_parses",
+        lambda _: (
+            "The last answer before a step that could not parse it is right the first time, as with structured output."
+        ),
+        _wasted("unparsed"),
+        _gone,
+    ),
+    Proposal(
+        "unread_cache_writes",
+        lambda _: (
+            "Input that was written into the provider's cache and that no call of the same service and model read "
+            "within 5 minutes, or an hour where that was paid, is sent as plain input."
+        ),
+        lambda group: Touched(group.unread_calls, group.unread_5m + group.unread_1h, 0, group.unread_examples),
+        _unwritten,
+    ),
+    Proposal(
+        "answer_cache",
+        lambda terms: (
+            f"One cache for all, emptied every {terms.ttl}, answers a request that is equal to one answered "
+            "before it began: same model, messages, tools and parameters. The same answer has to do again."
+        ),
+        _whole(lambda group: bool(group.is_repeated) and not _is_embedding(group)),
+        _gone,
+    ),
+    Proposal(
+        "embedding_cache",
+        lambda terms: (
+            f"One cache for all, emptied every {terms.ttl}, keeps the vectors of equal requests; of other requests "
+            "count the texts that the same process had embedded before, by their share of the length."
+        ),
+        _embedded_again,
+        _without_known_texts,
+    ),
+    Proposal(
+        "input_limit",
+        _limit_assumption,
+        lambda group: Touched(group.beyond_calls, group.beyond_tokens, 0, group.beyond_examples),
+        _limited,
+    ),
+    Proposal(
+        "prompt_cache",
+        lambda _: (
+            "The provider's cache keeps the beginning of a prompt for 5 minutes: beginnings of 4, 8, 16 … KiB that "
+            "were asked within that time are read from it, from 1,024 tokens on in steps of 128, and written once at "
+            "its price. Tokens are taken by their share of the length."
+        ),
+        lambda group: Touched(group.shared_calls, group.read_tokens, 0, group.shared_examples),
+        _prefixed,
+    ),
+    Proposal(
+        "swap",
+        _swap_assumption,
+        _whole(lambda group: group.swap > 0),
+        _swapped,
+    ),
+    Proposal(
+        "batch",
+        _batch_assumption,
+        _whole(lambda group: bool(group.is_offline) and group.service_tier.lower() not in _OTHER_TIERS),
+        _deferred,
+    ),
+)
+GENERATIONS: Final = sorted(semconv.GENERATION_OPERATIONS)

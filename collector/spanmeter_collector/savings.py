@@ -1,0 +1,208 @@
+"""What would have been saved: proposals over the calls of a period, each dollar counted once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, Final
+
+from spanmeter import semconv
+from spanmeter.pricing import PriceBook, PriceKey
+from spanmeter.pricing.money import MONEY
+from spanmeter_collector.answers import CallAnswer, ProposalAnswer, SavingsAnswer
+from spanmeter_collector.clauses import filtered
+from spanmeter_collector.money import usd_text
+from spanmeter_collector.proposals import GENERATIONS, PROPOSALS, Prices, Proposal
+from spanmeter_collector.saving_group import Epochs, Example, Group, State
+from spanmeter_collector.saving_terms import Terms
+from spanmeter_collector.selection import SAVINGS, SPANS, Selection
+from spanmeter_collector.store import Store
+from spanmeter_collector.times import write_time
+
+PARSE_ERRORS: Final = (
+    "OutputParserException",
+    "StructuredOutputError",
+    "StructuredOutputValidationError",
+    "ValidationError",
+    "pydantic_core._pydantic_core.ValidationError",
+    "langchain_core.exceptions.OutputParserException",
+    "JSONDecodeError",
+    "json.decoder.JSONDecodeError",
+)
+"""How the errors are called that parsers of answers raise, by `error.type`."""
+_CALLS_AT_ONCE: Final = 300_000
+_EXAMPLES: Final = 5
+_ZERO: Final = Decimal(0)
+
+
+@dataclass(slots=True)
+class _Sums:
+    """What one proposal comes to so far."""
+
+    calls: int = 0
+    unpriced_calls: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    alone: Decimal = _ZERO
+    saved: Decimal = _ZERO
+    examples: list[Example] = field(default_factory=list)
+
+    def answer(self, proposal: Proposal, terms: Terms) -> ProposalAnswer:
+        is_known = not self.calls or self.unpriced_calls < self.calls
+        return ProposalAnswer(
+            name=proposal.name,
+            assumption=proposal.assumption(terms),
+            calls=self.calls,
+            unpriced_calls=self.unpriced_calls,
+            input_tokens=self.input_tokens,
+            output_tokens=self.output_tokens,
+            alone_usd=usd_text(self.alone) if is_known else None,
+            saved_usd=usd_text(self.saved) if is_known else None,
+            examples=[
+                CallAnswer(trace_id=trace.hex(), span_id=span.hex(), usd=usd_text(usd))
+                for usd, trace, span in self.examples
+            ],
+        )
+
+
+@dataclass(slots=True)
+class _Account:
+    """What the calls cost, and what each proposal would have saved of it."""
+
+    prices: Prices
+    sums: dict[str, _Sums] = field(default_factory=lambda: {proposal.name: _Sums() for proposal in PROPOSALS})
+    calls: int = 0
+    unpriced_calls: int = 0
+    compared_calls: int = 0
+    spend: Decimal = _ZERO
+
+    def add(self, group: Group) -> None:
+        """Ask every proposal what it would have made of a group: of the whole of it, and of what those before left."""
+        self.calls += group.calls
+        self.unpriced_calls += group.calls if group.is_unpriced else 0
+        self.compared_calls += group.hashed_calls
+        self.spend = MONEY.add(self.spend, group.usd or _ZERO)
+        first = left = State.of(group, self.prices.lines(group.key, group))
+        for proposal in PROPOSALS:
+            left = self._propose(proposal, group, first, left)
+
+    def _propose(self, proposal: Proposal, group: Group, first: State, left: State) -> State:
+        touched, sums = proposal.touches(group), self.sums[proposal.name]
+        if not touched.calls:
+            return left
+        sums.calls += touched.calls
+        sums.input_tokens += touched.input_tokens
+        sums.output_tokens += touched.output_tokens
+        sums.examples = sorted([*sums.examples, *touched.examples], key=_dearest)[:_EXAMPLES]
+        alone = proposal.change(first, group, self.prices)
+        if alone is None:
+            sums.unpriced_calls += touched.calls
+        sums.alone = MONEY.add(sums.alone, _saved(first, alone))
+        after = proposal.change(left, group, self.prices)
+        sums.saved = MONEY.add(sums.saved, _saved(left, after))
+        return left if after is None else after
+
+
+def answer_savings(store: Store, book: PriceBook, selection: Selection) -> SavingsAnswer:
+    """What proposals would have saved of the calls of a selection, by the prices of `book` at the time of each call.
+
+    Raises:
+        QuestionError: An option is not allowed.
+    """
+    terms = Terms.of(selection)
+    clauses = filtered(selection, SAVINGS)
+    models = store.query("savings_models", clauses.parameters, clauses.fragments)
+    epochs = Epochs(_changes(book, models, terms))
+    account = _Account(Prices(book, epochs, terms))
+    if models:
+        asked = _parameters(book, models, terms, epochs)
+        for since, until in _slices(selection, terms, calls=sum(row["calls"] for row in models)):
+            for group in _groups(store, selection, terms, {**asked, "since": since, "until": until}):
+                account.add(group)
+    return SavingsAnswer(
+        proposals=[account.sums[proposal.name].answer(proposal, terms) for proposal in PROPOSALS],
+        calls=account.calls,
+        unpriced_calls=account.unpriced_calls,
+        compared_calls=account.compared_calls,
+        spend_usd=usd_text(account.spend) or "0",
+        saved_usd=usd_text(sum((sums.saved for sums in account.sums.values()), _ZERO)) or "0",
+        since=write_time(selection.period.since),
+        until=write_time(selection.period.until),
+    )
+
+
+def _groups(store: Store, selection: Selection, terms: Terms, asked: Mapping[str, object]) -> Iterator[Group]:
+    named, bound = terms.fragments()
+    charges, spans = filtered(selection, SAVINGS), filtered(selection, SPANS)
+    # The same values are bound for both tables; only the prefix of a tag's key differs.
+    tags = {f"span_{name}": key for name, key in spans.parameters.items() if name.startswith("filter_tag_")}
+    span_filters = spans.fragments["filters"].replace("{filter_tag_", "{span_filter_tag_")
+    rows = store.query(
+        "savings",
+        {**charges.parameters, **tags, **bound, **asked},
+        {**charges.fragments, "span_filters": span_filters, **named},
+    )
+    return map(Group.of, rows)
+
+
+def _parameters(
+    book: PriceBook, models: Sequence[Mapping[str, Any]], terms: Terms, epochs: Epochs
+) -> dict[str, object]:
+    tenants = {tenant for row in models for tenant in row["tenants"]}
+    return {
+        "ttl_ms": terms.ttl_ms,
+        "input_limit": terms.input_limit,
+        "operations": sorted(semconv.CALL_OPERATIONS),
+        "generations": GENERATIONS,
+        "parse_errors": list(PARSE_ERRORS),
+        "price_changes": [round(start.timestamp() * 1000) for start in epochs.starts],
+        "priced_tenants": sorted(tenant for tenant in tenants if tenant and book.listing.names_tenant(tenant)),
+        "thresholds": sorted(
+            {
+                threshold
+                for key in _keys(models, terms)
+                for start in epochs.starts
+                for threshold, _ in book.rates(key, start).steps
+            }
+        ),
+    }
+
+
+def _changes(book: PriceBook, models: Sequence[Mapping[str, Any]], terms: Terms) -> list[datetime]:
+    """When the prices of any of the models, or of those they are swapped for, begin to hold."""
+    days: set[date] = {day for row in models for day in row["days"]}
+    return sorted({start for key in _keys(models, terms) for day in days for start in book.changes(key, day)})
+
+
+def _keys(models: Sequence[Mapping[str, Any]], terms: Terms) -> set[PriceKey]:
+    asked = {PriceKey(row["provider"], row["model"]) for row in models}
+    others = {PriceKey(swap.provider or key.provider, swap.other) for swap in terms.swaps for key in asked}
+    return asked | others
+
+
+def _slices(selection: Selection, terms: Terms, *, calls: int) -> Iterator[tuple[int, int]]:
+    """The period in pieces of some calls each, in microseconds: cut where a cache is emptied, nothing is missed."""
+    since, until = selection.period.since_us, selection.period.until_us
+    ttl_us = terms.ttl_ms * 1000
+    pieces = -(-calls // _CALLS_AT_ONCE)
+    length = max(1, (until - since) // max(1, pieces) // ttl_us) * ttl_us
+    if pieces <= 1:
+        yield since, until
+        return
+    start = since
+    while start < until:
+        end = min(until, (start // length + 1) * length)
+        yield start, end
+        start = end
+
+
+def _saved(before: State, after: State | None) -> Decimal:
+    if after is None or before.usd is None or after.usd is None:
+        return _ZERO
+    return MONEY.subtract(before.usd, after.usd)
+
+
+def _dearest(example: Example) -> tuple[Decimal, bytes]:
+    return -(example[0] or _ZERO), example[2]
