@@ -291,8 +291,7 @@ class Call(LiveSpan):
             return
         cost = self._cost(span, ending)
         attributes = ending.attributes(self.first_chunk_s, cost=cost)
-        if self.opening.asked is not None and not answer.cache_hit:
-            attributes |= _hashes(self.opening.asked, answered=ending.how == "stopped") or {}
+        attributes |= _hashes(self.opening.asked, ending) or {}
         calls, usual_calls = self._requests(ending)
         if calls != usual_calls:
             attributes[semconv.CALLS] = calls
@@ -326,9 +325,11 @@ class Call(LiveSpan):
 
 
 @barrier
-def _hashes(asked: Hashed, *, answered: bool) -> Attributes:
-    """A fault here costs the hashes and not the call."""
-    return asked.attributes(answered=answered)
+def _hashes(asked: Hashed | None, ending: Ending) -> Attributes:
+    """What was asked of a provider, as hashes; a fault here costs them and not the call."""
+    if asked is None or ending.answer.cache_hit:
+        return {}
+    return asked.attributes(answered=ending.how == "stopped")
 
 
 def _is_sampled(span: Span) -> bool:
