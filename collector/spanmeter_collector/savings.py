@@ -136,9 +136,9 @@ def answer_savings(store: Store, book: PriceBook, selection: Selection) -> Savin
 def _groups(store: Store, selection: Selection, terms: Terms, asked: Mapping[str, object]) -> Iterator[Group]:
     named, bound = terms.fragments()
     charges, spans = filtered(selection, SAVINGS), filtered(selection, SPANS)
-    # The same values are bound for both tables; only the prefix of a tag's key differs.
-    tags = {f"span_{name}": key for name, key in spans.parameters.items() if name.startswith("filter_tag_")}
-    span_filters = spans.fragments["filters"].replace("{filter_tag_", "{span_filter_tag_")
+    # The same values are bound for both tables; only what the keys of tags begin with differs.
+    tags = {f"span_{name}": key for name, key in spans.parameters.items() if name.startswith("filter_key_")}
+    span_filters = spans.fragments["filters"].replace("{filter_key_", "{span_filter_key_")
     rows = store.query(
         "savings",
         {**charges.parameters, **tags, **bound, **asked},
