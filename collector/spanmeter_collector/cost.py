@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from spanmeter_collector.answers import CostAnswer, CostFigures, CostRow, UnpricedModel
@@ -37,7 +37,7 @@ def answer_cost(store: Store, selection: Selection) -> CostAnswer:
     """
     limit = selection.whole("limit", least=1, most=MOST_ROWS)
     clauses = grouped(selection, CHARGES, most="cost_usd", limit=limit)
-    total, *rows = _asked(store, "cost", selection, clauses)
+    total, *rows = _asked(store, "cost", _source(selection, selection.group_by), clauses)
     figures = cost_figures(total)
     return CostAnswer(
         rows=[
@@ -54,15 +54,12 @@ def answer_cost(store: Store, selection: Selection) -> CostAnswer:
 
 
 def _unpriced(store: Store, selection: Selection) -> list[UnpricedModel]:
-    rows = _asked(store, "unpriced", selection, filtered(selection, CHARGES), limit=MOST_UNPRICED)
+    source = _source(selection, ("provider", "model", "grade"))
+    rows = _asked(store, "unpriced", source, filtered(selection, CHARGES), limit=MOST_UNPRICED)
     return [UnpricedModel.model_validate(row) for row in rows]
 
 
-def _asked(
-    store: Store, question: str, selection: Selection, clauses: Clauses, **parameters: object
-) -> list[dict[str, Any]]:
-    """The rows of a question about the ledger, from the smallest table that can answer it."""
-    source = _source(selection)
+def _asked(store: Store, question: str, source: Source, clauses: Clauses, **parameters: object) -> list[dict[str, Any]]:
     return store.query(
         question,
         {**clauses.parameters, **source.parameters, **parameters},
@@ -70,8 +67,9 @@ def _asked(
     )
 
 
-def _source(selection: Selection) -> Source:
-    rollup = chosen(LEDGER, [*selection.group_by, *selection.filters], selection.period)
+def _source(selection: Selection, names: Iterable[str]) -> Source:
+    """The smallest table that can be filtered as asked and tells the dimensions of these names apart."""
+    rollup = chosen(LEDGER, [*names, *selection.filters], selection.period)
     if rollup is None:
         return stored("charges", selection.period)
     return rolled_up(rollup, selection.period, ("time", *rollup.dimensions, *COUNTS, "usd"))

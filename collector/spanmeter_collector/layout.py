@@ -20,6 +20,7 @@ _TABLE: Final = re.compile(
     re.DOTALL,
 )
 _VIEW: Final = re.compile(r"(CREATE MATERIALIZED VIEW IF NOT EXISTS \w+)\s+TO (\w+)")
+_DROP: Final = re.compile(r"DROP VIEW IF EXISTS \w+")
 _ALTER: Final = re.compile(r"ALTER TABLE (\w+)\s+(.*)", re.DOTALL)
 _FROM: Final = re.compile(r"\bFROM (\w+)\b(?!\s*\()(\s+AS \w+)?")
 _COMMENT: Final = re.compile(r"--[^\n]*")
@@ -91,6 +92,8 @@ class Layout:
         elif view := _VIEW.match(text):
             select = _FROM.sub(lambda source: _local(source, tables), text[view.end() :])
             yield f"{view[1]} ON CLUSTER '{self.cluster}' TO {view[2]}_local{select}"
+        elif _DROP.fullmatch(text):
+            yield f"{text} ON CLUSTER '{self.cluster}'"
         elif (found := _ALTER.fullmatch(text)) and found[1] in tables:
             yield f"ALTER TABLE {self.altered(found[1])} {found[2]}"
             if not found[2].startswith("MODIFY SETTING"):

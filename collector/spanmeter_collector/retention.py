@@ -15,10 +15,7 @@ OVER_AGE: Final = "age"
 OVER_SIZE: Final = "size"
 _SPANS: Final = "spans"
 _LIKE_SPANS: Final = frozenset({_SPANS, "counters"})
-_ROLLUPS: Final = frozenset(
-    {"calls_by_hour", "components_by_hour", "tenants_by_hour", "spans_by_hour", "operations_by_hour", "users_by_day"}
-)
-_LIKE_CHARGES: Final = _ROLLUPS | {"charges", "duplicates"}
+_LIKE_CHARGES: Final = frozenset({"charges", "duplicates", "ledger_sums", "span_sums"})
 SWEPT: Final = _LIKE_SPANS | _LIKE_CHARGES
 """The tables from which something is ever dropped."""
 

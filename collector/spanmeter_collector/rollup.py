@@ -7,7 +7,7 @@ changes; one that sums something else has another name.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -25,60 +25,147 @@ STANDARD_OPERATIONS: Final = sorted(
 )
 LENGTHS: Final = {"hour": timedelta(hours=1), "day": timedelta(days=1)}
 _EARLIEST: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_CUTS: Final[Mapping[Cut, str]] = {"hour": "toStartOfHour", "day": "toStartOfDay"}
+_LEDGER_DIMENSIONS: Final = (
+    *("service", "framework", "operation", "provider", "model", "grade", "component", "tenant", "feature", "team"),
+    "user",
+)
+_SHAPES: Final = {
+    "ledger_sums": (_LEDGER_DIMENSIONS, "charges.time"),
+    "span_sums": (("service", "framework", "operation", "provider", "model", "user"), "start_time"),
+}
+"""The dimensions of each table that holds several rollups, and the time of what it sums."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rollup:
-    """One table of sums: what fills it, over what length of time, and what it can be grouped and filtered by."""
+    """Sums over a length of time: what they are made of, and what they can be grouped and filtered by.
+
+    It is a table, or the level of that name in a `table` of several. `finer` has the same over shorter times.
+    """
 
     name: str
     source: str
     cut: Cut
     dimensions: tuple[str, ...] = ()
-    base: str = ""
+    table: str = ""
+    finer: str = ""
 
     @property
-    def view(self) -> str:
-        """The name of the materialised view that fills it."""
-        return f"{self.name}_view"
+    def place(self) -> str:
+        """The table that holds its rows."""
+        return self.table or self.name
+
+    @property
+    def its_rows(self) -> str:
+        """The condition that its rows meet in the table that holds them."""
+        return f"{self.place}.level = '{self.name}'" if self.table else "true"
+
+    @property
+    def source_time(self) -> str:
+        """The column of its source that says when what it sums began."""
+        return f"{self.source}.{'start_time' if self.source == 'spans' else 'time'}"
+
+    @property
+    def of_source(self) -> str:
+        """The condition that the rows meet that it sums, of the table of rollups it is made of."""
+        return f"{self.source}.level = 'components_by_hour'"
 
     def select(self, where: str) -> str:
         """The question to the source that gives the rows of this rollup; `where` is made of words of ours."""
-        return Template(read_sql(f"rollup_{self.name}")).substitute(_WORDS, where=where)
+        return _select((self,), where)
 
     def covers(self, names: AbstractSet[str]) -> bool:
         """Whether it can be grouped and filtered by all of these."""
         times = {"hour", "day"} if self.cut == "hour" else {self.cut}
         return names <= times.union(self.dimensions)
 
-    def create_view(self) -> str:
-        """The statement that makes the view, unless it is there."""
-        return f"CREATE MATERIALIZED VIEW IF NOT EXISTS {self.view} TO {self.name} AS {self.select('true')}"
-
 
 _CALL: Final = ("service", "framework", "operation", "provider", "model")
 ROLLUPS: Final = (
-    Rollup("components_by_hour", "charges", "hour", (*_CALL, "grade", "component")),
-    Rollup("calls_by_hour", "components_by_hour", "hour", (*_CALL, "grade"), base="components_by_hour"),
-    Rollup("ledger_totals", "components_by_hour", "month"),
-    Rollup("tenants_by_hour", "charges", "hour", (*_CALL, "grade", "tenant", "feature", "team")),
-    Rollup("spans_by_hour", "spans", "hour", _CALL),
-    Rollup("operations_by_hour", "spans_by_hour", "hour", ("operation",), base="spans_by_hour"),
-    Rollup("users_by_day", "spans", "day", ("user",)),
+    Rollup("components_by_hour", "charges", "hour", (*_CALL, "grade", "component"), "ledger_sums"),
+    Rollup("calls_by_hour", "charges", "hour", (*_CALL, "grade"), "ledger_sums"),
+    Rollup("tenants_by_hour", "charges", "hour", (*_CALL, "grade", "tenant", "feature", "team"), "ledger_sums"),
+    Rollup("payers_by_day", "charges", "day", ("user", "tenant"), "ledger_sums"),
+    Rollup("spans_by_hour", "spans", "hour", _CALL, "span_sums"),
+    Rollup("spans_by_day", "spans", "day", _CALL, "span_sums", "spans_by_hour"),
+    Rollup("operations_by_hour", "spans", "hour", ("operation",), "span_sums"),
+    Rollup("users_by_day", "spans", "day", ("user",), "span_sums"),
+    Rollup("ledger_totals", "ledger_sums", "month"),
     Rollup("span_totals", "spans", "month"),
     Rollup("duplicate_totals", "duplicates", "month"),
 )
 """Every rollup, sources before what is made of them."""
 NAMED: Final = {rollup.name: rollup for rollup in ROLLUPS}
-LEDGER: Final = tuple(NAMED[name] for name in ("calls_by_hour", "components_by_hour", "tenants_by_hour"))
+PLACES: Final = tuple(dict.fromkeys(rollup.place for rollup in ROLLUPS))
+"""The tables of rollups, sources before what is made of them."""
+FORMER: Final = frozenset(
+    {"calls_by_hour", "components_by_hour", "tenants_by_hour", "spans_by_hour", "operations_by_hour", "users_by_day"}
+)
+"""Rollups that were tables of their own in older stores."""
+LEDGER: Final = tuple(
+    NAMED[name] for name in ("calls_by_hour", "components_by_hour", "payers_by_day", "tenants_by_hour")
+)
 """Those that answer what calls cost, small ones first."""
-LATENCY: Final = tuple(NAMED[name] for name in ("operations_by_hour", "users_by_day", "spans_by_hour"))
+LATENCY: Final = tuple(NAMED[name] for name in ("operations_by_hour", "spans_by_day", "users_by_day", "spans_by_hour"))
 """Those that answer how long spans took, small ones first."""
 
 
+def view(place: str) -> str:
+    """The name of the materialised view that fills a table of rollups."""
+    return f"{place}_fill"
+
+
+FORMER_VIEWS: Final = tuple(f"{place}_view" for place in (*sorted(FORMER), *PLACES))
+"""The views of older stores, one for each of their tables."""
+
+
+def create_view(place: str) -> str:
+    """The statement that makes the view, unless it is there: one for all levels of a table, for each costs planning."""
+    return f"CREATE MATERIALIZED VIEW IF NOT EXISTS {view(place)} TO {place} AS {_filling(place, 'true')}"
+
+
 def rollups_sql() -> str:
-    """The statements that make all rollups and their views, where nothing was stored before."""
-    return ";\n".join([read_sql("rollups"), *(rollup.create_view() for rollup in ROLLUPS)])
+    """The statements that make all rollups and their views on a server; an empty one is filled from what is stored."""
+    forget = (f"DROP VIEW IF EXISTS {name}" for name in FORMER_VIEWS)
+    fill = (f"INSERT INTO {place}\n{_filling(place, f'(SELECT count() FROM {place}) = 0')}" for place in PLACES)  # noqa: S608
+    return ";\n".join([read_sql("rollups"), *forget, *fill, *map(create_view, PLACES)])
+
+
+def _filling(place: str, where: str) -> str:
+    return _select([rollup for rollup in ROLLUPS if rollup.place == place], where)
+
+
+def _select(levels: Sequence[Rollup], where: str) -> str:
+    text = Template(read_sql(f"rollup_{levels[0].place}"))
+    return text.substitute({**_WORDS, **(_levelled(levels) if levels[0].table else {})}, where=where)
+
+
+def _levelled(levels: Sequence[Rollup]) -> dict[str, str]:
+    """The words that group the rows of a source at several levels in one go.
+
+    `grouping` tells of each level which of all dimensions it leaves out, as the bits of a number.
+    """
+    fixed, time = _SHAPES[levels[0].table]
+    every = [name for name in fixed if any(name in level.dimensions for level in levels)]
+    cuts = {cut: f"{_CUTS[cut]}({time})" for cut in dict.fromkeys(level.cut for level in levels)}
+    always = ("wrapper",) if levels[0].source == "spans" else ()
+    asked = [*cuts.values(), *every]
+    keys = {level.name: [cuts[level.cut], *(name for name in every if name in level.dimensions)] for level in levels}
+    masks = {"".join(str(int(one not in listed)) for one in asked): name for name, listed in keys.items()}
+    numbers = ", ".join(str(int(bits, 2)) for bits in masks)
+    names = ", ".join(f"'{name}'" for name in masks.values())
+    return {
+        "level": f"transform(grouping({', '.join(asked)}), [{numbers}], [{names}], '')",
+        "began": _began(cuts),
+        "dimensions": ", ".join(name if name in every else f"'' AS {name}" for name in fixed),
+        "sets": ", ".join(f"({', '.join((*listed, *always))})" for listed in keys.values()),
+    }
+
+
+def _began(cuts: Mapping[Cut, str]) -> str:
+    first, *others = cuts.values()
+    return f"if(grouping({first}) = 0, {first}, {others[0]})" if others else first
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,27 +195,42 @@ def rolled_up(rollup: Rollup, period: Period, columns: Sequence[str]) -> Source:
 
     The period has to hold at least one whole hour or day.
     """
-    whole = _whole(rollup, period)
-    if whole is None:
+    pieces = list(_pieces(rollup, period))
+    if all(piece is None for piece, _ in pieces):
         raise ValueError(f"{rollup.name} has nothing whole between {period.since} and {period.until}")
     listed = ", ".join(columns)
-    sql = (
-        f"SELECT {listed} FROM {rollup.name} "  # noqa: S608  words of ours
-        "WHERE time >= toDateTime({first:Int64}, 'UTC') AND time < toDateTime({last:Int64}, 'UTC')"
-    )
-    parameters: dict[str, object] = {"first": whole.since_us // 1_000_000, "last": whole.until_us // 1_000_000}
-    if whole != period:
-        finest = NAMED[rollup.base] if rollup.base else rollup
-        sql += f" UNION ALL SELECT {listed} FROM ({finest.select(_ends(finest.source))})"  # noqa: S608
-        parameters |= {"since": period.since_us, "until": period.until_us}
-    return Source(f"({sql})", parameters)
+    selects = [_rows(piece, listed, number) for number, (piece, _) in enumerate(pieces) if piece]
+    ends = [_between(rollup.source_time, number) for number, (piece, _) in enumerate(pieces) if not piece]
+    if ends:
+        selects.append(f"SELECT {listed} FROM ({rollup.select('(' + ' OR '.join(ends) + ')')})")  # noqa: S608
+    parameters: dict[str, object] = {}
+    for number, (_, part) in enumerate(pieces):
+        parameters |= {f"since_{number}": part.since_us, f"until_{number}": part.until_us}
+    return Source(f"({' UNION ALL '.join(selects)})", parameters)
 
 
-def _ends(source: str) -> str:
-    time = f"{source}.{'start_time' if source == 'spans' else 'time'}"
-    since, until = (f"fromUnixTimestamp64Micro({{{name}:Int64}}, 'UTC')" for name in ("since", "until"))
-    first, last = (f"toDateTime({{{name}:Int64}}, 'UTC')" for name in ("first", "last"))
-    return f"({time} >= {since} AND {time} < {first} OR {time} >= {last} AND {time} < {until})"
+def _pieces(rollup: Rollup, period: Period) -> Iterator[tuple[Rollup | None, Period]]:
+    """Which rollup answers for which part of a period; None for the source itself."""
+    whole = _whole(rollup, period)
+    if whole is None:
+        yield None, period
+        return
+    yield rollup, whole
+    for since, until in ((period.since, whole.since), (whole.until, period.until)):
+        if since < until:
+            end = Period(since=since, until=until)
+            yield from _pieces(NAMED[rollup.finer], end) if rollup.finer else ((None, end),)
+
+
+def _rows(rollup: Rollup, columns: str, number: int) -> str:
+    since, until = (f"toDateTime(intDiv({{{name}_{number}:Int64}}, 1000000), 'UTC')" for name in ("since", "until"))
+    time = f"{rollup.place}.time >= {since} AND {rollup.place}.time < {until}"
+    return f"SELECT {columns} FROM {rollup.place} WHERE {rollup.its_rows} AND {time}"  # noqa: S608  words of ours
+
+
+def _between(time: str, number: int) -> str:
+    since, until = (f"fromUnixTimestamp64Micro({{{name}_{number}:Int64}}, 'UTC')" for name in ("since", "until"))
+    return f"{time} >= {since} AND {time} < {until}"
 
 
 def _whole(rollup: Rollup, period: Period) -> Period | None:

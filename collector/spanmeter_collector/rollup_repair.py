@@ -7,42 +7,57 @@ a rollup behind, never ahead. Entries are counted on both sides, and the hours t
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from string import Template
 from typing import Any, Final
 
-from spanmeter_collector.rollup import NAMED, ROLLUPS, Rollup
+from spanmeter_collector.rollup import FORMER, FORMER_VIEWS, NAMED, PLACES, ROLLUPS, Rollup, create_view, view
 from spanmeter_collector.statement import read_sql
 
 _DAY_S: Final = 86_400
 _CUTS: Final = {"hour": "toStartOfHour", "day": "toStartOfDay", "month": "toStartOfDay"}
 _SETTINGS: Final = {"max_partitions_per_insert_block": 0, "mutations_sync": 1}
-_TABLES: Final = {rollup.source for rollup in ROLLUPS} - NAMED.keys()
+_TABLES: Final = {rollup.source for rollup in ROLLUPS} - set(PLACES)
 _logger = logging.getLogger(__name__)
 
 
 def create_rollups(client: Any) -> None:  # noqa: ANN401  a client of clickhouse-connect
-    """Create what is missing, fill what is behind, and let the engine keep it up; nothing may be written meanwhile."""
+    """Create what is missing, fill what is behind, and let the engine keep it up; nothing may be written meanwhile.
+
+    Views are made anew each time, so that those of an older store say what these do.
+    """
     existing = _tables(client)
-    if missing := {rollup.name for rollup in ROLLUPS} - existing:
-        _logger.info("creating %d rollups", len(missing))
+    if missing := set(PLACES) - existing:
+        _logger.info("creating %d tables of rollups", len(missing))
         for statement in read_sql("rollups").split(";\n"):
             client.command(statement)
+    for name in existing.intersection((*FORMER_VIEWS, *map(view, PLACES))):
+        client.command(f"DROP VIEW {name} SYNC")
+    _move(client, sorted(existing & FORMER))
     if _column(client, read_sql("rollup_sources"), {"sources": sorted(_TABLES)}):
-        repair_rollups(client)
-        existing = _tables(client)
-    for rollup in ROLLUPS:
-        if rollup.view not in existing:
-            client.command(f"CREATE MATERIALIZED VIEW {rollup.view} TO {rollup.name} AS {rollup.select('true')}")
+        _repair(client)
+    for place in PLACES:
+        client.command(create_view(place))
 
 
-def repair_rollups(client: Any) -> None:  # noqa: ANN401
-    """Fill what is behind. Views are taken away first, lest what is filled flows on into the next rollup twice."""
-    if not any(_parts_behind(client, rollup) for rollup in ROLLUPS):
-        return
-    for rollup in reversed(ROLLUPS):
-        client.command(f"DROP VIEW IF EXISTS {rollup.view} SYNC")
+def _move(client: Any, former: Iterable[str]) -> None:  # noqa: ANN401
+    """Take over what an older store kept in tables of their own: some of it outlives the spans it was made of."""
+    for name in former:
+        _logger.info("moving rollup %s into %s", name, NAMED[name].place)
+        columns = ", ".join(_column(client, read_sql("rollup_columns"), {"name": name}))
+        _replace(client, NAMED[name], f"(level, {columns}) SELECT '{name}', {columns} FROM {name}")  # noqa: S608
+        if name == "spans_by_hour":
+            _replace(client, NAMED["spans_by_day"], read_sql("rollup_spans_by_day"))
+        client.command(f"DROP TABLE {name} SYNC")
+
+
+def _replace(client: Any, rollup: Rollup, rows: str) -> None:  # noqa: ANN401
+    client.command(f"ALTER TABLE {rollup.place} DELETE WHERE {rollup.its_rows}", settings=_SETTINGS)
+    client.command(f"INSERT INTO {rollup.place} {rows}", settings=_SETTINGS)
+
+
+def _repair(client: Any) -> None:  # noqa: ANN401
     for rollup in ROLLUPS:
         parts = _parts_behind(client, rollup)
         for place, part in enumerate(parts, 1):
@@ -55,45 +70,50 @@ def _tables(client: Any) -> set[str]:  # noqa: ANN401
 
 
 def _parts_behind(client: Any, rollup: Rollup) -> list[str]:  # noqa: ANN401
-    if rollup.source in NAMED:
-        sql = Template(read_sql("rollup_behind_rollup")).substitute(source=rollup.source, rollup=rollup.name)
-        return _column(client, sql, {})
+    words = {"rollup": rollup.place, "its_rows": rollup.its_rows}
+    if rollup.source in PLACES:
+        return _column(client, _said("rollup_behind_rollup", words | _counted(rollup)), {})
     digits = 8 if rollup.source == "spans" and rollup.cut != "month" else 6
-    sql = Template(read_sql("rollup_behind_table")).substitute(rollup=rollup.name)
-    return _column(client, sql, {"digits": digits, "source": rollup.source})
+    return _column(client, _said("rollup_behind_table", words), {"digits": digits, "source": rollup.source})
+
+
+def _counted(rollup: Rollup) -> dict[str, str]:
+    """The source of a rollup and how its entries are counted."""
+    if rollup.source not in PLACES:
+        return {"source": rollup.source, "which": "true", "entries": "count()"}
+    return {"source": rollup.source, "which": rollup.of_source, "entries": f"sum({rollup.source}.entries)"}
 
 
 def _fill(client: Any, rollup: Rollup, part: str) -> None:  # noqa: ANN401
     """Make the hours or days of a partition again that lack something; a rollup by month knows only the whole month."""
     times: list[int] = _column(client, _times_sql(rollup, part), {})
     if rollup.cut == "month":
-        client.command(f"ALTER TABLE {rollup.name} DROP PARTITION {part}")
+        client.command(f"ALTER TABLE {rollup.place} DROP PARTITION {part}")
     else:
         _forget(client, rollup, times)
     for day, of_day in groupby(times, key=lambda time: time // _DAY_S):
         hours = list(of_day) if rollup.cut == "hour" else []
         client.command(
-            f"INSERT INTO {rollup.name} {rollup.select(_within(_time(rollup), day, hours))}", settings=_SETTINGS
+            f"INSERT INTO {rollup.place} {rollup.select(_within(rollup.source_time, day, hours))}", settings=_SETTINGS
         )
 
 
 def _forget(client: Any, rollup: Rollup, times: Sequence[int]) -> None:  # noqa: ANN401
-    which = f"toUnixTimestamp(time) IN ({', '.join(map(str, times))})"
-    if _column(client, f"SELECT 1 FROM {rollup.name} WHERE {which} LIMIT 1", {}):  # noqa: S608  words of ours
-        client.command(f"ALTER TABLE {rollup.name} DELETE WHERE {which}", settings=_SETTINGS)
+    which = f"{rollup.its_rows} AND toUnixTimestamp(time) IN ({', '.join(map(str, times))})"
+    if _column(client, f"SELECT 1 FROM {rollup.place} WHERE {which} LIMIT 1", {}):  # noqa: S608  words of ours
+        client.command(f"ALTER TABLE {rollup.place} DELETE WHERE {which}", settings=_SETTINGS)
 
 
 def _times_sql(rollup: Rollup, part: str) -> str:
-    time = _time(rollup)
-    return Template(read_sql("rollup_behind_times")).substitute(
-        source=rollup.source,
-        time=time.partition(".")[2],
-        rollup=rollup.name,
-        cut=_CUTS[rollup.cut],
-        within=f"startsWith(toString(toYYYYMMDD({time})), '{part}')",
-        entries=f"sum({rollup.source}.entries)" if rollup.source in NAMED else "count()",
-        all="true" if rollup.cut == "month" else "false",
-    )
+    words = {
+        "time": rollup.source_time,
+        "rollup": rollup.place,
+        "its_rows": rollup.its_rows,
+        "cut": _CUTS[rollup.cut],
+        "within": f"startsWith(toString(toYYYYMMDD({rollup.source_time})), '{part}')",
+        "all": "true" if rollup.cut == "month" else "false",
+    }
+    return _said("rollup_behind_times", words | _counted(rollup))
 
 
 def _within(time: str, day: int, began: Sequence[int]) -> str:
@@ -103,8 +123,8 @@ def _within(time: str, day: int, began: Sequence[int]) -> str:
     return f"{time} >= {since} AND {time} < {until}{hours}"
 
 
-def _time(rollup: Rollup) -> str:
-    return f"{rollup.source}.{'start_time' if rollup.source == 'spans' else 'time'}"
+def _said(name: str, words: Mapping[str, str]) -> str:
+    return Template(read_sql(name)).substitute(words)
 
 
 def _column(client: Any, sql: str, parameters: Mapping[str, object]) -> list[Any]:  # noqa: ANN401

@@ -47,6 +47,7 @@ _WRITE_SETTINGS: Final = {
     "async_insert": 0,
     "deduplicate_blocks_in_dependent_materialized_views": 1,
     "max_partitions_per_insert_block": 0,
+    "optimize_on_insert": 0,  # what views write is grouped already
 }
 _BILLS: Final = "bills_1"
 _TABLES: Final = {"spans": Row, "charges": Charge, _BILLS: Bill, "counters": Counter, "duplicates": Duplicate}

@@ -21,6 +21,8 @@ CREATE TABLE IF NOT EXISTS sums (
 ) ENGINE = SummingMergeTree(n)
 ORDER BY time;
 
+DROP VIEW IF EXISTS old_view;
+
 CREATE MATERIALIZED VIEW IF NOT EXISTS sums_view TO sums AS
 SELECT extract(name, 'x') FROM spans
 """
@@ -43,6 +45,7 @@ ON_CLUSTER = [
         f"ENGINE = ReplicatedSummingMergeTree({PLACE}, n)\nORDER BY time"
     ),
     "CREATE TABLE IF NOT EXISTS sums ON CLUSTER 'c' AS sums_local ENGINE = Distributed('c', 'db', 'sums_local', 1)",
+    "DROP VIEW IF EXISTS old_view ON CLUSTER 'c'",
     (
         "CREATE MATERIALIZED VIEW IF NOT EXISTS sums_view ON CLUSTER 'c' TO sums_local AS\n"
         "SELECT extract(name, 'x') FROM spans_local AS spans"

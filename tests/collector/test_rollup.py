@@ -45,6 +45,8 @@ QUESTIONS: Final = [
     {"since": "40h", "group_by": "tenant,feature", "model": "priced"},
     {"since": "40h", "group_by": "hour", "tenant": "acme", "grade": "unpriced"},
     {"since": "40h", "group_by": "user,model"},
+    {"since": "40h", "group_by": "user,tenant"},
+    {"since": "40h", "group_by": "day", "user": "u2"},
     {"since": "40h", "group_by": "minute", "team": "core"},
     {"since": "40h", "group_by": "operation,framework", "day": "2026-11-21"},
     {"since": "40h", "group_by": "grade", "hour": "2026-11-22T08:00:00Z"},
@@ -143,9 +145,21 @@ def test_the_smallest_rollup_that_can_answer_is_asked() -> None:
         ["minute"],
         ["tag.branch"],
         ["tenant", "component"],
+        ["user", "day"],
+        ["user", "model"],
     ]
     names = [rollup.name if (rollup := chosen(LEDGER, names, month)) else None for names in asked]
-    assert names == ["calls_by_hour", "components_by_hour", "tenants_by_hour", None, None, None, None]
+    assert names == [
+        "calls_by_hour",
+        "components_by_hour",
+        "tenants_by_hour",
+        "payers_by_day",
+        None,
+        None,
+        None,
+        "payers_by_day",
+        None,
+    ]
 
 
 @pytest.mark.parametrize(
@@ -153,6 +167,8 @@ def test_the_smallest_rollup_that_can_answer_is_asked() -> None:
     [
         (["operation", "hour"], 24, "operations_by_hour"),
         (["model"], 24, "spans_by_hour"),
+        (["model"], 48, "spans_by_day"),
+        (["model", "hour"], 48, "spans_by_hour"),
         (["user"], 48, "users_by_day"),
         (["user"], 20, None),
         (["user", "hour"], 48, None),

@@ -13,7 +13,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from spanmeter.pricing import PriceBook
 from spanmeter_collector.bill import charges
 from spanmeter_collector.charge import reversal
-from spanmeter_collector.rollup import ROLLUPS
+from spanmeter_collector.rollup import FORMER, NAMED, PLACES, ROLLUPS, view
 from spanmeter_collector.row import read_span
 from spanmeter_collector.store import Batch, Store
 
@@ -44,29 +44,31 @@ def batch(span: MakeSpan, call_attributes: dict[str, Any]) -> Batch:
     return Batch(rows=[row for row, _ in read], charges=[*entries, *taken_back])
 
 
+_SKETCHED: Final = "sum(output_tokens), max(max_ns), quantilesTDigestMerge(0.5, 0.95, 0.99)(durations)"
+_SUMS: Final = {
+    "ledger_sums": "sum(calls), sum(usd), sum(output_tokens)",
+    "span_sums": _SKETCHED,
+    "ledger_totals": "sum(calls), sum(usd), sum(tokens)",
+    "span_totals": "sum(observed), sum(total)",
+    "duplicate_totals": "sum(found)",
+}
+
+
 def told(store: Store) -> dict[str, Any]:
     """What every rollup adds up to."""
-    sums = {
-        "ledger_totals": "sum(calls), sum(usd), sum(tokens)",
-        "spans_by_hour": "sum(output_tokens), max(max_ns), quantilesTDigestMerge(0.5, 0.95, 0.99)(durations)",
-        "operations_by_hour": "sum(output_tokens), max(max_ns), quantilesTDigestMerge(0.5, 0.95, 0.99)(durations)",
-        "users_by_day": "sum(output_tokens), max(max_ns), quantilesTDigestMerge(0.5, 0.95, 0.99)(durations)",
-        "span_totals": "sum(observed), sum(total)",
-        "duplicate_totals": "sum(found)",
-    }
-    asked = {rollup.name: sums.get(rollup.name, "sum(calls), sum(usd), sum(output_tokens)") for rollup in ROLLUPS}
     return {
-        name: store._writer.query(f"SELECT sum(entries), {columns} FROM {name}").result_rows
-        for name, columns in asked.items()
+        rollup.name: store._writer.query(
+            f"SELECT sum(entries), {_SUMS[rollup.place]} FROM {rollup.place} WHERE {rollup.its_rows}"
+        ).result_rows
+        for rollup in ROLLUPS
     }
 
 
 @contextmanager
-def without_views(store: Store, *names: str) -> Iterator[None]:
+def without_views(store: Store, *places: str) -> Iterator[None]:
     """What a kill leaves behind when it comes between the table and what the engine derives of it."""
-    for rollup in ROLLUPS:
-        if not names or rollup.name in names:
-            store._writer.command(f"DROP VIEW {rollup.view} SYNC")
+    for place in places or PLACES:
+        store._writer.command(f"DROP VIEW {view(place)} SYNC")
     yield
 
 
@@ -83,9 +85,7 @@ def test_the_same_batch_again_adds_nothing_to_any_rollup(store_url: str, batch: 
     reopened.close()
 
 
-@pytest.mark.parametrize(
-    "lost", [(), ("tenants_by_hour",), ("operations_by_hour", "ledger_totals"), ("spans_by_hour",)], ids=str
-)
+@pytest.mark.parametrize("lost", [(), ("ledger_sums",), ("span_totals", "ledger_totals"), ("span_sums",)], ids=str)
 def test_a_rollup_that_is_behind_is_filled_when_the_store_opens(
     store_url: str, batch: Batch, lost: tuple[str, ...]
 ) -> None:
@@ -98,7 +98,7 @@ def test_a_rollup_that_is_behind_is_filled_when_the_store_opens(
     store.close()
     repaired = Store.open(store_url)
     entries = {name: rows[0][0] for name, rows in told(repaired).items()}
-    of_spans = {"spans_by_hour", "operations_by_hour", "users_by_day", "span_totals"}
+    of_spans = {rollup.name for rollup in ROLLUPS if rollup.source == "spans"}
     assert entries == {
         name: 0 if name == "duplicate_totals" else len(batch.rows if name in of_spans else batch.charges)
         for name in entries
@@ -119,7 +119,7 @@ def fresh(url: str, batch: Batch) -> dict[str, Any]:
 
 def test_after_a_write_that_failed_halfway_the_next_one_brings_rollups_up(store_url: str, batch: Batch) -> None:
     store = Store.open(store_url)
-    with without_views(store, "components_by_hour"):
+    with without_views(store, "ledger_sums"):
         store._writer.command("RENAME TABLE charges TO away")
         with pytest.raises(ClickHouseError):
             store.write(batch, token="1")
@@ -128,3 +128,37 @@ def test_after_a_write_that_failed_halfway_the_next_one_brings_rollups_up(store_
     said = told(store)
     store.close()
     assert said == fresh(store_url + "_whole", batch)
+
+
+def test_what_an_older_store_summed_up_in_tables_of_their_own_outlives_its_spans(store_url: str, batch: Batch) -> None:
+    store = Store.open(store_url)
+    store.write(batch, token="1")
+    before = told(store)
+    as_it_was(store)
+    store._writer.command("TRUNCATE TABLE spans")
+    store.close()
+    moved = Store.open(store_url)
+    assert told(moved) == before
+    assert FORMER.isdisjoint(tables(moved))
+    moved.write(Batch(rows=[row._replace(span_id=bytes(8)) for row in batch.rows]), token="2")
+    assert told(moved)["spans_by_day"][0][0] == 2 * len(batch.rows)
+    moved.close()
+
+
+def tables(store: Store) -> set[str]:
+    return {row[0] for row in store._writer.query("SELECT name FROM system.tables").result_rows}
+
+
+def as_it_was(store: Store) -> None:
+    """Lay the rollups as they were when each was a table of its own."""
+    for name in FORMER:
+        place = NAMED[name].place
+        store._writer.command(
+            f"CREATE TABLE {name} ENGINE = MergeTree PARTITION BY toYYYYMM(time) ORDER BY time "
+            f"AS SELECT * EXCEPT level FROM {place} WHERE level = '{name}'"
+        )
+    for place in PLACES:
+        store._writer.command(f"RENAME TABLE {view(place)} TO {place}_view")
+    for place in ("ledger_sums", "span_sums"):
+        store._writer.command(f"DROP VIEW {place}_view SYNC")
+        store._writer.command(f"DROP TABLE {place} SYNC")

@@ -9,6 +9,7 @@ FROM (
 LEFT JOIN (
     SELECT substring(toString(toYYYYMMDD(time)), 1, {digits:UInt8}) AS part, sum($rollup.entries) AS entries
     FROM $rollup
+    WHERE $its_rows
     GROUP BY part
 ) AS summed ON summed.part = counted.part
 WHERE counted.entries > summed.entries

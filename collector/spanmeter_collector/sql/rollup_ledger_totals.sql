@@ -1,6 +1,6 @@
 -- The hours of a month taken together, by the labels of the exported counters.
 SELECT
-    toDateTime(toStartOfMonth(components_by_hour.time), 'UTC') AS time,
+    toDateTime(toStartOfMonth(ledger_sums.time), 'UTC') AS time,
     service,
     framework,
     operation,
@@ -8,13 +8,13 @@ SELECT
     model,
     grade,
     component,
-    sum(components_by_hour.calls) AS calls,
-    sum(components_by_hour.failed_calls) AS failed_calls,
-    sum(components_by_hour.cache_hits) AS cache_hits,
-    sum(components_by_hour.unpriced_calls) AS unpriced_calls,
-    sum(components_by_hour.tokens) AS tokens,
-    sum(components_by_hour.usd) AS usd,
-    sum(components_by_hour.entries) AS entries
-FROM components_by_hour
-WHERE $where
+    sum(ledger_sums.calls) AS calls,
+    sum(ledger_sums.failed_calls) AS failed_calls,
+    sum(ledger_sums.cache_hits) AS cache_hits,
+    sum(ledger_sums.unpriced_calls) AS unpriced_calls,
+    sum(ledger_sums.tokens) AS tokens,
+    sum(ledger_sums.usd) AS usd,
+    sum(ledger_sums.entries) AS entries
+FROM ledger_sums
+WHERE level = 'components_by_hour' AND $where
 GROUP BY time, service, framework, operation, provider, model, grade, component

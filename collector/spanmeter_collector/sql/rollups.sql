@@ -2,8 +2,9 @@
 -- `entries` counts the rows of the source, so that a rollup that lacks some is found and filled again.
 -- What a rollup loses with the machine's power is filled again as well, so nothing waits for the disk here.
 
--- The ledger by the price components of calls.
-CREATE TABLE IF NOT EXISTS components_by_hour (
+-- The ledger by hour or day, at several levels of detail: what a level does not tell apart is empty in its rows.
+CREATE TABLE IF NOT EXISTS ledger_sums (
+    level                 LowCardinality(String),
     time                  DateTime('UTC'),
     service               LowCardinality(String),
     framework             LowCardinality(String),
@@ -12,6 +13,10 @@ CREATE TABLE IF NOT EXISTS components_by_hour (
     model                 LowCardinality(String),
     grade                 LowCardinality(String),
     component             LowCardinality(String),
+    tenant                LowCardinality(String),
+    feature               LowCardinality(String),
+    team                  LowCardinality(String),
+    user                  String CODEC(ZSTD(1)),
     calls                 SimpleAggregateFunction(sum, Int64),
     failed_calls          SimpleAggregateFunction(sum, Int64),
     cache_hits            SimpleAggregateFunction(sum, Int64),
@@ -22,62 +27,37 @@ CREATE TABLE IF NOT EXISTS components_by_hour (
     reasoning_tokens      SimpleAggregateFunction(sum, Int64),
     tokens                SimpleAggregateFunction(sum, Int64),
     usd                   SimpleAggregateFunction(sum, Nullable(Decimal(38, 12))),
-    entries               SimpleAggregateFunction(sum, UInt64)
+    entries               SimpleAggregateFunction(sum, UInt64),
+    INDEX feature_index feature TYPE set(64) GRANULARITY 1
 ) ENGINE = AggregatingMergeTree
 PARTITION BY toYYYYMM(time)
-ORDER BY (service, model, operation, provider, framework, grade, component, time)
-SETTINGS non_replicated_deduplication_window = 10000, index_granularity = 1024;
+ORDER BY (level, user, tenant, feature, model, service, operation, provider, framework, team, grade, component, time)
+SETTINGS non_replicated_deduplication_window = 10000, index_granularity = 1024, merge_selector_base = 16;
 
--- The ledger by what was called.
-CREATE TABLE IF NOT EXISTS calls_by_hour (
+-- What spans did and how long they took by hour or day, at several levels of detail.
+CREATE TABLE IF NOT EXISTS span_sums (
+    level                 LowCardinality(String),
     time                  DateTime('UTC'),
+    wrapper               UInt8,
     service               LowCardinality(String),
     framework             LowCardinality(String),
     operation             LowCardinality(String),
     provider              LowCardinality(String),
     model                 LowCardinality(String),
-    grade                 LowCardinality(String),
-    calls                 SimpleAggregateFunction(sum, Int64),
-    failed_calls          SimpleAggregateFunction(sum, Int64),
-    cache_hits            SimpleAggregateFunction(sum, Int64),
-    unpriced_calls        SimpleAggregateFunction(sum, Int64),
-    input_tokens          SimpleAggregateFunction(sum, Int64),
-    cached_input_tokens   SimpleAggregateFunction(sum, Int64),
-    output_tokens         SimpleAggregateFunction(sum, Int64),
-    reasoning_tokens      SimpleAggregateFunction(sum, Int64),
-    usd                   SimpleAggregateFunction(sum, Nullable(Decimal(38, 12))),
+    user                  String CODEC(ZSTD(1)),
+    errors                SimpleAggregateFunction(sum, UInt64),
+    streams               SimpleAggregateFunction(sum, UInt64),
+    output_tokens         SimpleAggregateFunction(sum, UInt64),
+    duration_ns           SimpleAggregateFunction(sum, Float64),
+    output_ns             SimpleAggregateFunction(sum, Float64),
+    max_ns                SimpleAggregateFunction(max, UInt64),
+    durations             AggregateFunction(quantilesTDigest(0.5, 0.95, 0.99), UInt64),
+    first_chunks          AggregateFunction(quantilesTDigest(0.5, 0.95, 0.99), UInt64),
     entries               SimpleAggregateFunction(sum, UInt64)
 ) ENGINE = AggregatingMergeTree
 PARTITION BY toYYYYMM(time)
-ORDER BY (service, model, operation, provider, framework, grade, time)
-SETTINGS non_replicated_deduplication_window = 10000, index_granularity = 1024;
-
--- The ledger by whom it was for.
-CREATE TABLE IF NOT EXISTS tenants_by_hour (
-    time                  DateTime('UTC'),
-    tenant                LowCardinality(String),
-    feature               LowCardinality(String),
-    team                  LowCardinality(String),
-    service               LowCardinality(String),
-    framework             LowCardinality(String),
-    operation             LowCardinality(String),
-    provider              LowCardinality(String),
-    model                 LowCardinality(String),
-    grade                 LowCardinality(String),
-    calls                 SimpleAggregateFunction(sum, Int64),
-    failed_calls          SimpleAggregateFunction(sum, Int64),
-    cache_hits            SimpleAggregateFunction(sum, Int64),
-    unpriced_calls        SimpleAggregateFunction(sum, Int64),
-    input_tokens          SimpleAggregateFunction(sum, Int64),
-    cached_input_tokens   SimpleAggregateFunction(sum, Int64),
-    output_tokens         SimpleAggregateFunction(sum, Int64),
-    reasoning_tokens      SimpleAggregateFunction(sum, Int64),
-    usd                   SimpleAggregateFunction(sum, Nullable(Decimal(38, 12))),
-    entries               SimpleAggregateFunction(sum, UInt64)
-) ENGINE = AggregatingMergeTree
-PARTITION BY toYYYYMM(time)
-ORDER BY (tenant, feature, model, service, operation, provider, framework, team, grade, time)
-SETTINGS non_replicated_deduplication_window = 10000, index_granularity = 1024;
+ORDER BY (level, user, operation, model, service, provider, framework, wrapper, time)
+SETTINGS non_replicated_deduplication_window = 10000, index_granularity = 1024, merge_selector_base = 16;
 
 -- The ledger since it began, by the labels of the exported counters. Kept when the ledger's old months are dropped.
 CREATE TABLE IF NOT EXISTS ledger_totals (
@@ -100,67 +80,6 @@ CREATE TABLE IF NOT EXISTS ledger_totals (
 PARTITION BY toYYYYMM(time)
 ORDER BY (service, framework, operation, provider, model, grade, component)
 SETTINGS non_replicated_deduplication_window = 10000;
-
--- How long spans took, by what they did.
-CREATE TABLE IF NOT EXISTS spans_by_hour (
-    time                  DateTime('UTC'),
-    service               LowCardinality(String),
-    framework             LowCardinality(String),
-    operation             LowCardinality(String),
-    provider              LowCardinality(String),
-    model                 LowCardinality(String),
-    wrapper               UInt8,
-    errors                SimpleAggregateFunction(sum, UInt64),
-    streams               SimpleAggregateFunction(sum, UInt64),
-    output_tokens         SimpleAggregateFunction(sum, UInt64),
-    duration_ns           SimpleAggregateFunction(sum, Float64),
-    output_ns             SimpleAggregateFunction(sum, Float64),
-    max_ns                SimpleAggregateFunction(max, UInt64),
-    durations             AggregateFunction(quantilesTDigest(0.5, 0.95, 0.99), UInt64),
-    first_chunks          AggregateFunction(quantilesTDigest(0.5, 0.95, 0.99), UInt64),
-    entries               SimpleAggregateFunction(sum, UInt64)
-) ENGINE = AggregatingMergeTree
-PARTITION BY toYYYYMM(time)
-ORDER BY (service, operation, model, provider, framework, wrapper, time)
-SETTINGS non_replicated_deduplication_window = 10000, index_granularity = 1024;
-
--- How long spans took, by operation alone: few sketches, for long periods.
-CREATE TABLE IF NOT EXISTS operations_by_hour (
-    time                  DateTime('UTC'),
-    operation             LowCardinality(String),
-    wrapper               UInt8,
-    errors                SimpleAggregateFunction(sum, UInt64),
-    streams               SimpleAggregateFunction(sum, UInt64),
-    output_tokens         SimpleAggregateFunction(sum, UInt64),
-    duration_ns           SimpleAggregateFunction(sum, Float64),
-    output_ns             SimpleAggregateFunction(sum, Float64),
-    max_ns                SimpleAggregateFunction(max, UInt64),
-    durations             AggregateFunction(quantilesTDigest(0.5, 0.95, 0.99), UInt64),
-    first_chunks          AggregateFunction(quantilesTDigest(0.5, 0.95, 0.99), UInt64),
-    entries               SimpleAggregateFunction(sum, UInt64)
-) ENGINE = AggregatingMergeTree
-PARTITION BY toYYYYMM(time)
-ORDER BY (operation, wrapper, time)
-SETTINGS non_replicated_deduplication_window = 10000, index_granularity = 1024;
-
--- How long the spans of each user took.
-CREATE TABLE IF NOT EXISTS users_by_day (
-    time                  DateTime('UTC'),
-    user                  String CODEC(ZSTD(1)),
-    wrapper               UInt8,
-    errors                SimpleAggregateFunction(sum, UInt64),
-    streams               SimpleAggregateFunction(sum, UInt64),
-    output_tokens         SimpleAggregateFunction(sum, UInt64),
-    duration_ns           SimpleAggregateFunction(sum, Float64),
-    output_ns             SimpleAggregateFunction(sum, Float64),
-    max_ns                SimpleAggregateFunction(max, UInt64),
-    durations             AggregateFunction(quantilesTDigest(0.5, 0.95, 0.99), UInt64),
-    first_chunks          AggregateFunction(quantilesTDigest(0.5, 0.95, 0.99), UInt64),
-    entries               SimpleAggregateFunction(sum, UInt64)
-) ENGINE = AggregatingMergeTree
-PARTITION BY toYYYYMM(time)
-ORDER BY (user, wrapper, time)
-SETTINGS non_replicated_deduplication_window = 10000, index_granularity = 1024;
 
 -- The exported histograms: how many operations came within each bucket.
 -- Kept when old spans are dropped. The family '' holds nothing but `entries`.

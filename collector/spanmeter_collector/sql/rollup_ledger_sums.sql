@@ -1,13 +1,8 @@
--- Entries of the ledger by hour, call and component.
+-- Entries of the ledger by hour or day, at every level of detail that questions ask for.
 SELECT
-    toStartOfHour(charges.time) AS time,
-    service,
-    framework,
-    operation,
-    provider,
-    model,
-    grade,
-    component,
+    $level AS level,
+    $began AS time,
+    $dimensions,
     sum(charges.calls) AS calls,
     sum(charges.failed_calls) AS failed_calls,
     sum(charges.cache_hits) AS cache_hits,
@@ -21,4 +16,4 @@ SELECT
     count() AS entries
 FROM charges
 WHERE $where
-GROUP BY time, service, framework, operation, provider, model, grade, component
+GROUP BY GROUPING SETS ($sets)

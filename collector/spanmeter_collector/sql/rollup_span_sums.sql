@@ -1,12 +1,9 @@
--- Spans by hour and what they did.
+-- Spans by hour or day and what they did, at every level of detail that questions ask for.
 SELECT
-    toStartOfHour(start_time) AS time,
-    service,
-    framework,
-    operation,
-    provider,
-    model,
+    $level AS level,
+    $began AS time,
     wrapper,
+    $dimensions,
     countIf(status = 'error') AS errors,
     countIf(first_chunk_ns > 0) AS streams,
     sum(spans.output_tokens) AS output_tokens,
@@ -18,4 +15,4 @@ SELECT
     count() AS entries
 FROM spans
 WHERE $where
-GROUP BY time, service, framework, operation, provider, model, wrapper
+GROUP BY GROUPING SETS ($sets)
