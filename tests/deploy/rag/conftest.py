@@ -85,6 +85,7 @@ def service(tokenizer: Tokenizer, tmp_path_factory: pytest.TempPathFactory) -> I
     folder = tmp_path_factory.mktemp("service")
     with _running(tokenizer, folder / "record.jsonl", fault_rate=0.05) as provider:
         environment = for_service(os.environ, port=free(), sidecar_url=provider.url, provider_url=provider.url)
+        environment |= {"RAG_ATTEMPTS": "3", "RAG_BREAKER_FAILURES": "500", "RAG_ROUTER_MODEL": "gpt-4.1-nano"}
         with (folder / "log").open("wb") as log:
             process = subprocess.Popen([sys.executable, "-m", "spanmeter_rag"], env=environment, stderr=log)
         yield RunningService(f"http://{environment['RAG_LISTEN']}", process, folder / "log", provider)

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
@@ -66,6 +68,76 @@ def test_no_model_call_is_spent_on_probes(ready: RunningService) -> None:
     for path in ("/health", "/ready", "/metrics"):
         assert _answers(f"{ready.url}{path}")
     assert ready.provider.record.report() == before
+
+
+@contextmanager
+def conditions(service: RunningService, **wanted: Any) -> Iterator[None]:
+    url = f"{service.provider.url}/conditions"
+    httpx.put(url, json=wanted, trust_env=False).raise_for_status()
+    try:
+        yield
+    finally:
+        httpx.put(url, json={}, trust_env=False).raise_for_status()
+
+
+def _metric(service: RunningService, sample: str) -> float:
+    text = httpx.get(f"{service.url}/metrics", trust_env=False).text
+    return sum(float(line.rpartition(" ")[2]) for line in text.splitlines() if line.startswith(f"{sample} "))
+
+
+def test_what_the_settings_did_is_told(ready: RunningService) -> None:
+    reply = _query(ready, way="llama_index").json()
+    assert (reply["degraded"], reply["reason"], reply["model"]) == (False, "", "gpt-4.1-mini")
+    assert reply["effects"]["top_k"]["tokens"] > 100
+    assert reply["effects"]["parallel_search"]["seconds"] > 0
+    assert _metric(ready, 'rag_effect_requests_total{effect="embedding_batch"}') > 800
+
+
+def test_a_request_keeps_its_id(ready: RunningService) -> None:
+    asked = {"question": QUESTION}
+    response = httpx.post(
+        f"{ready.url}/query", json=asked, headers={"X-Request-ID": "r:1"}, timeout=60, trust_env=False
+    )
+    assert (response.headers["X-Request-ID"], response.json()["request_id"]) == ("r:1", "r:1")
+    lines = [json.loads(line) for line in ready.log.read_text().splitlines()]
+    assert [line["message"] for line in lines if line.get("request_id") == "r:1"] == ["answered"]
+    odd = httpx.post(f"{ready.url}/query", json=asked, headers={"X-Request-ID": "a b"}, timeout=60, trust_env=False)
+    assert len(odd.json()["request_id"]) == 32
+
+
+def test_a_small_model_chooses_the_way_when_asked_to(ready: RunningService) -> None:
+    reply = _query(ready, way="auto").json()
+    assert (reply["way"], reply["model"], reply["effects"]["routing"]["count"]) == ("langchain", "gpt-4o-mini", 1)
+
+
+@pytest.mark.parametrize(("way", "mode"), [("mixed", "async"), ("langgraph", "sync"), ("langgraph", "stream")])
+def test_another_model_answers_when_one_is_down(ready: RunningService, way: str, mode: str) -> None:
+    with conditions(ready, down=True, models=["gpt-4o", "gpt-5-mini"]):
+        reply = _query(ready, way=way, mode=mode).json()
+    assert (reply["model"], reply["degraded"]) == ("gpt-4o-mini", False)
+    assert (reply["effects"]["fallback"]["count"], reply["effects"]["retry"]["count"]) == (1, 2)
+    assert "default" in reply["answer"]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_when_the_provider_is_down_the_passages_stand_alone(ready: RunningService, way: str) -> None:
+    degraded = f'rag_requests_total{{mode="sync",outcome="degraded",way="{way}"}}'
+    before = _metric(ready, degraded)
+    with conditions(ready, down=True):
+        answered_before = ready.provider.record.report()["total"]["calls"]
+        response = _query(ready, way=way, mode="sync")
+        readiness = httpx.get(f"{ready.url}/ready", trust_env=False)
+        assert ready.provider.record.report()["total"]["calls"] == answered_before
+
+    reply = response.json()
+    assert (response.status_code, reply["degraded"], reply["model"]) == (200, True, "")
+    assert reply["answer"].startswith("No language model can be asked at the moment. This is not an answer")
+    assert "503" in reply["reason"]
+    assert "default" in "".join(source["excerpt"] for source in reply["sources"])
+    assert readiness.status_code == 503
+    assert readiness.json()["checks"]["provider"] == f"{ready.provider.url}/v1 answers 503"
+    assert _answers(f"{ready.url}/ready")
+    assert _metric(ready, degraded) - before == 1
 
 
 @pytest.mark.parametrize("body", [{"question": ""}, {"way": "guess"}, {"mode": "later"}, {"user": "u" * 201}])
