@@ -17,6 +17,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.trace.v1.trace_pb2 import ScopeSpans, Span
 
 from spanmeter_collector import otlp
+from spanmeter_collector.lengths import LONGEST_KEY, LONGEST_VALUE, cut_long
 from spanmeter_collector.mending import TEXT, mend
 from spanmeter_collector.otlp import JSON, Request, Signal, malformed
 from spanmeter_collector.otlp_json import JsonError, read_json
@@ -24,6 +25,7 @@ from spanmeter_collector.otlp_json import JsonError, read_json
 MOST_SPANS: Final = 32_768
 MOST_ATTRIBUTES: Final = 1_024
 _TOO_MANY: Final = "excess attribute"
+_TOO_LONG: Final = "long attribute"
 _DROPPED: Final = " is too old: the spans of that day were dropped"
 _1970: Final = date(1970, 1, 1).toordinal()
 _UNREADABLE: Final = "{} cannot be read"
@@ -32,6 +34,7 @@ _SENTENCES: Final[Mapping[str, str]] = {
     "attribute": "{} attributes could not be read and are left out",
     "event": "{} events could not be read and are left out",
     "link": "{} links could not be read and are left out",
+    _TOO_LONG: f"{{}} attributes are cut: {LONGEST_KEY:,} characters of key, {LONGEST_VALUE:,} of value",
     _TOO_MANY: f"{{}} attributes beyond the first {MOST_ATTRIBUTES:,} of a span are left out",
 }
 
@@ -93,6 +96,8 @@ def take_in(
         whole = len(refused), lost.total()
         if otlp.span_count(request) > MOST_SPANS:
             raise TooManySpansError(f"the body has more than {MOST_SPANS:,} spans; send smaller batches")
+        if too_long := cut_long(request, body):
+            lost[_TOO_LONG] += too_long
         _take_out(request, closed, refused, lost)
         if (len(refused), lost.total()) != whole:
             body = request.SerializeToString()
