@@ -35,6 +35,7 @@ from spanmeter_collector.asker import GoneError
 from spanmeter_collector.backup import add_backup
 from spanmeter_collector.budget_routes import add_budgets
 from spanmeter_collector.budgets import Budgets
+from spanmeter_collector.caches_routes import add_caches
 from spanmeter_collector.metrics import expose, register
 from spanmeter_collector.prices import add_prices
 from spanmeter_collector.question_error import QuestionError
@@ -119,6 +120,7 @@ def create_api(  # noqa: PLR0913  what the process around it gives, each by its 
     _add_losses(api, store, losses.options(loss_settle), now)
     add_prices(api, store, book_in_use, now)
     add_savings(api, store, book_in_use, now)
+    add_caches(api, store, now, describe=_parameters, refusals=_REFUSALS)
 
     def reprice(selection: Selection) -> RepriceAnswer:
         book = _current(load_book)

@@ -39,6 +39,9 @@ COMMANDS: Final = {
     "traces": Command("list the latest, dearest or slowest traces", "traces_command"),
     "trace": Command("show one trace step by step, with the cost of each", "trace_command"),
     "duplicates": Command("list what was not counted twice, and why", "duplicates_command"),
+    "caches": Command(
+        "show what caches answered and saved, and how providers' prompt caches are used", "caches_command"
+    ),
     "losses": Command("hold what applications counted themselves against the ledger", "losses_command"),
     "budgets": Command("show what budgets allow, what is spent and how long it lasts", "budgets_command"),
     "reconcile": Command("hold a provider's bill against the ledger", "reconcile_command"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from spanmeter.pricing import PriceBook
+from spanmeter_collector.cache_request import cache_request
 from spanmeter_collector.incoming import Incoming, Received
 from spanmeter_collector.settlement import Settlement
 from spanmeter_collector.store import Batch, Store
@@ -31,5 +32,6 @@ def post(
         settlement.duplicates,
         too_old=incoming.too_old,
         bills=bills,
+        cache_requests=[found for row in rows if (found := cache_request(row)) is not None],
         staged=incoming.kept(settlement.stored),
     )

@@ -80,6 +80,7 @@ MARK_KEYS: Final = frozenset(
         semconv.INSIDE_CALL,
         semconv.INSTRUMENTED,
         semconv.CACHE_HIT,
+        semconv.CACHE_NAME,
         semconv.CALLS,
         semconv.USAGE_GRADE,
         semconv.REPORTED_COST_USD,

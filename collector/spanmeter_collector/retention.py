@@ -1,7 +1,7 @@
 """Retention: what the store keeps, for how long and up to which size, and which partitions are to go.
 
 Whole partitions go, which costs the engine some milliseconds whatever they hold: spans and counters by the day,
-charges and duplicates by the month. A partition is dropped when all of it is over the limit.
+charges, duplicates and requests to caches by the month. A partition is dropped when all of it is over the limit.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ OVER_AGE: Final = "age"
 OVER_SIZE: Final = "size"
 _SPANS: Final = "spans"
 _LIKE_SPANS: Final = frozenset({_SPANS, "counters"})
-_LIKE_CHARGES: Final = frozenset({"charges", "duplicates", "ledger_sums", "span_sums"})
+_LIKE_CHARGES: Final = frozenset({"cache_requests", "charges", "duplicates", "ledger_sums", "span_sums"})
 SWEPT: Final = _LIKE_SPANS | _LIKE_CHARGES
 """The tables from which something is ever dropped."""
 

@@ -110,6 +110,13 @@ DUPLICATES: Final = _dimensions(
 )
 
 
+CACHE_REQUESTS: Final = _dimensions(
+    "cache_requests",
+    time="time",
+    columns=("cache", "service", "operation", "provider", "model", "user", "session", "tenant", "feature", "team"),
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     """What one question understands besides its filters, each with its default as text; some may be given again."""

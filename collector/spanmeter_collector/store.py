@@ -24,6 +24,7 @@ from spanmeter import semconv
 from spanmeter_collector.asker import ASKER, Asker, GoneError
 from spanmeter_collector.bill import Bill
 from spanmeter_collector.bundle import Bundle
+from spanmeter_collector.cache_request import CacheRequest
 from spanmeter_collector.charge import Charge
 from spanmeter_collector.counter import Counter
 from spanmeter_collector.digest import digest
@@ -50,11 +51,18 @@ _WRITE_SETTINGS: Final = {
     "optimize_on_insert": 0,  # what views write is grouped already
 }
 _BILLS: Final = "bills_1"
-_TABLES: Final = {"spans": Row, "charges": Charge, _BILLS: Bill, "counters": Counter, "duplicates": Duplicate}
+_TABLES: Final = {
+    "spans": Row,
+    "charges": Charge,
+    _BILLS: Bill,
+    "counters": Counter,
+    "duplicates": Duplicate,
+    "cache_requests": CacheRequest,
+}
 
 _logger = logging.getLogger(__name__)
 
-Record = Row | Charge | Bill | Counter | Duplicate
+Record = Row | Charge | Bill | Counter | Duplicate | CacheRequest
 R = TypeVar("R", Row, Charge, Duplicate)
 
 
@@ -70,6 +78,7 @@ class Batch:
     """How many spans were left out, for their day was dropped."""
     bills: Sequence[Bill] = ()
     """Calls whose entries of the ledger the store makes itself."""
+    cache_requests: Sequence[CacheRequest] = ()
     staged: Kept | None = None
     """What of the spans that the engine read last is to be stored."""
 
@@ -288,6 +297,8 @@ class Store:
         return batch.spans
 
     def _insert_all(self, batch: Batch, token: str) -> None:
+        # First: a stored span is not looked at again, while what it told of caches may be written any number of times.
+        self._insert("cache_requests", batch.cache_requests, token)
         self._insert("spans", batch.rows, token)
         self._insert_staged(batch.staged, token)
         self._insert("charges", batch.charges, token)

@@ -283,6 +283,30 @@ PARTITION BY toYYYYMM(time)
 ORDER BY (time, trace_id, span_id)
 SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1;
 
+-- Requests to the applications' caches, one row a span that tells of some. The same span again replaces its row.
+CREATE TABLE IF NOT EXISTS cache_requests (
+    time                  DateTime64(9, 'UTC') CODEC(DoubleDelta, ZSTD(1)),   -- start of the span
+    trace_id              FixedString(16),
+    span_id               FixedString(8),
+    service               LowCardinality(String),
+    cache                 LowCardinality(String),
+    hits                  UInt32 CODEC(T64, ZSTD(1)),
+    misses                UInt32 CODEC(T64, ZSTD(1)),
+    unpriced_hits         UInt32 CODEC(T64, ZSTD(1)),                  -- hits of which nobody knows what they saved
+    saved                 Decimal(38, 12) CODEC(ZSTD(1)),              -- US dollars that the other hits saved
+    operation             LowCardinality(String),
+    provider              LowCardinality(String),
+    model                 LowCardinality(String),
+    user                  String CODEC(ZSTD(1)),
+    session               String CODEC(ZSTD(1)),
+    tenant                LowCardinality(String),
+    feature               LowCardinality(String),
+    team                  LowCardinality(String)
+) ENGINE = ReplacingMergeTree
+PARTITION BY toYYYYMM(time)
+ORDER BY (time, trace_id, span_id)
+SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1;
+
 -- What retention dropped, one row a partition. A day of spans that stands here takes no spans any more.
 CREATE TABLE IF NOT EXISTS dropped (
     dropped_at            DateTime64(3, 'UTC'),

@@ -1,0 +1,132 @@
+"""Hits, misses and saved dollars are summed once a span, by any dimension."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from itertools import count
+from typing import Any
+
+import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
+
+from spanmeter import semconv
+from spanmeter.pricing import PriceBook
+from spanmeter_collector.caches import OPTIONS, answer_caches
+from spanmeter_collector.incoming import Received
+from spanmeter_collector.posting import post
+from spanmeter_collector.question_error import QuestionError
+from spanmeter_collector.recent import Unknown
+from spanmeter_collector.selection import read_selection
+from spanmeter_collector.store import Store
+
+NOW = datetime(2026, 11, 22, 14, tzinfo=UTC)
+START_NS = 1_795_352_400_000_000_000
+CACHE = {semconv.OPERATION: "cache", semconv.CACHE_NAME: "answers", semconv.TENANT: "acme"}
+HIT = CACHE | {semconv.CACHE_RESULT: "hit", semconv.CACHE_SAVED_USD: "0.000253000000"}
+MISS = CACHE | {semconv.CACHE_RESULT: "miss"}
+UNPRICED = CACHE | {semconv.CACHE_RESULT: "hit", semconv.CACHE_UNPRICED_HITS: 1, semconv.TENANT: "globex"}
+VECTORS = {
+    semconv.OPERATION_NAME: "embeddings",
+    semconv.CACHE_NAME: "vectors",
+    semconv.CACHE_RESULT: "miss",
+    semconv.CACHE_HITS: 2,
+    semconv.CACHE_MISSES: 1,
+    semconv.CACHE_SAVED_USD: "0.1",
+}
+Post = Callable[..., int]
+
+
+@pytest.fixture(scope="module")
+def book() -> PriceBook:
+    return PriceBook.load()
+
+
+@pytest.fixture
+def put(store: Store, book: PriceBook, span: Any, request_of: Callable[..., ExportTraceServiceRequest]) -> Post:
+    """Post spans by their numbers and attributes, as one batch, `times` over."""
+    tokens = count()
+
+    def put_all(spans: dict[int, dict[str, Any]], *, times: int = 1) -> int:
+        made: list[Span] = [
+            span(number, attributes=told, start_time_unix_nano=START_NS + number, end_time_unix_nano=START_NS + 10**9)
+            for number, told in spans.items()
+        ]
+        for _ in range(times):
+            batch = post([Received.of(request_of(*made), 1)], store=store, book=book, recorded_at=1)
+            store.write(batch, token=str(next(tokens)))
+        return len(batch.cache_requests)
+
+    return put_all
+
+
+def answer(store: Store, **query: str) -> dict[str, Any]:
+    return answer_caches(store, read_selection(query.items(), OPTIONS, now=NOW)).model_dump()
+
+
+def figures(hits: int, misses: int, share: float | None, unpriced: int, saved: str | None) -> dict[str, Any]:
+    return {"hits": hits, "misses": misses, "hit_share": share, "unpriced_hits": unpriced, "saved_usd": saved}
+
+
+def test_the_whole_answer(store: Store, put: Post) -> None:
+    put({1: MISS, 2: HIT, 3: HIT, 4: UNPRICED, 5: VECTORS, 6: {semconv.OPERATION: "track"}})
+
+    assert answer(store) == {
+        "rows": [
+            {"cache": "vectors", **figures(2, 1, 2 / 3, 0, "0.1")},
+            {"cache": "answers", **figures(3, 1, 0.75, 1, "0.000506")},
+        ],
+        "total": figures(5, 2, 5 / 7, 1, "0.100506"),
+        "since": "2026-11-21T14:00:00Z",
+        "until": "2026-11-22T14:00:00Z",
+        "truncated": False,
+    }
+
+
+def test_a_period_without_requests_saved_nothing(store: Store) -> None:
+    assert (answer(store)["rows"], answer(store)["total"]) == ([], figures(0, 0, None, 0, "0"))
+
+
+def test_what_no_hit_knows_is_not_known(store: Store, put: Post) -> None:
+    put({1: UNPRICED})
+
+    assert answer(store)["total"] == figures(1, 0, 1.0, 1, None)
+
+
+def test_tenants_and_hours_have_their_own(store: Store, put: Post) -> None:
+    put({1: HIT, 2: UNPRICED})
+
+    rows = answer(store, group_by="hour,tenant", cache="answers")["rows"]
+    assert [(row["hour"], row["tenant"], row["saved_usd"]) for row in rows] == [
+        ("2026-11-22T13:00:00Z", "acme", "0.000253"),
+        ("2026-11-22T13:00:00Z", "globex", None),
+    ]
+    assert answer(store, tenant="acme")["total"]["hits"] == 1
+
+
+def test_a_span_that_comes_again_counts_once(store: Store, put: Post) -> None:
+    assert put({1: HIT, 2: MISS}, times=2) == 0
+    assert answer(store)["total"] == figures(1, 1, 0.5, 0, "0.000253")
+
+
+def test_what_was_written_before_a_crash_counts_once(store: Store, put: Post) -> None:
+    put({1: HIT})
+    with store._reader() as engine:
+        engine.command("TRUNCATE TABLE spans")  # as if killed after the first of the inserts
+    store.recent = Unknown()
+
+    assert put({1: HIT, 2: MISS}) == 2
+    assert answer(store)["total"] == figures(1, 1, 0.5, 0, "0.000253")
+
+
+def test_a_large_batch_is_read_as_a_small_one(store: Store, put: Post) -> None:
+    others = {number: {semconv.OPERATION: "track"} for number in range(10, 610)}
+    put({1: HIT, 2: MISS, **others})
+
+    assert answer(store)["total"] == figures(1, 1, 0.5, 0, "0.000253")
+
+
+def test_a_dimension_that_is_none_is_refused(store: Store) -> None:
+    with pytest.raises(QuestionError, match="unknown dimension 'grade'; allowed: minute, hour, day, cache, service, "):
+        answer(store, group_by="grade")
