@@ -25,8 +25,9 @@ def post(
     settlement = Settlement(incoming, store, book, recorded_at=recorded_at)
     settlement.settle()
     bills, charges = settlement.entries()
+    rows = incoming.rows(settlement.stored)
     return Batch(
-        incoming.rows(settlement.stored),
+        rows,
         charges,
         incoming.counters,
         settlement.duplicates,

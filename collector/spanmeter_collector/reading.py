@@ -80,7 +80,6 @@ MARK_KEYS: Final = frozenset(
         semconv.INSIDE_CALL,
         semconv.INSTRUMENTED,
         semconv.CACHE_HIT,
-        semconv.CACHE_NAME,
         semconv.CALLS,
         semconv.USAGE_GRADE,
         semconv.REPORTED_COST_USD,

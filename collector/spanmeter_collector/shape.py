@@ -38,13 +38,20 @@ DECIDING: Final = frozenset(
         ),
         semconv.WRAPPER,
         semconv.INSIDE_CALL,
-        semconv.CACHE_HIT,
         semconv.USAGE_GRADE,
     }
 )
 """Keys that say something else in spans of another shape."""
 _TELLING: Final = frozenset(
-    {*RAW_USAGE_KEYS, semconv.USAGE_PARTS, semconv.INSTRUMENTED, LANGFUSE_RUN, LANGSMITH_COMPLETION}
+    {
+        *RAW_USAGE_KEYS,
+        semconv.USAGE_PARTS,
+        semconv.INSTRUMENTED,
+        semconv.CACHE_NAME,
+        semconv.CACHE_HIT,
+        LANGFUSE_RUN,
+        LANGSMITH_COMPLETION,
+    }
 )
 _NUMBERS: Final = frozenset({semconv.CALLS, semconv.REPORTED_COST_USD, semconv.TIME_TO_FIRST_CHUNK})
 _PLACED: Final = frozenset({"error_type", "response_id", "user", "session", "tenant", "feature", "team"})

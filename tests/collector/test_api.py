@@ -55,6 +55,8 @@ async def test_cost_answers_json_with_money_as_text(client: httpx.AsyncClient) -
         ("/api/v1/traces", "total"),
         ("/api/v1/duplicates", "total"),
         ("/api/v1/losses", "not_covered"),
+        ("/api/v1/caches", "total"),
+        ("/api/v1/prompt-caching", "rows"),
         ("/api/v1/traces/" + "01" * 16, "spans"),
     ],
 )
@@ -282,12 +284,14 @@ async def test_the_description_names_every_parameter_of_a_question(client: httpx
     listed = [parameter["name"] for parameter in paths["/api/v1/traces"]["get"]["parameters"]]
     assert listed[-3:] == ["tag.{key}", "attribute.{key}", "resource.{key}"]
     assert {
+        "/api/v1/caches",
         "/api/v1/cost",
         "/api/v1/duplicates",
         "/api/v1/export",
         "/api/v1/latency",
         "/api/v1/losses",
         "/api/v1/prices",
+        "/api/v1/prompt-caching",
         "/api/v1/reprice",
         "/api/v1/traces",
         "/api/v1/traces/{trace_id}",

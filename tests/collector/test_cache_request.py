@@ -57,7 +57,7 @@ def test_a_saving_that_is_no_amount_is_not_known(text: str) -> None:
     found = cache_request(row(HIT | {semconv.CACHE_SAVED_USD: text}))
 
     assert found is not None
-    assert (found.unpriced_hits, found.saved) == (1, 0)
+    assert (found.unpriced_hits, found.saved) == (1, Decimal(0))
 
 
 @pytest.mark.parametrize("text", ["-1", "1.5", "9999999999", "²"])

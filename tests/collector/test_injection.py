@@ -103,6 +103,8 @@ def test_options_take_only_what_they_list(sidecar: Any, text: str) -> None:
         ("traces", {"errors": text}),
         ("export", {"format": text}),
         ("duplicates", {"limit": text}),
+        ("caches", {"group_by": text}),
+        ("prompt-caching", {"limit": text}),
         ("cost", {"since": text}),
     ]
     answers = [httpx.get(f"{sidecar.http}/api/v1/{path}", params=parameters) for path, parameters in asked]

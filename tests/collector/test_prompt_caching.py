@@ -52,7 +52,7 @@ def answer(store: Store, *charges: Charge, **query: str) -> dict[str, Any]:
 def total(store: Store, *charges: Charge, **query: str) -> tuple[int, int, int, int]:
     """Tokens read, written, written and never read, written and still to be read."""
     found = answer(store, *charges, **query)["total"]
-    return tuple(found[name] for name in ("read_tokens", "written_tokens", "never_read_tokens", "open_tokens"))  # type: ignore[return-value]
+    return tuple(found[name] for name in ("read_tokens", "written_tokens", "never_read_tokens", "open_tokens"))
 
 
 def test_the_whole_answer(store: Store) -> None:
