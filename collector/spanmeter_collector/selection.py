@@ -108,12 +108,11 @@ SAVINGS: Final = _dimensions("charges", time="time", columns=_SHARED, keyed={TAG
 DUPLICATES: Final = _dimensions(
     "duplicates", time="time", columns=("service", "scope", "operation", "provider", "model", "reason"), keyed={}
 )
-
-
 CACHE_REQUESTS: Final = _dimensions(
     "cache_requests",
     time="time",
     columns=("cache", "service", "operation", "provider", "model", "user", "session", "tenant", "feature", "team"),
+    keyed={},
 )
 
 

@@ -293,6 +293,7 @@ async def test_the_description_names_every_parameter_of_a_question(client: httpx
         "/api/v1/prices",
         "/api/v1/prompt-caching",
         "/api/v1/reprice",
+        "/api/v1/savings",
         "/api/v1/traces",
         "/api/v1/traces/{trace_id}",
         "/health",

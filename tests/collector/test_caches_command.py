@@ -65,8 +65,8 @@ def test_the_terminal_shows_both_kinds_of_caches(asked: list[str], capsys: pytes
         "                                 0    1,000       1,000     0         $0.003750",
         "",
         (
-            "Never read: no later call of the same service and model read anything while it was kept; at least so much. "
-            "Open: it may still be read."
+            "Never read: no later call of the same service and model read anything while it was kept; at least so "
+            "much. Open: it may still be read."
         ),
     ]
 
