@@ -12,17 +12,21 @@ import importlib
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from spanmeter.bill import Bill
+    from spanmeter.bill import Bill as Bill
+    from spanmeter.budget import Budget, BudgetExceeded
     from spanmeter.component import summary
-    from spanmeter.instrumentation import instrument, uninstrument
+    from spanmeter.instrumentation import instrument
+    from spanmeter.instrumentation import uninstrument as uninstrument
     from spanmeter.logs import configure_logging
     from spanmeter.scope import context, measure
     from spanmeter.tracking import track
 
-__all__ = ["Bill", "configure_logging", "context", "instrument", "measure", "summary", "track", "uninstrument"]
+__all__ = ["Budget", "BudgetExceeded", "configure_logging", "context", "instrument", "measure", "summary", "track"]
 
 _HOMES: Final = {
     "Bill": "spanmeter.bill",
+    "Budget": "spanmeter.budget",
+    "BudgetExceeded": "spanmeter.budget",
     "configure_logging": "spanmeter.logs",
     "context": "spanmeter.scope",
     "instrument": "spanmeter.instrumentation",

@@ -33,6 +33,8 @@ from spanmeter import metrics, semconv
 from spanmeter.answer import NO_ANSWER, Answer, combined
 from spanmeter.attributes import write
 from spanmeter.barrier import barrier
+from spanmeter.budget.budgets import budgets
+from spanmeter.budget.reservation import Reservation
 from spanmeter.cache_requests import CacheRequests
 from spanmeter.component import measure
 from spanmeter.current import LiveSpan, Place, here, resolve
@@ -100,6 +102,8 @@ class Call(LiveSpan):
         self._calls = calls
         self._scope = scope
         self.heard: list[str] | None = None
+        self.reservation: Reservation | None = None
+        self.inherits = False
         self._reports: list[Answer] = []
         self.cache_requests: CacheRequests | None = None
         self.when_closed: Callable[[], object] | None = None
@@ -139,6 +143,22 @@ class Call(LiveSpan):
         """What an answer costs, in US dollars, if this call ended now; without one, what was reported until now."""
         cost = self._cost(self.span, Ending(combined(answer, self._reports), "stopped", 0.0, time_ns()))
         return None if cost is None else cost.usd
+
+    @property
+    def scope(self) -> Scope:
+        """Whom this call is made for."""
+        return self._scope
+
+    @property
+    def request(self) -> object:
+        """What this call has in common with the others of its request: the outermost bill, else the trace."""
+        bills = self._scope.bills
+        return bills[0] if bills else self.span.get_span_context().trace_id
+
+    @property
+    def prices(self) -> Price | None:
+        """The prices of this process."""
+        return self._calls.price
 
     @property
     def reported(self) -> int:
@@ -217,7 +237,15 @@ class Call(LiveSpan):
         while above is not None:
             if above.open and _FAMILIES.get(above.opening.operation) in (family, "rerank"):
                 above.wrapper = True
+                if above.reservation is not None:
+                    self._inherit(above)
             above = above.above
+
+    def _inherit(self, above: Call) -> None:
+        """Take over what a call reserved before it turned out to be a wrapper; what this one reserves replaces it."""
+        if self.reservation is None:
+            self.reservation, self.inherits = above.reservation, True
+            above.reservation = None
 
     def _close(self) -> bool:
         with _closing:
@@ -267,6 +295,8 @@ class Call(LiveSpan):
                 measure(self.opening, ending)
             self._tell(span, ending)
         finally:
+            if self.reservation is not None:
+                self.reservation.release()
             span.end(ending.at_ns)
             self.forget()
 
@@ -306,6 +336,17 @@ class Call(LiveSpan):
             if above.cache_requests is not None:
                 above.cache_requests.below.add(receipt)
             above = above.above
+        if self.reservation is not None or budgets.groups:
+            self._pay(cost.usd if cost else None, answer)
+
+    def _pay(self, usd: Decimal | None, answer: Answer) -> None:
+        """Have the budgets that hold for this call charged with what it cost."""
+        if answer.usage is not None:
+            budgets.learn(self.opening, answer.usage.output_tokens, priced=usd is not None)
+        if self.reservation is not None:
+            self.reservation.settle(usd)
+        else:
+            budgets.charge(self._scope.attributes, self.opening, usd, self.request)
 
     def _note_other_cache(self, span: Span, ending: Ending) -> None:
         """Tell of a hit in a cache that is not ours: what was read there still has the tokens of the call it saved."""

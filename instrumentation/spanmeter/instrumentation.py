@@ -15,12 +15,15 @@ from typing import Final
 from opentelemetry.sdk.trace import TracerProvider
 from prometheus_client import start_http_server
 
-from spanmeter import anthropic_client, embeddings_client, metrics
+from spanmeter import anthropic_client, embeddings_client, metrics, semconv
 from spanmeter.barrier import barrier
+from spanmeter.budget.budgets import budgets
+from spanmeter.budget.leasing import Leasing
 from spanmeter.imports import Waiting
 from spanmeter.process import calls
 from spanmeter.settling import settling
 from spanmeter.telemetry import Telemetry
+from spanmeter.wire import Destination
 
 ADAPTERS: Final = (
     ("langchain_core", "spanmeter.langchain.registration"),
@@ -68,11 +71,15 @@ class Instrumentation:
             self._telemetry = Telemetry(service_name=service_name, endpoint=endpoint, tracer_provider=tracer_provider)
             undo.pop_all()
         calls().trace_with(self._telemetry.tracer_provider)
+        budgets.serve(self._telemetry.tracer_provider.resource.attributes.get(semconv.SERVICE_NAME, ""))
+        self._leasing = Leasing(budgets, Destination.of("traces", endpoint))
+        budgets.tell(self._leasing.follow)
         self._adapters: list[str] = []
         self._waiting = Waiting()
         for module, adapter in ADAPTERS:
             self._waiting.when_imported(module, functools.partial(self._install, adapter))
         # Runs before the tracer provider's own shutdown, for it is registered later: calls still open are sent too.
+        atexit.register(self._end_leases)
         atexit.register(self._remove_adapters)
         _end_with_children(self)
 
@@ -80,11 +87,18 @@ class Instrumentation:
         """Take everything back, in reverse order."""
         self._waiting.close()
         atexit.unregister(self._remove_adapters)
+        atexit.unregister(self._end_leases)
         self._remove_adapters()
+        self._end_leases()
         self._close_port()
         calls().trace_with(None)
         self._telemetry.close()
         settling.rest()
+
+    @barrier
+    def _end_leases(self) -> None:
+        budgets.forget(self._leasing.follow)
+        self._leasing.close()
 
     def _close_port(self) -> None:
         if self._port is not None:

@@ -75,6 +75,8 @@ PROMPT_REPEATED_BYTES: Final = "spanmeter.prompt.repeated_bytes"
 COST_USD: Final = "spanmeter.cost.usd"
 COST_GRADE: Final = "spanmeter.cost.grade"
 REPORTED_COST_USD: Final = "spanmeter.reported_cost.usd"
+BUDGET: Final = "spanmeter.budget"
+DOWNGRADED_FROM: Final = "spanmeter.budget.downgraded_from"
 DOCUMENT_COUNT: Final = "spanmeter.retrieval.document_count"
 TOP_SCORE: Final = "spanmeter.retrieval.top_score"
 

@@ -114,7 +114,7 @@ class Wire:
         self._settings = self._session.merge_environment_settings(
             self._to.url, {}, True, self._to.certificate, self._to.client_certificate
         )
-        if _on_this_machine(self._to.url):
+        if on_this_machine(self._to.url):
             self._settings["proxies"] = {}
         self._session.trust_env = False
         self._request = self._session.prepare_request(requests.Request("POST", self._to.url))
@@ -140,7 +140,7 @@ class Wire:
         request.prepare_body(body, None)
         if encoding is not None:
             request.headers["content-encoding"] = encoding
-        token = context.attach(_unseen())
+        token = context.attach(unseen())
         try:
             reply = self._attempt(request)
             # The sidecar closes connections that were idle; whether this one was shows only now.
@@ -188,7 +188,7 @@ def pack(body: bytes) -> bytes:
     return compressor.compress(body) + compressor.flush()
 
 
-def _unseen() -> context.Context:
+def unseen() -> context.Context:
     """Return a context in which no instrumentation of HTTP clients makes spans of our requests."""
     return context.set_value(context._SUPPRESS_INSTRUMENTATION_KEY, True)  # noqa: SLF001  the API's own, unnamed
 
@@ -237,7 +237,7 @@ def _address(name: str, told: str) -> str:
     return told
 
 
-def _on_this_machine(url: str) -> bool:
+def on_this_machine(url: str) -> bool:
     """Tell whether a proxy could not even reach this address; none is to see what goes to it."""
     host = urlsplit(url).hostname or ""
     try:

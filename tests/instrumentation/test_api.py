@@ -13,16 +13,20 @@ from spanmeter.metrics import exposition
 
 def test_the_public_names_are_these() -> None:
     assert spanmeter.__all__ == [
-        "Bill",
+        "Budget",
+        "BudgetExceeded",
         "configure_logging",
         "context",
         "instrument",
         "measure",
         "summary",
         "track",
-        "uninstrument",
     ]
     assert {name for name in dir(spanmeter) if name in spanmeter.__all__} == set(spanmeter.__all__)
+
+
+def test_others_can_be_reached_by_who_knows_them() -> None:
+    assert (spanmeter.Bill.__name__, spanmeter.uninstrument.__name__) == ("Bill", "uninstrument")
 
 
 def test_a_bill_is_typed() -> None:

@@ -15,6 +15,11 @@ from langchain_core.embeddings import Embeddings
 
 from spanmeter.asked import AskedTexts
 from spanmeter.barrier import barrier
+from spanmeter.budget import gate
+from spanmeter.budget.budgets import budgets
+from spanmeter.budget.size import NO_LIMIT, text_bytes
+from spanmeter.budget.turn import Turn
+from spanmeter.call import Call
 from spanmeter.endpoint import NOWHERE, endpoint_at
 from spanmeter.langchain.opening import PROVIDERS
 from spanmeter.opening import Opening
@@ -64,7 +69,10 @@ def _wrap(kind: type) -> None:
 def _synchronous(method: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(method)
     def embed(self: Embeddings, *args: Any, **options: Any) -> Any:
-        with _counted(self, args, options):
+        with _counted(self, args, options) as call:
+            turn = _turn(call, args, options) if budgets.groups and call is not None else None
+            if call is not None and turn is not None:
+                gate.enter(call, turn)
             return method(self, *args, **options)
 
     return embed
@@ -73,25 +81,37 @@ def _synchronous(method: Callable[..., Any]) -> Callable[..., Any]:
 def _asynchronous(method: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(method)
     async def embed(self: Embeddings, *args: Any, **options: Any) -> Any:
-        with _counted(self, args, options):
+        with _counted(self, args, options) as call:
+            turn = _turn(call, args, options) if budgets.groups and call is not None else None
+            if call is not None and turn is not None:
+                await gate.enter_async(call, turn)
             return await method(self, *args, **options)
 
     return embed
 
 
 @contextlib.contextmanager
-def _counted(embeddings: Embeddings, args: Sequence[Any], options: Mapping[str, Any]) -> Iterator[None]:
+def _counted(embeddings: Embeddings, args: Sequence[Any], options: Mapping[str, Any]) -> Iterator[Call | None]:
     """Count one use of a model; `embed_query` that calls `embed_documents` of the same model is one use."""
     enclosing = _in_use.get()
     if enclosing is embeddings:
-        yield
+        yield None
         return
     _in_use.set(embeddings)
     try:
-        with surrounding(_opening(embeddings, functools.partial(_texts, args, options))):
-            yield
+        with surrounding(_opening(embeddings, functools.partial(_texts, args, options))) as call:
+            yield call
     finally:
         _in_use.set(enclosing)
+
+
+@barrier
+def _turn(call: Call, args: Sequence[Any], options: Mapping[str, Any]) -> Turn | None:
+    """The turn of a request; what only keeps another's vectors asks nobody itself."""
+    if call.opening.wrapper:
+        return None
+    texts = _texts(args, options)
+    return gate.turn_of(call, gate.Request(sum(map(text_bytes, texts)), len(texts), NO_LIMIT))
 
 
 @barrier

@@ -7,8 +7,9 @@ from typing import Final
 
 from langchain_core.tracers import context as langchain_context
 
+from spanmeter.budget.budgets import budgets
 from spanmeter.current import parent_hints
-from spanmeter.langchain import embeddings, precedence
+from spanmeter.langchain import embeddings, gate, precedence
 from spanmeter.langchain.handler import SpanmeterCallbackHandler
 from spanmeter.langchain.runs import enclosing_call, runs
 
@@ -25,6 +26,7 @@ def install() -> None:
     parent_hints.append(enclosing_call)
     precedence.install()
     embeddings.install()
+    budgets.tell(gate.follow)
     _installed.append(variable)
 
 
@@ -36,6 +38,8 @@ def remove() -> None:
     hooks = langchain_context._configure_hooks  # noqa: SLF001
     hooks[:] = [hook for hook in hooks if hook[0] is not variable]
     parent_hints.remove(enclosing_call)
+    budgets.forget(gate.follow)
+    gate.remove()
     embeddings.remove()
     precedence.remove()
     runs.cancel_all()

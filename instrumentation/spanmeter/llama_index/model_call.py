@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from spanmeter.barrier import barrier
+from spanmeter.budget.pending import claim
 from spanmeter.call import NO_ANSWER, Answer, Call, Opening, reporting_providers
 from spanmeter.current import is_suppressed
 from spanmeter.llama_index.message import tool_calls_text
@@ -83,6 +84,7 @@ class ModelCalls:
             model.started += 1
         elif not is_suppressed():
             call = calls().start(opening, parent=parent)
+            claim(call)
             self._open.start(span_id, ModelCall(call, texts=[] if texts is None else texts))
 
     def chunk(self, span_id: str, response: Any, *, event_id: str) -> None:  # noqa: ANN401  the framework's door

@@ -6,6 +6,8 @@ from typing import Any
 
 import llama_index.core.instrumentation as instrument
 
+from spanmeter.budget.budgets import budgets
+from spanmeter.llama_index import gate
 from spanmeter.llama_index.event_handler import SpanmeterEventHandler
 from spanmeter.llama_index.open_spans import spans
 from spanmeter.llama_index.span_handler import SpanmeterSpanHandler
@@ -18,11 +20,14 @@ def install() -> None:
         root.add_event_handler(SpanmeterEventHandler())
     if not _any(root.span_handlers, SpanmeterSpanHandler):
         root.add_span_handler(SpanmeterSpanHandler())
+    budgets.tell(gate.follow)
 
 
 def remove() -> None:
     """Take every handler of ours off again; calls still open end as cancelled. LlamaIndex itself offers no way to."""
     root = _root()
+    budgets.forget(gate.follow)
+    gate.remove()
     root.event_handlers[:] = [
         handler for handler in root.event_handlers if not isinstance(handler, SpanmeterEventHandler)
     ]

@@ -1,0 +1,114 @@
+"""What stands between a call and its provider while there are budgets."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import NamedTuple
+
+from spanmeter import semconv
+from spanmeter.barrier import barrier
+from spanmeter.budget.asking import Asking
+from spanmeter.budget.budgets import budgets
+from spanmeter.budget.exceeded import BudgetExceeded
+from spanmeter.budget.reservation import Reservation
+from spanmeter.budget.size import OutputLimit
+from spanmeter.budget.turn import Turn, take, take_async
+from spanmeter.call import Call
+from spanmeter.opening import Opening
+from spanmeter.price import Price
+from spanmeter.scope import Scope
+
+
+class Request(NamedTuple):
+    """What is about to be sent: its bytes of text in so many messages, and the limit on its answer."""
+
+    size: int
+    messages: int
+    limit: OutputLimit
+
+
+def turn_for(opening: Opening, scope: Scope, sent: Request, *, price: Price | None, request: object) -> Turn | None:
+    """The turn of a request; None where no budget holds for it."""
+    accounts = budgets.matching(scope.attributes, opening)
+    if not accounts or price is None:
+        return None
+    asking = Asking(
+        operation=opening.operation,
+        provider=opening.provider,
+        model=opening.model,
+        region=opening.region,
+        size=sent.size,
+        messages=sent.messages,
+        output=sent.limit.tokens,
+        firm=sent.limit.firm,
+        request=request,
+    )
+    tenant = scope.attributes.get(semconv.TENANT, "")
+    return Turn(accounts, asking, budgets.forecast(price), tenant=tenant)
+
+
+def turn_of(call: Call, sent: Request) -> Turn | None:
+    """The turn of a request that an open call makes, which gives back what it inherited from a call around it."""
+    _disinherit(call)
+    return turn_for(call.opening, call.scope, sent, price=call.prices, request=call.request)
+
+
+def enter(call: Call, turn: Turn) -> str:
+    """Take the turn of a call in this thread; return the model to ask in the place of the one it names, or "".
+
+    Raises:
+        BudgetExceeded: A budget stops the call.
+    """
+    try:
+        take(turn)
+    except BudgetExceeded as stopped:
+        _mark(call, stopped)
+        raise
+    return _entered(call, turn) or ""
+
+
+async def enter_async(call: Call, turn: Turn) -> str:
+    """Take the turn of a call in this task; as `enter`."""
+    try:
+        await take_async(turn)
+    except BudgetExceeded as stopped:
+        _mark(call, stopped)
+        raise
+    return _entered(call, turn) or ""
+
+
+@barrier
+def _mark(call: Call, stopped: BudgetExceeded) -> None:
+    call.span.set_attribute(semconv.BUDGET, stopped.name)
+
+
+@barrier
+def _entered(call: Call, turn: Turn) -> str:
+    if turn.reservation is not None:
+        attach(call, turn.reservation)
+    return turn.model if turn.model != call.opening.model else ""
+
+
+def attach(call: Call, reservation: Reservation) -> None:
+    """Have a call settle a reservation when it ends; one that has ended already gives it back."""
+    _disinherit(call)
+    if call.reservation is None:
+        call.reservation = reservation
+    else:
+        call.reservation.join(reservation)
+    if not call.open:
+        reservation.release()
+
+
+def _disinherit(call: Call) -> None:
+    if call.inherits and call.reservation is not None:
+        call.reservation.release()
+        call.reservation = None
+    call.inherits = False
+
+
+def rename(call: Call, model: str) -> None:
+    """Have a call tell which model it asks in the place of the one it named."""
+    asked = call.opening
+    attributes = {**asked.attributes, semconv.DOWNGRADED_FROM: asked.model}
+    call.rename(replace(asked, model=model, name=f"{asked.operation} {model}", attributes=attributes))

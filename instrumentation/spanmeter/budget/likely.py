@@ -1,0 +1,135 @@
+"""What a call will cost, worked out before it is made and cheaply enough for every call."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import lru_cache
+from time import monotonic
+from typing import Final, NamedTuple
+
+from spanmeter import semconv
+from spanmeter.budget.asking import Asking
+from spanmeter.budget.picos import picos_of
+from spanmeter.estimate.families import Family, family_of
+from spanmeter.price import Price
+from spanmeter.pricing import PriceKey, Usage
+
+OUTPUT_TOKENS: Final = 16_384
+"""Taken for the longest answer of a model where neither the call nor the framework names a limit."""
+BYTES_PER_TOKEN: Final = 3
+"""Of a prompt. English has 4.5, code 3.5, Chinese 4.5, JSON 3: more tokens are reserved than most prompts have."""
+SURE_BYTES_PER_TOKEN: Final = 6
+"""No fewer tokens than this are in any text of a language."""
+LONGEST_MARGIN: Final = 1.5
+"""An answer without a limit of the application's own is taken to be so much longer than the longest of late."""
+FORGETTING: Final = 0.98
+"""What remains of the longest answer with each shorter one after it: half after 35."""
+LONG_PROMPT_TOKENS: Final = 100_000
+"""From here on some models' prices rise, so that a prompt is priced as a whole."""
+KEPT_S: Final = 60.0
+"""How long the rates of a model are kept: prices change at midnight, if ever."""
+MAX_KEPT: Final = 1024
+_A_THOUSAND: Final = 1000
+
+
+Asked = tuple[str, str, str]
+"""An operation, a provider and a model."""
+
+
+class Likely(NamedTuple):
+    """Trillionths of a dollar: what a call will cost at `most`, and what its prompt alone costs for `sure`."""
+
+    most: int
+    sure: int
+
+
+class _Rates(NamedTuple):
+    """Trillionths of a dollar for a request as such, and for each token."""
+
+    fixed: int
+    input: int
+    cached: int
+    output: int
+
+
+class Forecast:
+    """Says what calls will cost, from their size, the prices and how long the model's answers were of late."""
+
+    def __init__(self, price: Price) -> None:
+        self._price = price
+        self._rates: dict[PriceKey, tuple[float, _Rates | None]] = {}
+        self._longest: dict[Asked, float | None] = {}
+
+    def likely(self, asking: Asking, model: str, *, tenant: str) -> Likely | None:
+        """What a call will cost if `model` is asked; None when that model has no price."""
+        key = PriceKey(asking.provider, model, region=asking.region, tenant=tenant)
+        generates = asking.operation in semconv.GENERATION_OPERATIONS
+        tokens = _prompt_tokens(asking, model, generates=generates)
+        output = self._output_tokens(asking, model) if generates else 0
+        found = self._rates.get(key)
+        if found is None or found[0] < monotonic():
+            found = self._keep(key, generates=generates)
+        rates = found[1]
+        if rates is None or self._longest.get((asking.operation, asking.provider, model), 0.0) is None:
+            return None
+        if tokens > LONG_PROMPT_TOKENS:
+            return self._whole(key, tokens, output, rates)
+        sure = rates.fixed + asking.size // SURE_BYTES_PER_TOKEN * (rates.cached if generates else rates.input)
+        return Likely(rates.fixed + tokens * rates.input + output * rates.output, sure)
+
+    def learn(self, asked: Asked, output_tokens: int | None) -> None:
+        """Note how many tokens an answer had; None where the model that answered has no price."""
+        before = self._longest.get(asked, 0.0)
+        if len(self._longest) >= MAX_KEPT and asked not in self._longest:
+            self._longest.clear()
+        self._longest[asked] = None if output_tokens is None else max(output_tokens, (before or 0.0) * FORGETTING)
+
+    def _output_tokens(self, asking: Asking, model: str) -> int:
+        limit = OUTPUT_TOKENS if asking.output is None else asking.output
+        if asking.firm:
+            return limit
+        longest = self._longest.get((asking.operation, asking.provider, model))
+        return limit if longest is None else min(limit, int(longest * LONGEST_MARGIN) + 16)
+
+    def _keep(self, key: PriceKey, *, generates: bool) -> tuple[float, _Rates | None]:
+        if len(self._rates) >= MAX_KEPT:
+            self._rates.clear()
+        self._rates[key] = found = monotonic() + KEPT_S, self._read(key, generates=generates)
+        return found
+
+    def _read(self, key: PriceKey, *, generates: bool) -> _Rates | None:
+        """Take a model's rates apart, None when one that every such call pays is not known."""
+        once, twice = (self._picos(key, Usage(input=count)) for count in (_A_THOUSAND, 2 * _A_THOUSAND))
+        if once is None or twice is None:
+            return None
+        fixed = max(0, 2 * once - twice)
+        cached = self._picos(key, Usage(cache_read=_A_THOUSAND))
+        answered = self._picos(key, Usage(input=_A_THOUSAND, output=_A_THOUSAND)) if generates else once
+        if answered is None:
+            return None
+        read = once if cached is None else min(cached, once)
+        return _Rates(fixed, _each(twice - once), max(0, read - fixed) // _A_THOUSAND, _each(answered - once))
+
+    def _whole(self, key: PriceKey, tokens: int, output: int, rates: _Rates) -> Likely:
+        most = self._picos(key, Usage(input=tokens, output=output))
+        sure = rates.fixed + tokens * BYTES_PER_TOKEN // SURE_BYTES_PER_TOKEN * rates.cached
+        return Likely(rates.fixed + tokens * rates.input + output * rates.output if most is None else most, sure)
+
+    def _picos(self, key: PriceKey, usage: Usage) -> int | None:
+        usd = self._price(key, usage, at=datetime.now(UTC)).usd
+        return None if usd is None else picos_of(usd)
+
+
+def _prompt_tokens(asking: Asking, model: str, *, generates: bool) -> int:
+    family = _family(asking.provider, model)
+    tokens = int(asking.size / BYTES_PER_TOKEN * family.factor) + 1
+    return tokens + family.per_chat + family.per_message * asking.messages if generates else tokens
+
+
+@lru_cache(maxsize=256)
+def _family(provider: str, model: str) -> Family:
+    return family_of(f"{provider}/{model}")
+
+
+def _each(picos: int) -> int:
+    return -(-picos // _A_THOUSAND)

@@ -1,0 +1,178 @@
+"""LangChain's models between their cache and their provider: where budgets stop, hold or send elsewhere.
+
+A handler cannot do it: what it raises at a start, before the cache was asked, LangChain logs as a fault of the handler.
+"""
+
+# ruff: noqa: ANN401  wrappers pass on what they are given
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import aclosing
+from typing import Any, Final
+
+from langchain_core.language_models import BaseChatModel, BaseLLM
+
+from spanmeter import semconv
+from spanmeter.barrier import barrier
+from spanmeter.budget import cheaper, gate
+from spanmeter.budget.budgets import budgets
+from spanmeter.budget.size import content_bytes, form_bytes, output_limit, text_bytes
+from spanmeter.budget.turn import Turn
+from spanmeter.call import Call
+from spanmeter.current import here
+from spanmeter.langchain.runs import runs
+from spanmeter.langchain.stack import asking
+
+_METHODS: Final = (
+    "_generate",
+    "_agenerate",
+    "_stream",
+    "_astream",
+    "_stream_chat_model_events",
+    "_astream_chat_model_events",
+)
+_ROOTS: Final[tuple[type[Any], ...]] = (BaseChatModel, BaseLLM)
+_wrapped: Final[list[tuple[type, str, Any]]] = []
+_NOTHING: Final[Mapping[str, Any]] = {}
+
+
+def follow() -> None:
+    """Wrap the methods that ask providers, of every model class there is or will be, once there is a budget."""
+    if not budgets.groups or _wrapped:
+        return
+    for root in _ROOTS:
+        for kind in _subclasses(root):
+            _wrap(kind)
+        root.__init_subclass__ = _wrapping_new_classes(root)
+
+
+def remove() -> None:
+    """Put the classes' own methods back."""
+    if not _wrapped:
+        return
+    for root in _ROOTS:
+        del root.__init_subclass__
+    while _wrapped:
+        kind, name, method = _wrapped.pop()
+        setattr(kind, name, method)
+
+
+def _wrapping_new_classes(root: type[Any]) -> Any:
+    def wrap_new_class(cls: type[Any], /, **options: Any) -> None:
+        super(root, cls).__init_subclass__(**options)
+        barrier(_wrap)(cls)
+
+    return classmethod(wrap_new_class)
+
+
+def _subclasses(kind: type[Any]) -> Iterator[type[Any]]:
+    for below in kind.__subclasses__():
+        yield below
+        yield from _subclasses(below)
+
+
+def _wrap(kind: type) -> None:
+    for name in _METHODS:
+        method = vars(kind).get(name)
+        if inspect.isfunction(method) and not any(kind is seen and name == at for seen, at, _ in _wrapped):
+            _wrapped.append((kind, name, method))
+            setattr(kind, name, _gated(method))
+
+
+def _gated(method: Callable[..., Any]) -> Callable[..., Any]:
+    if inspect.iscoroutinefunction(method):
+        return _awaited(method)
+    return _streamed_later(method) if inspect.isasyncgenfunction(method) else _at_once(method)
+
+
+def _at_once(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Gate what answers, or hands out a generator, in this thread."""
+
+    @functools.wraps(method)
+    def ask(self: Any, asked: Any, *args: Any, **options: Any) -> Any:
+        found = _turn(self, asked, args, options) if budgets.groups else None
+        if found is None:
+            return method(self, asked, *args, **options)
+        model = gate.enter(*found)
+        asker, options = _sent_to(model, self, found[0], options) if model else (self, options)
+        return method(asker, asked, *args, **options)
+
+    return ask
+
+
+def _awaited(method: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(method)
+    async def ask(self: Any, asked: Any, *args: Any, **options: Any) -> Any:
+        found = _turn(self, asked, args, options) if budgets.groups else None
+        if found is None:
+            return await method(self, asked, *args, **options)
+        model = await gate.enter_async(*found)
+        asker, options = _sent_to(model, self, found[0], options) if model else (self, options)
+        return await method(asker, asked, *args, **options)
+
+    return ask
+
+
+def _streamed_later(method: Callable[..., Any]) -> Callable[..., Any]:
+    async def waiting(found: tuple[Call, Turn], self: Any, args: Sequence[Any], options: Any) -> AsyncIterator[Any]:
+        model = await gate.enter_async(*found)
+        asker, options = _sent_to(model, self, found[0], options) if model else (self, options)
+        async with aclosing(method(asker, *args, **options)) as stream:
+            async for piece in stream:
+                yield piece
+
+    @functools.wraps(method)
+    def ask(self: Any, asked: Any, *args: Any, **options: Any) -> Any:
+        found = _turn(self, asked, args, options) if budgets.groups else None
+        if found is None:
+            return method(self, asked, *args, **options)
+        return waiting(found, self, (asked, *args), options)
+
+    return ask
+
+
+@barrier
+def _turn(model: Any, asked: Any, args: Sequence[Any], options: Mapping[str, Any]) -> tuple[Call, Turn] | None:
+    """The call that asks, and its turn; None where none is open, or where it has had its turn."""
+    call = _asking(options.get("run_manager") or (args[1] if len(args) > 1 else None))
+    if call is None or not call.open or (call.reservation is not None and not call.inherits):
+        return None
+    size, messages = _size(asked)
+    fields = vars(model)
+    sent = gate.Request(size + form_bytes(options), messages, output_limit(options, fields))
+    turn = gate.turn_of(call, sent)
+    return None if turn is None else (call, turn)
+
+
+def _asking(manager: Any) -> Call | None:
+    run_id = getattr(manager, "run_id", None) or asking()
+    run = runs.find(run_id) if run_id else None
+    call = run.call if run else here().call
+    generates = isinstance(call, Call) and call.opening.operation in semconv.GENERATION_OPERATIONS
+    return call if generates and isinstance(call, Call) else None
+
+
+def _size(asked: Any) -> tuple[int, int]:
+    """The bytes and the number of the messages, or prompts, that are asked."""
+    size = 0
+    for message in asked:
+        if isinstance(message, str):
+            size += text_bytes(message)
+            continue
+        content = message.content
+        size += text_bytes(content) if type(content) is str else content_bytes(content)
+        if calls := getattr(message, "tool_calls", None):
+            size += text_bytes(str(calls))
+    return size, len(asked)
+
+
+def _sent_to(model: str, instance: Any, call: Call, options: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """The model object and options that ask another model, which the call tells; as they are where that cannot be."""
+    other = barrier(cheaper.asking)(instance, model)
+    if other is None:
+        return instance, options
+    barrier(gate.rename)(call, model)
+    return other, {**options, "model": model} if "model" in options else options
