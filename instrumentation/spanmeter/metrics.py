@@ -17,6 +17,7 @@ from prometheus_client.metrics_core import CounterMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from spanmeter import semconv
+from spanmeter.budget.budgets import budgets
 from spanmeter.fork import in_child
 from spanmeter.histogram import Histogram
 from spanmeter.loss import Reason, lost
@@ -94,6 +95,24 @@ class _CacheRequests(Collector):
         yield family
 
 
+class _Budgets(Collector):
+    """What the budgets of this process did: their names are configured, a closed set."""
+
+    def collect(self) -> Iterator[Metric]:
+        stopped = CounterMetricFamily("spanmeter_client_budget_stopped_calls", "Calls stopped", labels=("budget",))
+        passed = CounterMetricFamily(
+            "spanmeter_client_budget_threshold",
+            "Periods in which a threshold was passed",
+            labels=("budget", "threshold"),
+        )
+        for name, account in budgets.accounts.items():
+            stopped.add_metric((name,), account.stopped)
+            for threshold, count in sorted(account.crossed.items()):
+                passed.add_metric((name, threshold), count)
+        yield stopped
+        yield passed
+
+
 _cache_requests: Final = _CacheRequests()
 
 
@@ -105,7 +124,7 @@ class _Settled(Collector):
         return iter(())
 
 
-for _collector in (_Settled(), _tokens, _duration, _first_chunk, _track, _cache_requests, _Spans()):
+for _collector in (_Settled(), _tokens, _duration, _first_chunk, _track, _cache_requests, _Budgets(), _Spans()):
     registry.register(_collector)
 
 

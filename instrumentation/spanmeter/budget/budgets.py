@@ -99,7 +99,7 @@ class Budgets:
         """The accounts of the budgets that hold for a call."""
         found: list[Account] = []
         for keys, accounts in self.groups:
-            values = tuple([_value(key, scope, opening) for key in keys])
+            values = tuple([_value(key, scope, opening) for key in keys]) if keys else ()
             found += accounts.get(values, ())
         return found
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import NamedTuple
 
 from spanmeter import semconv
 from spanmeter.barrier import barrier
-from spanmeter.budget.asking import Asking
 from spanmeter.budget.budgets import budgets
 from spanmeter.budget.exceeded import BudgetExceeded
 from spanmeter.budget.reservation import Reservation
-from spanmeter.budget.size import OutputLimit
+from spanmeter.budget.sent import Sent
 from spanmeter.budget.turn import Turn, take, take_async
 from spanmeter.call import Call
 from spanmeter.opening import Opening
@@ -19,35 +17,15 @@ from spanmeter.price import Price
 from spanmeter.scope import Scope
 
 
-class Request(NamedTuple):
-    """What is about to be sent: its bytes of text in so many messages, and the limit on its answer."""
-
-    size: int
-    messages: int
-    limit: OutputLimit
-
-
-def turn_for(opening: Opening, scope: Scope, sent: Request, *, price: Price | None, request: object) -> Turn | None:
+def turn_for(opening: Opening, scope: Scope, sent: Sent, *, price: Price | None, request: object) -> Turn | None:
     """The turn of a request; None where no budget holds for it."""
     accounts = budgets.matching(scope.attributes, opening)
     if not accounts or price is None:
         return None
-    asking = Asking(
-        operation=opening.operation,
-        provider=opening.provider,
-        model=opening.model,
-        region=opening.region,
-        size=sent.size,
-        messages=sent.messages,
-        output=sent.limit.tokens,
-        firm=sent.limit.firm,
-        request=request,
-    )
-    tenant = scope.attributes.get(semconv.TENANT, "")
-    return Turn(accounts, asking, budgets.forecast(price), tenant=tenant)
+    return Turn(accounts, opening, sent, forecast=budgets.forecast(price), scope=scope, request=request)
 
 
-def turn_of(call: Call, sent: Request) -> Turn | None:
+def turn_of(call: Call, sent: Sent) -> Turn | None:
     """The turn of a request that an open call makes, which gives back what it inherited from a call around it."""
     _disinherit(call)
     return turn_for(call.opening, call.scope, sent, price=call.prices, request=call.request)

@@ -75,10 +75,10 @@ class Leasing:
         self._thread: threading.Thread | None = None
 
     def _begin_in_child(self) -> None:
+        # The thread starts with the first call that wakes it: now other locks may still be the parent's.
         closed = self._closed
         self._begin()
         self._closed = closed
-        self.follow()
 
     def follow(self) -> None:
         """Take up the budgets there are now."""
@@ -101,6 +101,8 @@ class Leasing:
             account.lease = None
 
     def _wake(self) -> None:
+        if self._thread is None and not self._closed:
+            self._start()
         if not self._told.is_set():
             self._told.set()
 

@@ -8,9 +8,11 @@ from time import monotonic
 from typing import Final, NamedTuple
 
 from spanmeter import semconv
-from spanmeter.budget.asking import Asking
 from spanmeter.budget.picos import picos_of
+from spanmeter.budget.sent import Sent
+from spanmeter.budget.size import OutputLimit
 from spanmeter.estimate.families import Family, family_of
+from spanmeter.opening import Opening
 from spanmeter.price import Price
 from spanmeter.pricing import PriceKey, Usage
 
@@ -60,21 +62,22 @@ class Forecast:
         self._rates: dict[PriceKey, tuple[float, _Rates | None]] = {}
         self._longest: dict[Asked, float | None] = {}
 
-    def likely(self, asking: Asking, model: str, *, tenant: str) -> Likely | None:
+    def likely(self, opening: Opening, model: str, sent: Sent, *, tenant: str) -> Likely | None:
         """What a call will cost if `model` is asked; None when that model has no price."""
-        key = PriceKey(asking.provider, model, region=asking.region, tenant=tenant)
-        generates = asking.operation in semconv.GENERATION_OPERATIONS
-        tokens = _prompt_tokens(asking, model, generates=generates)
-        output = self._output_tokens(asking, model) if generates else 0
+        key = PriceKey(opening.provider, model, "", "", opening.region, tenant)
+        generates = opening.operation in semconv.GENERATION_OPERATIONS
         found = self._rates.get(key)
         if found is None or found[0] < monotonic():
             found = self._keep(key, generates=generates)
-        rates = found[1]
-        if rates is None or self._longest.get((asking.operation, asking.provider, model), 0.0) is None:
+        asked = (opening.operation, opening.provider, model)
+        rates, longest = found[1], self._longest.get(asked, 0.0)
+        if rates is None or longest is None:
             return None
+        tokens = _prompt_tokens(sent, opening.provider, model, generates=generates)
+        output = _output_tokens(sent.limit, longest) if generates else 0
         if tokens > LONG_PROMPT_TOKENS:
             return self._whole(key, tokens, output, rates)
-        sure = rates.fixed + asking.size // SURE_BYTES_PER_TOKEN * (rates.cached if generates else rates.input)
+        sure = rates.fixed + sent.size // SURE_BYTES_PER_TOKEN * (rates.cached if generates else rates.input)
         return Likely(rates.fixed + tokens * rates.input + output * rates.output, sure)
 
     def learn(self, asked: Asked, output_tokens: int | None) -> None:
@@ -83,13 +86,6 @@ class Forecast:
         if len(self._longest) >= MAX_KEPT and asked not in self._longest:
             self._longest.clear()
         self._longest[asked] = None if output_tokens is None else max(output_tokens, (before or 0.0) * FORGETTING)
-
-    def _output_tokens(self, asking: Asking, model: str) -> int:
-        limit = OUTPUT_TOKENS if asking.output is None else asking.output
-        if asking.firm:
-            return limit
-        longest = self._longest.get((asking.operation, asking.provider, model))
-        return limit if longest is None else min(limit, int(longest * LONGEST_MARGIN) + 16)
 
     def _keep(self, key: PriceKey, *, generates: bool) -> tuple[float, _Rates | None]:
         if len(self._rates) >= MAX_KEPT:
@@ -120,10 +116,16 @@ class Forecast:
         return None if usd is None else picos_of(usd)
 
 
-def _prompt_tokens(asking: Asking, model: str, *, generates: bool) -> int:
-    family = _family(asking.provider, model)
-    tokens = int(asking.size / BYTES_PER_TOKEN * family.factor) + 1
-    return tokens + family.per_chat + family.per_message * asking.messages if generates else tokens
+def _prompt_tokens(sent: Sent, provider: str, model: str, *, generates: bool) -> int:
+    family = _family(provider, model)
+    tokens = int(sent.size / BYTES_PER_TOKEN * family.factor) + 1
+    return tokens + family.per_chat + family.per_message * sent.messages if generates else tokens
+
+
+def _output_tokens(limit: OutputLimit, longest: float) -> int:
+    tokens, firm = limit
+    most = OUTPUT_TOKENS if tokens is None else tokens
+    return most if firm or not longest else min(most, int(longest * LONGEST_MARGIN) + 16)
 
 
 @lru_cache(maxsize=256)

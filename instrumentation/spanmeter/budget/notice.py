@@ -9,6 +9,7 @@ from typing import Final
 from urllib.error import URLError
 from urllib.request import Request, build_opener
 
+from spanmeter.barrier import barrier
 from spanmeter.budget.account import Account
 from spanmeter.budget.exceeded import Refusal
 from spanmeter.budget.sums import Sums
@@ -28,8 +29,8 @@ def notice(account: Account, sums: Sums) -> None:
     for share in account.passed(sums):
         standing, definition = account.standing(sums), account.definition
         happens = _WHAT_HAPPENS[definition.action]
-        said = "budget %r: %s %% of %f USD are spent; %s"
-        _log.warning(said, standing.name, f"{100 * share:f}", standing.limit_usd, happens)
+        said = "budget %r: %s %% of %s USD are spent; %s"
+        _log.warning(said, standing.name, f"{100 * share:f}", f"{standing.limit_usd:f}", happens)
         if definition.webhook and account.tells_webhook:
             _post_later(definition.webhook, told(standing, f"{share:f}", period=definition.period))
 
@@ -61,6 +62,7 @@ def _post_later(url: str, body: dict[str, str | None]) -> None:
         _post(url, body)
 
 
+@barrier
 def _post(url: str, body: dict[str, str | None]) -> None:
     """Try once; the log has told it already."""
     headers = {"content-type": "application/json", "user-agent": f"spanmeter/{__version__}"}

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from decimal import ROUND_CEILING, Decimal
+from decimal import Decimal
 from typing import Final
 
 from spanmeter.pricing.money import MONEY
 
-_WHOLE: Final = Decimal(1)
 ZERO: Final = Decimal(0)
 
 
 def picos_of(usd: Decimal) -> int:
     """US dollars as trillionths; what is beyond twelve places counts as one more."""
-    return int(MONEY.scaleb(usd, 12).quantize(_WHOLE, rounding=ROUND_CEILING, context=MONEY))
+    scaled = usd.scaleb(12, MONEY)
+    whole = int(scaled)
+    return whole if whole == scaled else whole + (scaled > 0)
 
 
 def usd_of(picos: int) -> Decimal:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from spanmeter.budget.account import Account
 from spanmeter.budget.hold import Hold
 from spanmeter.budget.notice import notice
 from spanmeter.budget.picos import picos_of
@@ -35,7 +36,7 @@ class Reservation:
         """Give back what was reserved, and charge what the call cost; what is not known is charged nothing."""
         holds, self.holds = self.holds, []
         picos = picos_of(cost_usd) if cost_usd else 0
-        paid = set()
+        paid: set[Account] = set()
         for hold in holds:
             first = hold.account not in paid
             paid.add(hold.account)

@@ -11,12 +11,14 @@ from typing import Final
 from spanmeter import semconv
 from spanmeter.barrier import barrier
 from spanmeter.budget.account import Account
-from spanmeter.budget.asking import Asking
 from spanmeter.budget.exceeded import BudgetExceeded
 from spanmeter.budget.hold import Hold, Verdict
 from spanmeter.budget.likely import Forecast, Likely
 from spanmeter.budget.notice import notice_stop
 from spanmeter.budget.reservation import Reservation
+from spanmeter.budget.sent import Sent
+from spanmeter.opening import Opening
+from spanmeter.scope import Scope
 from spanmeter.settling import settling
 
 FIRST_PAUSE_S: Final = 0.001
@@ -30,18 +32,39 @@ class Turn:
     It holds nothing between two steps, so that calls that wait never wait for each other.
     """
 
-    __slots__ = ("_accounts", "_asking", "_forecast", "_pause_s", "_settled", "_started", "_tenant", "model",
-                 "refusal", "reservation")  # fmt: skip
+    __slots__ = (
+        "_accounts",
+        "_forecast",
+        "_opening",
+        "_pause_s",
+        "_request",
+        "_sent",
+        "_started",
+        "_tenant",
+        "model",
+        "refusal",
+        "reservation",
+    )
 
-    def __init__(self, accounts: Sequence[Account], asking: Asking, forecast: Forecast, *, tenant: str) -> None:
+    def __init__(  # noqa: PLR0913  one for each call: a value for the last three would be another one
+        self,
+        accounts: Sequence[Account],
+        opening: Opening,
+        sent: Sent,
+        *,
+        forecast: Forecast,
+        scope: Scope,
+        request: object,
+    ) -> None:
         self._accounts = accounts
-        self._asking = asking
+        self._opening = opening
+        self._sent = sent
         self._forecast = forecast
-        self._tenant = tenant
-        self._started = monotonic()
+        self._tenant = scope.attributes.get(semconv.TENANT, "")
+        self._request = request
+        self._started = 0.0
         self._pause_s = FIRST_PAUSE_S
-        self._settled = False
-        self.model = asking.model
+        self.model = opening.model
         self.reservation: Reservation | None = None
         self.refusal: BudgetExceeded | None = None
 
@@ -49,59 +72,61 @@ class Turn:
         """Try to reserve; return how many seconds to wait before the next step, 0 when there is none."""
         likely = self._likely()
         blocked = self._hold(likely)
-        if blocked is not None and not self._settled:
-            self._settled = True
+        if blocked is not None and not self._started:
+            self._started = monotonic()
             settling.now()  # calls that have ended may still hold what they did not need
             blocked = self._hold(likely)
         if blocked is None:
             return 0.0
         account, verdict = blocked
-        waited_s = monotonic() - self._started
-        if verdict in _FINAL or waited_s >= account.wait_s:
+        if verdict in _FINAL or (verdict is Verdict.HELD and self._waited_s() >= account.wait_s):
             self._refuse(account, verdict)
             return 0.0
         self._pause_s = min(1.5 * self._pause_s, LONGEST_PAUSE_S)
         return self._pause_s
 
+    def _waited_s(self) -> float:
+        return monotonic() - self._started if self._started else 0.0
+
     def close(self) -> None:
         """Wait no more."""
-        for account in self._accounts:
-            account.leave(self)
+        if self._started:
+            for account in self._accounts:
+                account.leave(self)
 
     def _likely(self) -> Likely | None:
         """What the call will cost, with a cheaper model where a budget asks for one."""
-        self.model = self._asking.model
-        likely = self._forecast.likely(self._asking, self.model, tenant=self._tenant)
-        if self._asking.operation not in semconv.GENERATION_OPERATIONS:
-            return likely
+        opening = self._opening
+        self.model = opening.model
+        likely = self._forecast.likely(opening, self.model, self._sent, tenant=self._tenant)
         for account in self._accounts:
             cheaper = account.definition.downgrade.get(self.model)
-            if cheaper is None or likely is None or account.covers(likely, request=self._asking.request):
+            if cheaper is None or likely is None or opening.operation not in semconv.GENERATION_OPERATIONS:
                 continue
-            self.model = cheaper
-            likely = self._forecast.likely(self._asking, cheaper, tenant=self._tenant)
+            if not account.covers(likely, request=self._request):
+                self.model = cheaper
+                likely = self._forecast.likely(opening, cheaper, self._sent, tenant=self._tenant)
         return likely
 
     def _hold(self, likely: Likely | None) -> tuple[Account, Verdict] | None:
         """Hold in every budget, or in none and say which one is in the way."""
         holds: list[Hold] = []
-        waited_s = monotonic() - self._started
+        waited_s = self._waited_s()
         for account in self._accounts:
-            hold = account.hold(likely, request=self._asking.request, asker=self, waited_s=waited_s)
-            if isinstance(hold, Verdict):
+            hold = account.hold(likely, request=self._request, asker=self, waited_s=waited_s)
+            if not isinstance(hold, Hold):
                 for held in holds:
                     held.account.settle(held, 0)
                 return account, hold
             holds.append(hold)
-        asked = self._asking.model
+        asked = self._opening.model
         self.reservation = Reservation(holds, asked if self.model != asked else "")
         return None
 
     def _refuse(self, account: Account, verdict: Verdict) -> None:
-        request = self._asking.request
-        refusal = account.refusal(verdict, request=request)
+        refusal = account.refusal(verdict, request=self._request)
         self.refusal = BudgetExceeded(refusal)
-        notice_stop(account.sums(request), refusal)
+        notice_stop(account.sums(self._request), refusal)
 
 
 _step: Final = barrier(Turn.step)

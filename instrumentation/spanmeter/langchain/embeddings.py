@@ -17,7 +17,8 @@ from spanmeter.asked import AskedTexts
 from spanmeter.barrier import barrier
 from spanmeter.budget import gate
 from spanmeter.budget.budgets import budgets
-from spanmeter.budget.size import NO_LIMIT, text_bytes
+from spanmeter.budget.sent import Sent
+from spanmeter.budget.size import text_bytes
 from spanmeter.budget.turn import Turn
 from spanmeter.call import Call
 from spanmeter.endpoint import NOWHERE, endpoint_at
@@ -111,7 +112,7 @@ def _turn(call: Call, args: Sequence[Any], options: Mapping[str, Any]) -> Turn |
     if call.opening.wrapper:
         return None
     texts = _texts(args, options)
-    return gate.turn_of(call, gate.Request(sum(map(text_bytes, texts)), len(texts), NO_LIMIT))
+    return gate.turn_of(call, Sent(sum(map(text_bytes, texts)), len(texts)))
 
 
 @barrier

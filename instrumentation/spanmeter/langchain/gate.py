@@ -19,6 +19,7 @@ from spanmeter import semconv
 from spanmeter.barrier import barrier
 from spanmeter.budget import cheaper, gate
 from spanmeter.budget.budgets import budgets
+from spanmeter.budget.sent import Sent
 from spanmeter.budget.size import content_bytes, form_bytes, output_limit, text_bytes
 from spanmeter.budget.turn import Turn
 from spanmeter.call import Call
@@ -142,7 +143,7 @@ def _turn(model: Any, asked: Any, args: Sequence[Any], options: Mapping[str, Any
         return None
     size, messages = _size(asked)
     fields = vars(model)
-    sent = gate.Request(size + form_bytes(options), messages, output_limit(options, fields))
+    sent = Sent(size + form_bytes(options), messages, output_limit(options, fields))
     turn = gate.turn_of(call, sent)
     return None if turn is None else (call, turn)
 
@@ -164,7 +165,7 @@ def _size(asked: Any) -> tuple[int, int]:
             continue
         content = message.content
         size += text_bytes(content) if type(content) is str else content_bytes(content)
-        if calls := getattr(message, "tool_calls", None):
+        if calls := vars(message).get("tool_calls"):
             size += text_bytes(str(calls))
     return size, len(asked)
 

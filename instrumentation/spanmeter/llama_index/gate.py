@@ -22,7 +22,8 @@ from spanmeter.barrier import barrier
 from spanmeter.budget import cheaper, gate, pending
 from spanmeter.budget.budgets import budgets
 from spanmeter.budget.exceeded import BudgetExceeded
-from spanmeter.budget.size import NO_LIMIT, content_bytes, form_bytes, output_limit, text_bytes
+from spanmeter.budget.sent import Sent
+from spanmeter.budget.size import content_bytes, form_bytes, output_limit, text_bytes
 from spanmeter.budget.turn import Turn, take, take_async
 from spanmeter.call import Call
 from spanmeter.current import here, is_suppressed
@@ -174,7 +175,7 @@ def _turn(operation: str, model: Any, args: Sequence[Any], options: Mapping[str,
     scope = current_scope()
     asked = args[0] if args else options.get("messages", options.get("prompt", ()))
     size, messages = (text_bytes(asked), 1) if isinstance(asked, str) else _size(asked)
-    sent = gate.Request(size + form_bytes(options), messages, output_limit(options, vars(model)))
+    sent = Sent(size + form_bytes(options), messages, output_limit(options, vars(model)))
     request = scope.bills[0] if scope.bills else here().span.get_span_context().trace_id or None
     return gate.turn_for(_opening(operation, model), scope, sent, price=calls().price, request=request)
 
@@ -246,7 +247,7 @@ def _embedding_turn(model: Any, args: Sequence[Any], options: Mapping[str, Any])
         return None
     given = args[0] if args else next(iter(options.values()), ())
     texts = [given] if isinstance(given, str) else given
-    turn = gate.turn_of(call, gate.Request(sum(map(text_bytes, texts)), len(texts), NO_LIMIT))
+    turn = gate.turn_of(call, Sent(sum(map(text_bytes, texts)), len(texts)))
     return None if turn is None else (call, turn)
 
 

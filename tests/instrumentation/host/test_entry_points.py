@@ -57,6 +57,8 @@ UNGUARDED = {
     "_Outlet.export": "called by the SDK's worker, which logs what is raised",
     "_Outlet.shutdown": "passes on to a guarded method",
     "_Spans.__subclasshook__": "the abstract base class's own",
+    "_Budgets.__subclasshook__": "the abstract base class's own",
+    "_Budgets.collect": "called by whoever serves the metrics, to whom a fault is an error of that request alone",
     "_Settled.__subclasshook__": "the abstract base class's own",
     "_Settled.collect": "called by whoever serves the metrics, to whom a fault is an error of that request alone",
     "_Spans.collect": "called by whoever serves the metrics, to whom a fault is an error of that request alone",
@@ -71,12 +73,12 @@ UNGUARDED = {
 """What others call and needs no barrier, and why."""
 
 HANDED_OVER = {
-    "atexit.register": {"self._remove_adapters", "self.now"},
+    "atexit.register": {"self._end_leases", "self._remove_adapters", "self.now"},
     "registry.register": {"_collector"},
     "os.register_at_fork": {"_begin", "faults.clear", "self._begin"}
     | {f"_while_alive({method})" for method in ("before", "begin", "in_parent")},
     "task.add_done_callback": {"self._cancel_awaited"},
-    "threading.Thread": {"self._run", "self._work"},
+    "threading.Thread": {"_post", "self._run", "self._work"},
     "util.Finalize": {"uninstrument"},
     "util.register_after_fork": {"end"},
     "weakref.finalize": {"abandoned"},

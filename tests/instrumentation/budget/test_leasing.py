@@ -1,0 +1,78 @@
+"""Processes that share a budget through a sidecar."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+SPENDER = Path(__file__).with_name("spender.py")
+CALL_USD = Decimal("0.000325")  # 100 tokens at 1.25 and 20 at 10 USD per million
+LIMIT_USD = Decimal("0.013")
+CALLS = 40
+
+
+@pytest.fixture
+def sidecar(tmp_path: Path) -> Iterator[str]:
+    told = {"LISTEN": "127.0.0.1:0", "GRPC_LISTEN": "127.0.0.1:0", "DATA_DIR": str(tmp_path / "data")}
+    environment = {"PATH": os.environ["PATH"], **{f"SPANMETER_{name}": value for name, value in told.items()}}
+    command = [sys.executable, "-m", "spanmeter_collector", "collector"]
+    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        ready = next(json.loads(line) for line in process.stderr if '"message": "ready"' in line)
+        yield f"http://{ready['http']}"
+        process.terminate()
+
+
+@pytest.fixture
+def spenders(sidecar: str, tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    record, begun = tmp_path / "record", []
+    record.touch()
+
+    def begin(*options: str) -> subprocess.Popen[str]:
+        command = [sys.executable, str(SPENDER), sidecar, str(record), *options]
+        begun.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
+        return begun[-1]
+
+    yield begin
+    for process in begun:
+        process.kill()
+        process.communicate()
+
+
+def _budget(sidecar: str) -> Any:
+    return httpx.get(f"{sidecar}/api/v1/budgets/shared", trust_env=False, timeout=30).json()
+
+
+def test_four_processes_and_one_that_is_killed_use_up_one_budget(
+    sidecar: str, spenders: Callable[..., subprocess.Popen[str]], tmp_path: Path
+) -> None:
+    holder = spenders("1", "hold")
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == "holding\n"
+    assert Decimal(_until(sidecar, lambda budget: Decimal(budget["reserved_usd"]) > 0)["spent_usd"]) == 0
+    holder.kill()
+    said = [spender.communicate(timeout=120)[0] for spender in [spenders("50") for _ in range(4)]]
+    answered = sum(int(line.removeprefix("answered ")) for line in said)
+    asked = (tmp_path / "record").stat().st_size - 1
+    spent = _until(sidecar, lambda budget: Decimal(budget["spent_usd"]) == answered * CALL_USD)
+    # At most one call in each process goes ahead without being covered.
+    assert (asked, spent["holders"]) == (answered, 0)
+    assert CALLS <= answered <= CALLS + 4
+
+
+def _until(sidecar: str, holds: Callable[[Any], bool]) -> Any:
+    deadline = time.monotonic() + 60
+    while not holds(budget := _budget(sidecar)):
+        assert time.monotonic() < deadline, budget
+        time.sleep(0.1)
+    return budget
