@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from spanmeter import semconv
 from spanmeter.pricing import Usage
 from spanmeter.pricing.reading import Part
-from spanmeter.pricing.usage import INPUT_BUCKETS, OUTPUT_BUCKETS
+from spanmeter.pricing.usage import BUCKETS, INPUT_BUCKETS, OUTPUT_BUCKETS
 from spanmeter_collector.content import is_content
 from spanmeter_collector.number import count, dollars, nanoseconds
 from spanmeter_collector.otlp import Value, text
@@ -102,8 +102,9 @@ class Layout:
 
 
 _IN_COLUMNS: Final = frozenset(TEXT_KEYS) - {"service_tier", "region", "outcome"}
-_INPUT_PARTS: Final = frozenset(INPUT_BUCKETS[1:])
-_OUTPUT_PARTS: Final = frozenset(OUTPUT_BUCKETS[1:])
+_INPUT_PARTS: Final = INPUT_BUCKETS[1:]
+_OUTPUT_PARTS: Final = OUTPUT_BUCKETS[1:]
+_ZEROS: Final = (0,) * len(BUCKETS)
 _API: Final = re.compile(r"\.(chat|responses|messages|completion|embedding|textEmbedding|generative-ai)$")
 """What Vercel's AI SDK appends to a provider's name."""
 _HALF: Final = "logfire."
@@ -263,8 +264,8 @@ def usage_of(known: Mapping[str, Value], layout: Layout) -> Usage | None:
     written = counts.pop("cache_write", 0)
     if not (counts.get("cache_write_5m") or counts.get("cache_write_1h")):
         counts["cache_write_5m"] = written
-    counts["input"] = _remainder(input_total, sum(counts[bucket] for bucket in _INPUT_PARTS & counts.keys()))
-    counts["output"] = _remainder(output_total, sum(counts[bucket] for bucket in _OUTPUT_PARTS & counts.keys()))
+    counts["input"] = _remainder(input_total, sum(map(counts.get, _INPUT_PARTS, _ZEROS)))
+    counts["output"] = _remainder(output_total, sum(map(counts.get, _OUTPUT_PARTS, _ZEROS)))
     return Usage(**counts)
 
 

@@ -148,7 +148,7 @@ class PriceBook:
 
     def _learned(self, key: PriceKey, day: date) -> Schedule:
         if key.tenant and not self.listing.names_tenant(key.tenant):
-            return self._schedule(key._replace(tenant=""), day)  # tenants without prices of their own share one
+            return self._schedule(PriceKey(*key[:-1]), day)  # tenants without prices of their own share one
         if len(self._schedules) >= _MAX_CACHED:
             self._schedules.clear()
         with localcontext(MONEY):

@@ -46,7 +46,7 @@ class Listing:
 
     def names_tenant(self, tenant: str) -> bool:
         """Whether that tenant may pay other prices than the others."""
-        return any(fnmatchcase(tenant, pattern) for pattern in self._tenants)
+        return bool(self._tenants) and any(fnmatchcase(tenant, pattern) for pattern in self._tenants)
 
     def schedule(self, key: PriceKey, day: date) -> Schedule:
         """The rates of a model on one UTC day; without prices and with the reason while they are not known."""
