@@ -53,6 +53,7 @@ _TELLING: Final = frozenset(
         LANGSMITH_COMPLETION,
     }
 )
+_PLAIN: Final = (str, bool, int, float)
 _NUMBERS: Final = frozenset({semconv.CALLS, semconv.REPORTED_COST_USD, semconv.TIME_TO_FIRST_CHUNK})
 _PLACED: Final = frozenset({"error_type", "response_id", "user", "session", "tenant", "feature", "team"})
 
@@ -94,7 +95,7 @@ class Shape:
     @classmethod
     def of(cls, known: Mapping[str, Value], *, scope: str, content: bool) -> Self | None:
         """The shape of a span with these attributes; None where Python has to read each span of its kind alone."""
-        if not _TELLING.isdisjoint(known) or any(isinstance(said, list | dict | bytes) for said in known.values()):
+        if not _TELLING.isdisjoint(known) or not all(isinstance(said, _PLAIN) for said in known.values()):
             return None
         layout = layout_of(tuple(known))
         counts = (key for _, keys in layout.counts for key in keys)

@@ -60,7 +60,7 @@ def test_of_a_step_nothing_is_measured() -> None:
     [
         ({"gen_ai.usage.input_tokens": 7, "spanmeter.tag.branch": "b"}, "spanmeter"),
         ({"gen_ai.usage.input_tokens": "none", "gen_ai.usage.prompt_tokens": "12"}, "opentelemetry"),
-        ({"gen_ai.usage.input_tokens": -1, "gen_ai.usage.output_tokens": None}, "logfire.openai"),
+        ({"gen_ai.usage.input_tokens": -1, "gen_ai.usage.output_tokens": "?"}, "logfire.openai"),
         ({"gen_ai.response.time_to_first_chunk": 0.25, "spanmeter.calls": 3}, "spanmeter"),
         ({"spanmeter.reported_cost.usd": "0.0015", "spanmeter.usage.grade": "estimated"}, "spanmeter.langchain"),
     ],
@@ -86,8 +86,9 @@ def test_a_reading_by_its_shape_is_that_of_the_span(differs: dict[str, Any], sco
         {"spanmeter.instrumented": True},
         {"list": ["a"]},
         {"bytes": b"a"},
+        {"none": None},
     ],
-    ids=["parts", "raw-usage", "langsmith", "list", "bytes"],
+    ids=["parts", "raw-usage", "langsmith", "list", "bytes", "none"],
 )
 def test_what_takes_more_than_places_has_no_shape(said: dict[str, Any]) -> None:
     assert Shape.of(CALL | said, scope="spanmeter", content=True) is None
