@@ -329,6 +329,11 @@ class Call(LiveSpan):
         receipt = ending.receipt(self.opening, cost, calls=calls, first_chunk_s=self.first_chunk_s)
         if not _is_sampled(span):
             receipt = replace(receipt, sampled=False)
+        self._count(receipt)
+        if self.reservation is not None or budgets.groups:
+            self._pay(cost.usd if cost else None, answer)
+
+    def _count(self, receipt: Receipt) -> None:
         for receive in (*(bill.add for bill in self._scope.bills), *self._calls.receivers):
             receive(receipt)
         above = self.above
@@ -336,8 +341,6 @@ class Call(LiveSpan):
             if above.cache_requests is not None:
                 above.cache_requests.below.add(receipt)
             above = above.above
-        if self.reservation is not None or budgets.groups:
-            self._pay(cost.usd if cost else None, answer)
 
     def _pay(self, usd: Decimal | None, answer: Answer) -> None:
         """Have the budgets that hold for this call charged with what it cost."""

@@ -54,7 +54,7 @@ def main() -> None:
 
     def ask(_: int) -> int:
         try:
-            model.invoke("hello", max_tokens=25)
+            model.invoke("hello " * 60, max_tokens=25)
         except spanmeter.BudgetExceeded:
             return 0
         return 1

@@ -64,10 +64,9 @@ def test_four_processes_and_one_that_is_killed_use_up_one_budget(
     said = [spender.communicate(timeout=120)[0] for spender in [spenders("50") for _ in range(4)]]
     answered = sum(int(line.removeprefix("answered ")) for line in said)
     asked = (tmp_path / "record").stat().st_size - 1
-    spent = _until(sidecar, lambda budget: Decimal(budget["spent_usd"]) == answered * CALL_USD)
-    # At most one call in each process goes ahead without being covered.
-    assert (asked, spent["holders"]) == (answered, 0)
-    assert CALLS <= answered <= CALLS + 4
+    _until(sidecar, lambda budget: Decimal(budget["spent_usd"]) == answered * CALL_USD)
+    assert asked == answered
+    assert CALLS <= answered <= CALLS + 4  # at most one call in each process is not covered when it begins
 
 
 def _until(sidecar: str, holds: Callable[[Any], bool]) -> Any:
