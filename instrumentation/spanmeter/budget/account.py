@@ -185,7 +185,7 @@ class Account:
                     sums.reported = lease.spent_told
                     sums.elsewhere = lease.elsewhere()
             if lease.starts_s == self._periods.now().starts_s:
-                self.lease = lease
+                self.lease = lease.after(self.lease)
 
     def lost(self) -> None:
         """Know that the sidecar is away; a lease holds until it runs out."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 
@@ -26,6 +26,12 @@ class Lease:
     refused: int = 0
     period: str = ""
     resets_at: datetime | None = None
+
+    def after(self, before: Lease | None) -> Lease:
+        """The same, knowing what was refused before: that a smaller need was met since makes it no less refused."""
+        if before is None or self.refused or self.granted - self.spent_told - self.reserved_told >= before.refused:
+            return self
+        return replace(self, refused=before.refused)
 
     def elsewhere(self) -> int:
         """What others spent."""

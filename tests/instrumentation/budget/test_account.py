@@ -214,6 +214,15 @@ def test_a_call_goes_alone_with_what_it_is_granted_once_more_was_refused(hands: 
     assert held(money, 3, 1).picos == 2 * DOLLAR
 
 
+def test_what_was_refused_stays_refused_until_as_much_is_granted(hands: Hands) -> None:
+    money = shared(hands)
+    money.adopt(lease(hands, money, 0, spent_all=7, refused=3))
+    money.adopt(lease(hands, money, 1, spent_all=7))  # what its prompt needs
+    assert held(money, 3, 1).picos == 1 * DOLLAR
+    money.adopt(lease(hands, money, 8, spent_all=2))
+    assert held(money, 3, 1).picos == 3 * DOLLAR
+
+
 def test_an_expired_lease_is_no_lease(hands: Hands) -> None:
     money = shared(hands)
     money.adopt(lease(hands, money, 3))
