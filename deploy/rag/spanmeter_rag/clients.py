@@ -5,14 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from langchain_classic.embeddings import CacheBackedEmbeddings
+from langchain_core.embeddings import Embeddings
 from langchain_openai import ChatOpenAI, OpenAIEmbeddings
 from llama_index.embeddings.openai import OpenAIEmbedding  # type: ignore[import-untyped]
 from llama_index.llms.openai import OpenAI
 from pydantic import SecretStr
 
+from spanmeter.cache import Cache
+from spanmeter.cache.langchain import EmbeddingStore, LLMCache
+from spanmeter.cache.llama_index import CacheStore
 from spanmeter_rag.breaker import Breaker
+from spanmeter_rag.caches import Caches
 from spanmeter_rag.guarded import GuardedAsyncClient, GuardedClient
-from spanmeter_rag.settings import Settings
+from spanmeter_rag.settings import Caching, Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,22 +26,25 @@ class Clients:
     """Makes clients; those of one model share connections and a breaker, whatever their framework."""
 
     settings: Settings
+    caches: Caches = field(default_factory=lambda: Caches(Caching()))
     breakers: dict[str, Breaker] = field(default_factory=dict)
     _connections: dict[str, tuple[GuardedClient, GuardedAsyncClient]] = field(default_factory=dict)
 
     def chat_model(self, model: str) -> ChatOpenAI:
         """Return a LangChain chat model; usage is asked for in streams, which custom addresses need said."""
-        return ChatOpenAI(model=model, stream_usage=True, **self._langchain(model))
+        cache = None if self.caches.models is None else LLMCache(self.caches.models)
+        return ChatOpenAI(model=model, stream_usage=True, cache=cache, **self._langchain(model))
 
-    def chat_embeddings(self) -> OpenAIEmbeddings:
+    def chat_embeddings(self) -> Embeddings:
         """Return LangChain embeddings; texts go out as they are, so that no tokenizer is downloaded to measure them."""
         model = self.settings.models.embedding
-        return OpenAIEmbeddings(
+        asked = OpenAIEmbeddings(
             model=model,
             chunk_size=self.settings.retrieval.embed_batch,
             check_embedding_ctx_length=False,
             **self._langchain(model),
         )
+        return asked if self.caches.vectors is None else _cached(asked, self.caches.vectors)
 
     def index_model(self, model: str, *, streaming: bool) -> OpenAI:
         """Return a LlamaIndex model; only one that streams may ask for usage in the stream."""
@@ -45,8 +54,12 @@ class Clients:
     def index_embeddings(self) -> OpenAIEmbedding:
         """Return LlamaIndex embeddings."""
         model = self.settings.models.embedding
+        vectors = self.caches.vectors
         return OpenAIEmbedding(
-            model=model, embed_batch_size=self.settings.retrieval.embed_batch, **self._llama_index(model)
+            model=model,
+            embed_batch_size=self.settings.retrieval.embed_batch,
+            embeddings_cache=None if vectors is None else CacheStore(vectors, namespace=model),
+            **self._llama_index(model),
         )
 
     async def close(self) -> None:
@@ -84,3 +97,13 @@ class Clients:
             "http_client": connection,
             "async_http_client": async_connection,
         }
+
+
+def _cached(embeddings: OpenAIEmbeddings, vectors: Cache) -> Embeddings:
+    return CacheBackedEmbeddings.from_bytes_store(
+        embeddings,
+        EmbeddingStore(vectors),
+        namespace=embeddings.model,
+        key_encoder="sha256",
+        query_embedding_cache=True,
+    )

@@ -9,6 +9,7 @@ from typing import Any, Final
 import httpx
 import openai
 
+from spanmeter.log_lines import REQUEST_ID, surroundings
 from spanmeter_rag.breaker import Breaker, OpenError
 from spanmeter_rag.effects import note
 
@@ -26,7 +27,7 @@ class GuardedClient(openai.DefaultHttpxClient):
     def send(self, request: httpx.Request, **options: Any) -> httpx.Response:  # noqa: ANN401  httpx's
         """Send one request."""
         with _watched(self._breaker):
-            response = super().send(request, **options)
+            response = super().send(_named(request), **options)
         _judge(self._breaker, response)
         return response
 
@@ -44,9 +45,19 @@ class GuardedAsyncClient(openai.DefaultAsyncHttpxClient):
     async def send(self, request: httpx.Request, **options: Any) -> httpx.Response:  # noqa: ANN401  httpx's
         """Send one request."""
         with _watched(self._breaker):
-            response = await super().send(request, **options)
+            response = await super().send(_named(request), **options)
         _judge(self._breaker, response)
         return response
+
+
+def _named(request: httpx.Request) -> httpx.Request:
+    """Name the question that a request is made for, so that the provider's own record can be compared with ours.
+
+    https://platform.openai.com/docs/api-reference/debugging-requests
+    """
+    if request_id := surroundings().get(REQUEST_ID):
+        request.headers["X-Client-Request-Id"] = request_id
+    return request
 
 
 @contextmanager

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Final
 
 import openai
 
 import spanmeter
+from spanmeter.cache import Cache
 from spanmeter_rag.answer import Answer, Mode, Way
 from spanmeter_rag.breaker import refusal
 from spanmeter_rag.effects import note
 from spanmeter_rag.lexicon import Lexicon
 from spanmeter_rag.patience import is_outage
 
+Ask = Callable[[str, Mode], Awaitable[Answer]]
 NO_MODEL: Final = (
     "No language model can be asked at the moment. This is not an answer: below are the passages of the reference that "
     "share most words with the question."
@@ -25,10 +27,11 @@ NO_MODEL: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A way of answering and the model it uses."""
+    """A way of answering, the model it uses and the way's name."""
 
     way: Way
     model: str
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,17 +49,21 @@ class Ladder:
     Calls of a further route carry the tag `step=fallback`.
     """
 
-    def __init__(self, routes: Sequence[Route], lexicon: Lexicon | None, *, sources: int) -> None:
+    def __init__(
+        self, routes: Sequence[Route], lexicon: Lexicon | None, *, sources: int, answers: Cache | None = None
+    ) -> None:
         self.routes = tuple(routes)
         self._lexicon = lexicon
         self._sources = sources
+        self._answers = [_cached(route, answers) for route in routes]
 
     async def answer(self, question: str, mode: Mode) -> Outcome:
         """Answer in a mode. Raises openai.APIError when no route does and no passages are to be given instead."""
         outage: openai.APIError | None = None
-        for route in self.routes:
+        for route, ask in zip(self.routes, self._answers, strict=True):
             try:
-                return Outcome(await _ask(route, question, mode, again=outage is not None), route.model)
+                with _again() if outage else nullcontext():
+                    return Outcome(await ask(question, mode), route.model)
             except openai.APIError as error:
                 if not is_outage(error):
                     raise
@@ -71,15 +78,24 @@ class Ladder:
         return Answer(NO_MODEL, lexicon.search(question, count=self._sources))
 
 
-async def _ask(route: Route, question: str, mode: Mode, *, again: bool) -> Answer:
-    with ExitStack() as around:
-        if again:
-            note("fallback")
-            around.enter_context(spanmeter.track("fallback"))
-            around.enter_context(spanmeter.context(step="fallback"))
+def _cached(route: Route, answers: Cache | None) -> Ask:
+    """Return what asks a route, or finds what it answered to the same question in whatever mode."""
+
+    async def ask(question: str, mode: Mode) -> Answer:
         if mode == "sync":
             return await asyncio.to_thread(route.way.ask, question)
         return await (route.way.ask_async(question) if mode == "async" else route.way.ask_streaming(question))
+
+    if answers is None:
+        return ask
+    return answers(ignore=("mode",), version=f"{route.name}/{route.model}")(ask)
+
+
+@contextmanager
+def _again() -> Iterator[None]:
+    note("fallback")
+    with spanmeter.track("fallback"), spanmeter.context(step="fallback"):
+        yield
 
 
 def _reason(outage: openai.APIError) -> str:

@@ -19,6 +19,7 @@ from opentelemetry import trace
 
 import spanmeter
 from spanmeter.metrics import exposition
+from spanmeter_rag.caches import Caches
 from spanmeter_rag.clients import Clients
 from spanmeter_rag.messages import Query, Reply, cited
 from spanmeter_rag.patience import is_outage
@@ -50,7 +51,7 @@ def create_app(settings: Settings, requests: Requests) -> FastAPI:
     config: TelemetryConfig = {"exclude": _is_probe, "operation_spans": False}
     app = FastAPI(title="Answers about Python", lifespan=lifespan, telemetry=config)
     app.state.settings = settings
-    app.state.clients = Clients(settings)
+    app.state.clients = Clients(settings, Caches(settings.caching))
     app.state.requests = requests
     app.post("/query")(query)
     app.get("/health")(health)

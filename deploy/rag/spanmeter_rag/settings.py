@@ -62,6 +62,18 @@ class Retrieval:
     embed_batch: int = 128
 
 
+CACHES: Final = ("answers", "models", "vectors")
+
+
+@dataclass(frozen=True, slots=True)
+class Caching:
+    """Which of the `CACHES` are on, how long an entry holds, and the directory that keeps them, "" for none."""
+
+    caches: tuple[str, ...] = ()
+    ttl_s: float = 3600.0
+    directory: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """Where to listen, which provider to ask and how, and how to log."""
@@ -74,6 +86,7 @@ class Settings:
     models: Models = Models()
     resilience: Resilience = Resilience()
     retrieval: Retrieval = Retrieval()
+    caching: Caching = Caching()
 
     @classmethod
     def read(cls, environment: Mapping[str, str]) -> Settings:
@@ -91,6 +104,7 @@ class Settings:
             models=replace(usual.models, **given["models"]),
             resilience=replace(usual.resilience, **given["resilience"]),
             retrieval=replace(usual.retrieval, **given["retrieval"]),
+            caching=replace(usual.caching, **given["caching"]),
             **given[""],
         )
 
@@ -141,6 +155,13 @@ def _names(variable: str, value: str) -> tuple[str, ...]:  # noqa: ARG001  as th
     return tuple(name.strip() for name in value.split(",") if name.strip())
 
 
+def _caches(variable: str, value: str) -> tuple[str, ...]:
+    names = _names(variable, value)
+    if not set(CACHES) >= set(names):
+        raise SettingsError(f"{variable} is {value!r}; it must be some of {', '.join(CACHES)}, with commas between")
+    return names
+
+
 def _name(variable: str, value: str) -> str:  # noqa: ARG001  as the others
     return value.strip()
 
@@ -176,5 +197,8 @@ VARIABLES: Final[Mapping[str, Variable]] = {
     "RAG_TOP_K_EACH": Variable("retrieval", "top_k_each", _whole(1, 50)),
     "RAG_CONTEXT_TOKENS": Variable("retrieval", "context_tokens", _whole(50, 1_000_000)),
     "RAG_PARALLEL": Variable("retrieval", "parallel", _SWITCH),
+    "RAG_CACHES": Variable("caching", "caches", _caches),
+    "RAG_CACHE_TTL_S": Variable("caching", "ttl_s", _seconds(31_536_000)),
+    "RAG_CACHE_DIR": Variable("caching", "directory", _name),
     "RAG_EMBED_BATCH": Variable("retrieval", "embed_batch", _whole(1, 2048)),
 }

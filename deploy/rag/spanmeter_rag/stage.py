@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,10 @@ _SIDECAR, _GRPC, _DASHBOARD, _SERVICE, _PROVIDER = 4318, 4317, 8501, 8600, 8601
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to put on: where data and records go, with or without the cost explorer, usual ports or any free ones."""
+    """What to put on: where data and records go, with or without the cost explorer, usual ports or any free ones.
+
+    The service runs with the `service_settings`, the local provider with the `provider_options` of its command line.
+    """
 
     data: Path
     record: Path
@@ -28,6 +31,8 @@ class Plan:
     dashboard: bool
     live: bool
     usual_ports: bool
+    service_settings: Mapping[str, str] = field(default_factory=dict)
+    provider_options: Sequence[str] = ()
 
     def url(self, usual: int) -> str:
         """Return an address for a part that usually listens there; say so when somebody else does."""
@@ -93,13 +98,14 @@ def _start_provider(plan: Plan, processes: Processes) -> tuple[str | None, Child
     if plan.live:
         return None, None
     url = plan.url(_PROVIDER)
-    arguments = ["--port", str(_port(url)), "--record", str(plan.record)]
+    arguments = ["--port", str(_port(url)), "--record", str(plan.record), *plan.provider_options]
     return url, processes.start("local provider", "spanmeter_rag.provider", arguments, plain(plan.environment))
 
 
 def _start_service(plan: Plan, processes: Processes, sidecar_url: str, provider_url: str | None) -> tuple[str, Child]:
     url = plan.url(_SERVICE)
     environment = for_service(plan.environment, port=_port(url), sidecar_url=sidecar_url, provider_url=provider_url)
+    environment |= plan.service_settings
     return url, processes.start("RAG service", "spanmeter_rag", [], environment)
 
 

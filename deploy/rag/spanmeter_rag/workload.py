@@ -42,7 +42,12 @@ def build(clients: Clients) -> Workload:
     lexicon = Lexicon(passages()) if settings.resilience.degraded else None
     makes = _makes(*_searches(clients, patience), clients, patience)
     ladders = {
-        way: Ladder(_routes(make, model, settings.models), lexicon, sources=settings.retrieval.top_k)
+        way: Ladder(
+            _routes(way, make, model, settings.models),
+            lexicon,
+            sources=settings.retrieval.top_k,
+            answers=clients.caches.answers,
+        )
         for way, make, model in zip(WAYS, makes, _models(settings.models), strict=True)
     }
     router = settings.models.router
@@ -77,9 +82,9 @@ def _models(models: Models) -> tuple[str, ...]:
     return (models.chain, models.engine, models.mixture, models.agent)
 
 
-def _routes(make: Make, model: str, models: Models) -> list[Route]:
+def _routes(way: str, make: Make, model: str, models: Models) -> list[Route]:
     other = next((fallback for fallback in models.fallbacks if fallback != model), None)
-    return [Route(make(each), each) for each in (model, other) if each is not None]
+    return [Route(make(each), each, way) for each in (model, other) if each is not None]
 
 
 def _each_section(fill: Callable[[list[Passage]], _T]) -> dict[str, _T]:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from spanmeter_rag.settings import VARIABLES, Models, Resilience, Retrieval, Settings, SettingsError
+from spanmeter_rag.settings import VARIABLES, Caching, Models, Resilience, Retrieval, Settings, SettingsError
 
 
 def test_without_variables_everything_is_on_loopback() -> None:
@@ -43,6 +43,9 @@ def test_every_part_of_the_kit_is_a_setting() -> None:
         "RAG_CONTEXT_TOKENS": "900",
         "RAG_PARALLEL": "off",
         "RAG_EMBED_BATCH": "10",
+        "RAG_CACHES": "answers, vectors",
+        "RAG_CACHE_TTL_S": "60",
+        "RAG_CACHE_DIR": "/var/cache/rag",
     }
     assert {*given, "OPENAI_BASE_URL"} == {*VARIABLES}
     assert Settings.read(given) == Settings(
@@ -50,6 +53,7 @@ def test_every_part_of_the_kit_is_a_setting() -> None:
         models=Models(fallbacks=("gpt-4o", "gpt-4o-mini"), router="gpt-4.1-nano"),
         resilience=Resilience(1.0, 2, 3.5, 4.0, 0, 6.0, degraded=False),
         retrieval=Retrieval(7, 8, 900, parallel=False, embed_batch=10),
+        caching=Caching(("answers", "vectors"), 60.0, "/var/cache/rag"),
     )
 
 
@@ -65,6 +69,7 @@ def test_every_part_of_the_kit_is_a_setting() -> None:
         ("RAG_ATTEMPTS", "many"),
         ("RAG_DEGRADED", "yes"),
         ("RAG_LOGS", "loud"),
+        ("RAG_CACHES", "answers,everything"),
         ("RAG_CONTEXT_TOKENS", "10"),
         ("OPENAI_BASE_URL", "api.openai.com"),
     ],

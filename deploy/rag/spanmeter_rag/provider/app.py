@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from starlette.applications import Starlette
@@ -17,7 +18,7 @@ from starlette.routing import Route
 
 from spanmeter_rag.provider import wire
 from spanmeter_rag.provider.chance import draw, spread
-from spanmeter_rag.provider.completion import Completion, complete
+from spanmeter_rag.provider.completion import complete
 from spanmeter_rag.provider.conditions import DOWN, Conditions, Weather
 from spanmeter_rag.provider.faults import Fault, Faults
 from spanmeter_rag.provider.models import Kind, Model
@@ -25,7 +26,6 @@ from spanmeter_rag.provider.prefixes import PrefixCache
 from spanmeter_rag.provider.record import Record
 from spanmeter_rag.provider.request import (
     BadRequestError,
-    ChatRequest,
     EmbeddingsRequest,
     read_body,
     read_chat,
@@ -67,9 +67,15 @@ class Provider:
         response_id = f"chatcmpl-{uuid.uuid4().hex}"
         pace = _Pace.of(asked.model, seed=raw, speed=self.speed)
         if asked.stream:
-            return StreamingResponse(self._stream(asked, completion, response_id, pace), media_type="text/event-stream")
+            answered = partial(
+                self._answered, request, "chat", asked.model.release, completion.usage, id=response_id, stream=True
+            )
+            chunks = wire.chat_chunks(asked, completion, response_id)
+            thinking_s = pace.token_s * completion.usage["completion_tokens_details"]["reasoning_tokens"]
+            started_s = pace.first_token_s + thinking_s
+            return StreamingResponse(_stream(chunks, started_s, pace.token_s, answered), media_type="text/event-stream")
         await asyncio.sleep(pace.first_token_s + pace.token_s * completion.output_tokens)
-        self._answered("chat", asked.model.release, response_id, completion.usage, stream=False)
+        self._answered(request, "chat", asked.model.release, completion.usage, id=response_id, stream=False)
         return JSONResponse(wire.chat_completion(asked, completion, response_id))
 
     async def embeddings(self, request: Request) -> Response:
@@ -80,7 +86,8 @@ class Provider:
             return await self._refuse(fault, "embeddings", asked.model)
         pace = _Pace.of(asked.model, seed=raw, speed=self.speed)
         answer, _ = await asyncio.gather(run_in_threadpool(self._embed, asked), asyncio.sleep(pace.first_token_s))
-        self._answered("embeddings", asked.model.release, f"embd-{uuid.uuid4().hex}", answer["usage"], stream=False)
+        response_id = f"embd-{uuid.uuid4().hex}"
+        self._answered(request, "embeddings", asked.model.release, answer["usage"], id=response_id, stream=False)
         return JSONResponse(answer)
 
     async def models(self, _: Request) -> Response:
@@ -105,20 +112,6 @@ class Provider:
         """Tell that the process serves."""
         return JSONResponse({"status": "up"})
 
-    async def _stream(
-        self, asked: ChatRequest, completion: Completion, response_id: str, pace: _Pace
-    ) -> AsyncIterator[str]:
-        thinking_s = pace.token_s * completion.usage["completion_tokens_details"]["reasoning_tokens"]
-        await asyncio.sleep(pace.first_token_s + thinking_s)
-        last = None
-        for chunk in wire.chat_chunks(asked, completion, response_id):
-            if last is not None:
-                yield last
-                await asyncio.sleep(pace.token_s)
-            last = wire.event(chunk)
-        self._answered("chat", asked.model.release, response_id, completion.usage, stream=True)
-        yield (last or "") + wire.DONE
-
     async def _obstacle(self, raw: bytes, model: Model) -> Fault | None:
         await asyncio.sleep(self.weather.delay_s(model.name))
         return self.weather.fault(model.name) or self.faults.check(raw)
@@ -134,8 +127,23 @@ class Provider:
         tokens = sum(self.tokenizer.count(text) for text in asked.texts)
         return wire.embeddings(asked.model.release, vectors, base64_encoded=asked.base64, tokens=tokens)
 
-    def _answered(self, kind: Kind, model: str, response_id: str, usage: dict[str, Any], *, stream: bool) -> None:
-        self.record.answered(kind=kind, model=model, response_id=response_id, usage=usage, stream=stream)
+    def _answered(self, request: Request, kind: Kind, model: str, usage: dict[str, Any], **told: Any) -> None:  # noqa: ANN401
+        asked_for = request.headers.get("x-client-request-id", "")
+        self.record.answered(kind=kind, model=model, usage=usage, request_id=asked_for, **told)
+
+
+async def _stream(
+    chunks: Iterable[dict[str, Any]], started_s: float, token_s: float, answered: Callable[[], None]
+) -> AsyncIterator[str]:
+    await asyncio.sleep(started_s)
+    last = None
+    for chunk in chunks:
+        if last is not None:
+            yield last
+            await asyncio.sleep(token_s)
+        last = wire.event(chunk)
+    answered()
+    yield (last or "") + wire.DONE
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,9 +21,9 @@ class Record:
         self._lock = Lock()
         self._file: TextIO | None = path.open("a", encoding="utf-8", buffering=1) if path else None
 
-    def answered(self, *, kind: str, model: str, response_id: str, usage: Mapping[str, Any], stream: bool) -> None:
-        """Note a request that got a result, with the usage object that went out with it."""
-        self._add({"status": 200, "kind": kind, "model": model, "id": response_id, "stream": stream, "usage": usage})
+    def answered(self, *, kind: str, model: str, usage: Mapping[str, Any], **told: Any) -> None:  # noqa: ANN401
+        """Note a request that got a result, with the usage object that went out with it and what else is known."""
+        self._add({"status": 200, "kind": kind, "model": model, **told, "usage": usage})
 
     def refused(self, *, kind: str, model: str, status: int) -> None:
         """Note a request that got an error instead of a result; it costs nothing."""

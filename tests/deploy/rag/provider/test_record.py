@@ -16,8 +16,8 @@ CHAT = {
 
 def test_totals_count_answered_requests_and_never_refused_ones() -> None:
     record = Record()
-    record.answered(kind="chat", model="a", response_id="1", usage=CHAT, stream=True)
-    record.answered(kind="embeddings", model="b", response_id="2", usage={"prompt_tokens": 7}, stream=False)
+    record.answered(kind="chat", model="a", id="1", usage=CHAT, stream=True)
+    record.answered(kind="embeddings", model="b", id="2", usage={"prompt_tokens": 7}, stream=False)
     record.refused(kind="chat", model="a", status=429)
     report = record.report()
     chat = {
@@ -37,7 +37,7 @@ def test_totals_count_answered_requests_and_never_refused_ones() -> None:
 def test_every_entry_is_a_line_of_the_file_at_once(tmp_path: Path) -> None:
     path = tmp_path / "usage.jsonl"
     record = Record(path)
-    record.answered(kind="chat", model="a", response_id="1", usage=CHAT, stream=False)
+    record.answered(kind="chat", model="a", id="1", usage=CHAT, stream=False)
     lines = [json.loads(line) for line in path.read_text().splitlines()]
     record.close()
     assert lines == record.report()["requests"]
