@@ -17,11 +17,11 @@ from spanmeter_collector.settings import Forwarding
 
 _TIMEOUT_S: Final = 10.0
 _SHORTEST_TIMEOUT_S: Final = 0.1
-_PORTS: Final = {"http": 80, "https": 443}
+_PORTS: Final = {"http": 80, "https": 443, "grpc": 4317, "grpcs": 4317}
 
 
 class Destination:
-    """Posts bodies to one endpoint, over a kept connection, through the proxy that the environment names.
+    """Posts bodies to one HTTP endpoint, over a kept connection, through the proxy that the environment names.
 
     It trusts the authorities of the machine, or those that SSL_CERT_FILE names. Redirects are not followed: they would
     carry the headers elsewhere.
@@ -32,7 +32,7 @@ class Destination:
         host = parts.netloc.rpartition("@")[2]
         self.shown = forwarding.shown_url
         self._url = parts._replace(netloc=host).geturl()
-        self._headers = _login(forwarding.url) | dict(forwarding.headers)
+        self._headers = login(forwarding.url) | dict(forwarding.headers)
         proxy = None if proxy_bypass(host) else getproxies().get(parts.scheme)
         context = ssl.create_default_context()
         self._pool = ProxyManager(proxy, ssl_context=context) if proxy else PoolManager(ssl_context=context)
@@ -59,7 +59,8 @@ class Destination:
         self._pool.clear()
 
 
-def _login(url: str) -> dict[str, str]:
+def login(url: str) -> dict[str, str]:
+    """The header that brings user and password of an address; none where it has none."""
     parts = urlsplit(url)
     if parts.username is None:
         return {}

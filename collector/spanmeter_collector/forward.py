@@ -1,8 +1,8 @@
-"""Forwarding: everything that was acknowledged goes on to another OTLP/HTTP endpoint, out of a queue of its own.
+"""Forwarding: everything that was acknowledged goes on to another OTLP endpoint, out of a queue of its own.
 
 Bodies go as they came in, after redaction, several as one request: protobuf messages of one type that follow each
-other are one message with the parts of all (https://protobuf.dev/programming-guides/encoding/#last-one-wins). What is
-tried again follows https://opentelemetry.io/docs/specs/otlp/#retryable-response-codes.
+other are one message with the parts of all (https://protobuf.dev/programming-guides/encoding/#last-one-wins). How they
+travel and what is tried again is for the way there, `forward_http` or `forward_grpc`.
 """
 
 from __future__ import annotations
@@ -11,48 +11,38 @@ import logging
 import random
 import threading
 import time
-import zlib
 from collections import deque
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final, NamedTuple
+from urllib.parse import urlsplit
 
-from google.protobuf.message import DecodeError
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 from prometheus_client import CollectorRegistry, Counter, Gauge
-from urllib3.exceptions import HTTPError, InvalidHeader
-from urllib3.response import BaseHTTPResponse
-from urllib3.util.retry import Retry
 
 from spanmeter_collector.destination import Destination
-from spanmeter_collector.otlp import PROTOBUF, Signal
+from spanmeter_collector.forward_grpc import SCHEMES as GRPC_SCHEMES
+from spanmeter_collector.forward_grpc import GrpcWay
+from spanmeter_collector.forward_http import HttpWay
+from spanmeter_collector.otlp import Signal
+from spanmeter_collector.reply import ALL, Reply, Way
+from spanmeter_collector.settings import Forwarding
 
-_PATHS: Final[Mapping[Signal, str]] = {Signal.TRACES: "/v1/traces", Signal.METRICS: "/v1/metrics"}
-_LATER: Final = frozenset({408, 429, 502, 503, 504})
 _BATCH_BYTES: Final = 4 * 2**20
 _FIRST_WAIT_S: Final = 1.0
 _LONGEST_WAIT_S: Final = 30.0
-_LONGEST_RETRY_AFTER_S: Final = 300.0
 _LAST_ATTEMPT_S: Final = 1.0
 """How much later than it may begin the last attempt is over."""
-_GZIP: Final = 16 + zlib.MAX_WBITS
 _logger = logging.getLogger(__name__)
+
+
+def way_to(forwarding: Forwarding) -> Way:
+    """The way that the scheme of an address asks for."""
+    by_grpc = urlsplit(forwarding.url).scheme in GRPC_SCHEMES
+    return GrpcWay(forwarding) if by_grpc else HttpWay(Destination(forwarding))
 
 
 class _Piece(NamedTuple):
     signal: Signal
     body: bytes
     spans: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Reply:
-    """What came of an attempt: it is done, or tried again after a while; `reason` says what is wrong."""
-
-    done: bool
-    refused_spans: int = 0
-    wait_s: float = 0.0
-    reason: str = ""
 
 
 class _Figures:
@@ -77,13 +67,13 @@ class Forwarder:
 
     def __init__(
         self,
-        destination: Destination,
+        way: Way,
         registry: CollectorRegistry,
         *,
         queue_bytes: int,
         first_wait_s: float = _FIRST_WAIT_S,
     ) -> None:
-        self._destination = destination
+        self._way = way
         self._queue_bytes = queue_bytes
         self._first_wait_s = first_wait_s
         self._figures = _Figures(registry)
@@ -122,7 +112,7 @@ class Forwarder:
             self._lose(left, "stopped")
         if left:
             _logger.warning("%d requests did not go on before the end", len(left))
-        self._destination.close()
+        self._way.close()
 
     def _account(self, size: int) -> None:
         self._bytes += size
@@ -158,13 +148,13 @@ class Forwarder:
 
     def _send(self, batch: list[_Piece]) -> bool:
         """Try until the endpoint takes or refuses a batch; False when time is up before."""
-        body, spans = _gzip(batch), sum(piece.spans for piece in batch)
+        body, spans = self._way.packed([piece.body for piece in batch]), sum(piece.spans for piece in batch)
         wait = self._first_wait_s
         while time.monotonic() < self._deadline:
-            reply = self._attempt(batch[0].signal, body)
+            reply = self._way.send(batch[0].signal, body, most_s=self._deadline - time.monotonic())
             self._note(reply)
             if reply.done:
-                refused = spans if reply.refused_spans < 0 else reply.refused_spans
+                refused = spans if reply.refused_spans == ALL else reply.refused_spans
                 self._figures.spans.inc(spans - refused)
                 self._figures.lost.labels(reason="refused").inc(refused)
                 return True
@@ -179,20 +169,7 @@ class Forwarder:
         else:
             self._closing.wait(wait_s)
 
-    def _attempt(self, signal: Signal, body: bytes) -> _Reply:
-        headers = {"content-type": PROTOBUF, "content-encoding": "gzip"}
-        left = self._deadline - time.monotonic()
-        try:
-            response = self._destination.post(_PATHS[signal], body, headers, most_s=left)
-        except HTTPError as error:
-            return _Reply(done=False, reason=type(error).__name__)
-        if response.status in _LATER:
-            return _Reply(done=False, wait_s=_retry_after_s(response), reason=f"status {response.status}")
-        if not 200 <= response.status < 300:
-            return _Reply(done=True, refused_spans=-1, reason=f"{_PATHS[signal]} status {response.status}")
-        return _Reply(done=True, refused_spans=_refused(signal, response.data))
-
-    def _note(self, reply: _Reply) -> None:
+    def _note(self, reply: Reply) -> None:
         """Log when the endpoint stops to take what comes, and when it takes it again."""
         if bool(reply.reason) is self._well:
             self._well = not self._well
@@ -200,30 +177,7 @@ class Forwarder:
             _logger.log(
                 logging.INFO if self._well else logging.WARNING,
                 "%s: %s",
-                self._destination.shown,
+                self._way.shown,
                 what,
                 extra={"reason": reply.reason} if reply.reason else {},
             )
-
-
-def _gzip(batch: list[_Piece]) -> bytes:
-    stream = zlib.compressobj(1, wbits=_GZIP)
-    return b"".join([*(stream.compress(piece.body) for piece in batch), stream.flush()])
-
-
-def _retry_after_s(response: BaseHTTPResponse) -> float:
-    try:
-        said = Retry().parse_retry_after(response.headers.get("retry-after", "0"))
-    except InvalidHeader:
-        return 0.0
-    return min(max(said, 0.0), _LONGEST_RETRY_AFTER_S)
-
-
-def _refused(signal: Signal, answer: bytes) -> int:
-    """How many spans a partial success leaves out; answers that are no OTLP leave out none."""
-    if signal is not Signal.TRACES:
-        return 0
-    try:
-        return max(ExportTraceServiceResponse.FromString(answer).partial_success.rejected_spans, 0)
-    except DecodeError:
-        return 0

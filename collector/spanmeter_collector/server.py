@@ -22,9 +22,9 @@ from spanmeter_collector.backlog import Limits
 from spanmeter_collector.budget_file import read_budgets
 from spanmeter_collector.budget_watch import at_work
 from spanmeter_collector.budgets import Budgets
-from spanmeter_collector.destination import Destination, refuse_itself
+from spanmeter_collector.destination import refuse_itself
 from spanmeter_collector.disk import DiskCollector
-from spanmeter_collector.forward import Forwarder
+from spanmeter_collector.forward import Forwarder, way_to
 from spanmeter_collector.gate import App, create_app
 from spanmeter_collector.intake import Redact
 from spanmeter_collector.json_lines import write_json_lines
@@ -133,8 +133,7 @@ def _forwarding(settings: Settings, status: Status, http_address: Address) -> It
         yield None
         return
     refuse_itself(settings.forward, http_address, settings.grpc_listen)
-    destination, most = Destination(settings.forward), settings.forward.queue_bytes
-    forwarder = Forwarder(destination, status.registry, queue_bytes=most)
+    forwarder = Forwarder(way_to(settings.forward), status.registry, queue_bytes=settings.forward.queue_bytes)
     try:
         yield forwarder.take
     finally:

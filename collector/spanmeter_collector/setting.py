@@ -137,14 +137,18 @@ def switch(variable: str, value: str) -> bool:
 
 
 def endpoint(variable: str, value: str) -> str:
-    """The base address of an OTLP/HTTP endpoint."""
-    allowed = "expected the base of an OTLP/HTTP endpoint, such as http://tempo:4318; /v1/traces is added to it"
+    """The base address of an OTLP endpoint, over HTTP or gRPC."""
+    allowed = (
+        "expected the base of an OTLP endpoint: http://tempo:4318 or https://…, to which /v1/traces is added, "
+        "or grpc://tempo:4317 or grpcs://… without a path"
+    )
     try:
         parts = urlsplit(value)
-        is_base = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0 and not parts.fragment
+        by_grpc = parts.scheme in {"grpc", "grpcs"} and parts.path in {"", "/"}
+        is_base = (by_grpc or parts.scheme in {"http", "https"}) and bool(parts.hostname) and parts.port != 0
     except ValueError:  # a port above 65535, half an IPv6 address
         is_base = False
-    if not is_base or parts.query or parts.path.endswith(("/v1/traces", "/v1/metrics")):
+    if not is_base or parts.query or parts.fragment or parts.path.endswith(("/v1/traces", "/v1/metrics")):
         shown = value if "@" not in value and "?" not in value else "…"
         raise SettingError(variable, shown, allowed)
     return value.rstrip("/")

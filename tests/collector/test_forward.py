@@ -20,6 +20,7 @@ from prometheus_client import CollectorRegistry
 
 from spanmeter_collector.destination import Destination
 from spanmeter_collector.forward import Forwarder
+from spanmeter_collector.forward_http import HttpWay
 from spanmeter_collector.otlp import Signal
 from spanmeter_collector.settings import Forwarding
 
@@ -113,8 +114,8 @@ def await_that(happened: Callable[[], object]) -> None:
 @contextmanager
 def forwarding(url: str, *, queue_bytes: int = 2**20, headers: dict[str, str] | None = None) -> Iterator[Sender]:
     registry = CollectorRegistry()
-    destination = Destination(Forwarding(url, headers or {}))
-    forwarder = Forwarder(destination, registry, queue_bytes=queue_bytes, first_wait_s=0.02)
+    way = HttpWay(Destination(Forwarding(url, headers or {})))
+    forwarder = Forwarder(way, registry, queue_bytes=queue_bytes, first_wait_s=0.02)
     yield Sender(forwarder, registry)
     forwarder.close(within_s=5)
 
@@ -202,8 +203,8 @@ def test_a_full_queue_leaves_out_the_oldest_and_never_waits(endpoint: Endpoint) 
 def test_what_is_not_delivered_in_time_is_counted_at_the_end() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         registry = CollectorRegistry()
-        destination = Destination(Forwarding(f"http://127.0.0.1:{silent.getsockname()[1]}"))
-        sender = Sender(Forwarder(destination, registry, queue_bytes=100, first_wait_s=0.02), registry)
+        way = HttpWay(Destination(Forwarding(f"http://127.0.0.1:{silent.getsockname()[1]}")))
+        sender = Sender(Forwarder(way, registry, queue_bytes=100, first_wait_s=0.02), registry)
         sender.forwarder.take(Signal.METRICS, b"", 2)
         sender.forwarder.take(Signal.TRACES, b"", 40)
         begun = time.monotonic()
