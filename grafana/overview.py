@@ -10,6 +10,7 @@ from grafana_foundation_sdk.builders import stat, table, timeseries
 from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models import dashboard
 
+import budgets
 import calls
 import health
 import latency
@@ -52,6 +53,7 @@ def _lay_out(board: builders.Dashboard) -> None:
         "Spend": spend.charts(),
         "Tokens and calls": calls.charts(),
         "Latency": latency.charts(),
+        "Budgets": budgets.charts(),
         "Sidecar": health.charts(),
     }
     for title, panels in rows.items():

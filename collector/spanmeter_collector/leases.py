@@ -189,11 +189,13 @@ class Leases:
 
     def _held(self, lease: Lease, known: _Held | None, now_ms: int) -> _Held:
         """How long a lease holds counts from when we saw it first, so that no clock that is set ends it early."""
+        at = self._clock.elapsed()
+        if not lease.holder:  # those of the past, which are others now
+            return _Held(lease, at, at)
         if known is not None and known.lease.revision == lease.revision:
             return known
-        at = self._clock.elapsed()
         left_s = min((lease.expires_ms - now_ms) / 1000 + SKEW_S, LEASE_S)
-        return _Held(lease, at, at + (left_s if left_s > 0 and lease.holder else 0))
+        return _Held(lease, at, at + max(left_s, 0.0))
 
 
 def _fields(lease: Lease) -> Mapping[str, object]:

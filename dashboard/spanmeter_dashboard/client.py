@@ -10,6 +10,7 @@ from typing import Any, Literal
 import httpx
 
 from spanmeter_dashboard import answers, reading
+from spanmeter_dashboard.budget import Budget
 from spanmeter_dashboard.settings import Settings
 from spanmeter_dashboard.window import Window
 
@@ -68,6 +69,10 @@ class Client:
     def losses(self, window: Window) -> answers.Losses:
         """What applications counted themselves in a period and the ledger lacks."""
         return reading.losses(self._get("/api/v1/losses", _times(window)))
+
+    def budgets(self) -> tuple[Budget, ...]:
+        """Every budget and how it stands now."""
+        return tuple(map(Budget.of, self._get("/api/v1/budgets", [])["rows"]))
 
     def traces(  # noqa: PLR0913 - the parameters of the route
         self,

@@ -72,6 +72,17 @@ def no_such_trace(trace_id: str) -> str:
     )
 
 
+def no_budgets() -> str:
+    """No budget is defined."""
+    return _notice(
+        "No budget is defined",
+        "A budget stops calls, or has another model answer them, before more is spent than it allows. Define one in "
+        "the application:",
+        'import spanmeter\nspanmeter.Budget("acme-daily", limit_usd="25", period="day", scope={"tenant": "acme"})',
+        after="Or in a file that <code>SPANMETER_BUDGETS</code> names, for the sidecar.",
+    )
+
+
 def unknown_dimension(name: str) -> str:
     """The address or the reader asks for a dimension that does not exist."""
     return _notice(

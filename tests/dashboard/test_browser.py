@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
+import httpx
 import pytest
 from playwright.sync_api import BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 
@@ -113,6 +114,19 @@ def test_choosing_changes_the_address(page: Page, dashboard: str) -> None:
     page.reload()
     expect(page.locator(".sm-key").first).to_be_visible()
     expect_chosen(page, "7d", "Calls")
+
+
+def test_the_budgets_say_what_is_spent_or_how_to_define_one(page: Page, dashboard: str, sidecar: str) -> None:
+    page.goto(f"{dashboard}/budgets?live=false")
+    expect(page.locator(".sm-notice h3")).to_have_text("No budget is defined")
+    httpx.put(f"{sidecar}/api/v1/budgets/acme", json={"limit_usd": "10"}, trust_env=False)
+    told = {"holder": "h", "spent_usd": "8.5", "stopped_calls": 3}
+    httpx.post(f"{sidecar}/api/v1/budgets/acme/lease", json=told, trust_env=False)
+    page.reload()
+    expect(page.locator(".sm-table tbody tr")).to_have_text(
+        re.compile(r"^acmeall calls3 stopped\$8\.5085%\$10\.00 a day")
+    )
+    httpx.delete(f"{sidecar}/api/v1/budgets/acme", trust_env=False)
 
 
 def test_the_bill_downloads_with_exact_amounts(page: Page, dashboard: str, client: Client, last_hour: Window) -> None:

@@ -171,6 +171,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory, grafana: Path) -> Iterator[S
         scene = Scene(address, watcher)
         until(lambda: scene.value('up{job="spanmeter"}') == 1)
         tell(address, calls=scene.lost)
+        lease(address)
         for _ in range(ROUNDS):
             send_round(address)
             time.sleep(1)
@@ -262,6 +263,14 @@ def tell(address: str, *, calls: int) -> None:
         provider = MeterProvider([reader], resource=resource)
         provider.get_meter(semconv.SCOPE).create_counter(f"{semconv.COUNTER_PREFIX}calls").add(told)
         provider.shutdown()
+
+
+def lease(address: str) -> None:
+    """A budget with a holder that spent a little of it."""
+    defined = {"limit_usd": "1000", "thresholds": ["0.001"]}
+    assert httpx.put(f"{address}/api/v1/budgets/acme", json=defined).status_code == 200
+    told = {"holder": "h", "spent_usd": "2", "reserved_usd": "1"}
+    assert httpx.post(f"{address}/api/v1/budgets/acme/lease", json=told).status_code == 200
 
 
 def send_round(address: str) -> None:

@@ -1,0 +1,63 @@
+"""How budgets stand: panels over `spanmeter_budget_*`, which the sidecar keeps from leases and the ledger."""
+
+from __future__ import annotations
+
+from grafana_foundation_sdk.builders import table, timeseries
+
+from panels import COUNT, DOLLARS, SHARE, Panel, Query, chart, ranking
+from promql import SIDECAR, select
+
+LIMIT = select("spanmeter_budget_limit_usd", scope=SIDECAR)
+SPENT = select("spanmeter_budget_spent_usd", scope=SIDECAR)
+RESERVED = select("spanmeter_budget_reserved_usd", scope=SIDECAR)
+STOPPED = select("spanmeter_budget_stopped_calls_total", scope=SIDECAR)
+DOWNGRADED = select("spanmeter_budget_downgraded_calls_total", scope=SIDECAR)
+_SHARE = f"max by (budget) ({SPENT} / {LIMIT})"
+
+
+def charts() -> tuple[timeseries.Panel | table.Panel, ...]:
+    """The share that is spent over time, how budgets stand now, and what they stopped."""
+    return (
+        chart(
+            Panel(
+                "Share of budgets spent",
+                "spanmeter_budget_spent_usd of spanmeter_budget_limit_usd in the present period; it falls to zero when "
+                "one begins. At 100 % the budget does what its action says. `spanmeter budgets` says until when it "
+                "lasts.",
+                SHARE,
+                (Query(_SHARE, "{{budget}}"),),
+            ),
+        ),
+        _standing(),
+        chart(
+            Panel(
+                "Calls that budgets stopped or downgraded",
+                "spanmeter_budget_stopped_calls_total and spanmeter_budget_downgraded_calls_total since each budget "
+                "began: calls that got BudgetExceeded instead of an answer, and calls that another model answered.",
+                COUNT,
+                (
+                    Query(f"max by (budget) ({STOPPED})", "{{budget}} stopped"),
+                    Query(f"max by (budget) ({DOWNGRADED})", "{{budget}} to another model"),
+                ),
+            ),
+        ),
+    )
+
+
+def _standing() -> table.Panel:
+    return ranking(
+        Panel(
+            "Budgets now",
+            "The share that is spent, spanmeter_budget_spent_usd, spanmeter_budget_reserved_usd by calls under way, "
+            "and spanmeter_budget_limit_usd of each budget in its present period. Start at the top.",
+            DOLLARS,
+            (
+                Query(_SHARE, "Share"),
+                Query(f"max by (budget) ({SPENT})", "Spent"),
+                Query(f"max by (budget) ({RESERVED})", "Reserved"),
+                Query(f"max by (budget) ({LIMIT})", "Limit"),
+            ),
+        ),
+        key="budget",
+        units=(SHARE, DOLLARS, DOLLARS, DOLLARS),
+    )
