@@ -10,6 +10,7 @@ from promql import SIDECAR, quantile, rate, select
 RECEIVED = select("spanmeter_collector_received_spans_total", scope=SIDECAR)
 STORED = select("spanmeter_collector_stored_spans_total", scope=SIDECAR)
 PENDING = select("spanmeter_collector_pending_spans", scope=SIDECAR)
+LAG = select("spanmeter_collector_log_lag_seconds", scope=SIDECAR)
 REFUSED = select("spanmeter_collector_refused_requests_total", scope=SIDECAR)
 LOG_SYNC = select("spanmeter_collector_log_sync_seconds_bucket", scope=SIDECAR)
 LOST = select("spanmeter_lost_calls", 'service=~"$service"', scope=SIDECAR)
@@ -17,7 +18,7 @@ STORE_WRITE = select("spanmeter_collector_store_write_seconds_bucket", scope=SID
 
 
 def charts() -> tuple[timeseries.Panel, ...]:
-    """Spans in and stored, spans waiting, requests refused, time for the disk, calls that never arrived."""
+    """Spans in and stored, spans waiting and for how long, requests refused, time for the disk, calls missing."""
     return (
         chart(
             Panel(
@@ -64,12 +65,22 @@ def charts() -> tuple[timeseries.Panel, ...]:
         ),
         chart(
             Panel(
+                "How far figures lag",
+                "spanmeter_collector_log_lag_seconds: the age of the oldest request that is safe in the log and not "
+                "yet in the store. Figures may lack what came since. If it only grows, /ready says why.",
+                SECONDS,
+                (Query(f"max by (instance) ({LAG})", "{{instance}}"),),
+            ),
+            width=12,
+        ),
+        chart(
+            Panel(
                 "Calls that never arrived",
                 "spanmeter_lost_calls: what processes of the last day counted themselves and the ledger lacks, by the "
                 "reason they know. They are in no other panel. `spanmeter losses` names the processes.",
                 COUNT,
                 (Query(f"sum by (service, reason) ({LOST})", "{{service}} {{reason}}"),),
             ),
-            width=24,
+            width=12,
         ),
     )

@@ -30,7 +30,7 @@ def promtool(*arguments: str | Path) -> str:
 
 
 @pytest.mark.prometheus
-@pytest.mark.parametrize(("name", "count"), [("recording", 8), ("alerts", 9)])
+@pytest.mark.parametrize(("name", "count"), [("recording", 8), ("alerts", 10)])
 def test_prometheus_accepts_the_rules(name: str, count: int, grafana: Path) -> None:
     said = promtool("check", "rules", "--lint=all", "--lint-fatal", grafana / "rules" / f"{name}.yaml")
 
