@@ -96,7 +96,9 @@ def _until(row: Mapping[str, Any]) -> str:
         return "-"
     if row["share"] >= 1:
         return "it is spent"
-    return _time(row["exhausts_at"]) if row["exhausts_at"] else "its end"
+    if row["exhausts_at"] is None and row["resets_at"] is not None:
+        return "its end"
+    return _time(row["exhausts_at"])
 
 
 def _time(text: str | None) -> str:

@@ -84,7 +84,7 @@ def _line(budget: Budget, zone: tzinfo) -> tuple[Cell, ...]:
     limit = f"{figures.money(budget.limit_usd)} {_EACH.get(budget.period, f'a {budget.period}')}"
     return (
         Cell(_named(budget)),
-        Cell(markup.meter(budget.share or 0.0, budget.colour)),
+        Cell("" if budget.share is None else markup.meter(budget.share, budget.colour)),
         Cell(f"{figures.money(budget.spent_usd)}<br><small>{share}</small>", number=True),
         Cell(limit, number=True),
         Cell(figures.money(budget.reserved_usd), number=True, room="full"),
@@ -118,7 +118,9 @@ def _counted(budget: Budget) -> Iterable[str]:
 def _lasts(budget: Budget, zone: tzinfo) -> str:
     if budget.share is None or budget.share >= 1:
         return figures.UNKNOWN
-    return _at(budget.exhausts_at, zone) if budget.exhausts_at else "its end"
+    if budget.exhausts_at is None and budget.resets_at is not None:
+        return "its end"
+    return _at(budget.exhausts_at, zone)
 
 
 def _at(time: datetime | None, zone: tzinfo) -> str:

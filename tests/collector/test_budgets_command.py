@@ -34,7 +34,7 @@ def test_the_terminal_shows_every_budget(
     assert main(["budgets", "--url", budgeted.http]) == 0
     table = """\
 budget  for                         each limit spent share  reserved  an hour lasts until resets at then stopped
-acme    tag.plan=gold, tenant=acme total  $10.00  $2.50   25.0 %   $0.1250    $0.00  its end      -          stop  3
+acme    tag.plan=gold, tenant=acme total  $10.00  $2.50   25.0 %   $0.1250    $0.00  -      -          stop  3
 each all calls request $0.0500  -            -         -        -  -            -          warn  0
 spent   all calls total   $2.00  $2.25  112.5 %   $0.1250    $0.00  it is spent  -          stop  3
 

@@ -73,9 +73,14 @@ def test_a_budget_is_read_from_the_answer() -> None:
             id="spent",
         ),
         pytest.param(
+            replace(KNOWN, exhausts_at=None, stopped_calls=0, unpriced_calls=0),
+            "acme <b> tenant acme $8.50 85% $10.00 a day $0.5000 $0.2500 its end 24 Nov 00:00",
+            id="lasts until it resets",
+        ),
+        pytest.param(
             replace(KNOWN, exhausts_at=None, period="total", resets_at=None, stopped_calls=0, unpriced_calls=0),
-            "acme <b> tenant acme $8.50 85% $10.00 in all $0.5000 $0.2500 its end \N{EN DASH}",
-            id="lasts",
+            "acme <b> tenant acme $8.50 85% $10.00 in all $0.5000 $0.2500 \N{EN DASH} \N{EN DASH}",
+            id="never resets",
         ),
         pytest.param(
             Budget.of({**TOLD, **SINGLE, "stopped_calls": 0, "unpriced_calls": None, "period": "request"}),
