@@ -44,6 +44,7 @@ COMMANDS: Final = {
     ),
     "losses": Command("hold what applications counted themselves against the ledger", "losses_command"),
     "budgets": Command("show what budgets allow, what is spent and how long it lasts", "budgets_command"),
+    "savings": Command("show what calls would have saved, and on which assumptions", "savings_command"),
     "reconcile": Command("hold a provider's bill against the ledger", "reconcile_command"),
     "doctor": Command("check that this environment counts every call once and right", "doctor_command"),
     "reprice": Command(

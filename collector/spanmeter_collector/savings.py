@@ -6,18 +6,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
+from string import Template
 from typing import Any, Final
 
 from spanmeter import semconv
 from spanmeter.pricing import PriceBook, PriceKey
 from spanmeter.pricing.money import MONEY
 from spanmeter_collector.answers import CallAnswer, ProposalAnswer, SavingsAnswer
-from spanmeter_collector.clauses import filtered
+from spanmeter_collector.clauses import Clauses, filtered
 from spanmeter_collector.money import usd_text
 from spanmeter_collector.proposals import GENERATIONS, PROPOSALS, Prices, Proposal
 from spanmeter_collector.saving_group import Epochs, Example, Group, State
 from spanmeter_collector.saving_terms import Terms
 from spanmeter_collector.selection import SAVINGS, SPANS, Selection
+from spanmeter_collector.statement import read_sql
 from spanmeter_collector.store import Store
 from spanmeter_collector.times import write_time
 
@@ -142,9 +144,14 @@ def _groups(store: Store, selection: Selection, terms: Terms, asked: Mapping[str
     rows = store.query(
         "savings",
         {**charges.parameters, **tags, **bound, **asked},
-        {**charges.fragments, "span_filters": span_filters, **named},
+        {**charges.fragments, "span_filters": span_filters, "cache_writes": cache_writes(charges), **named},
     )
     return map(Group.of, rows)
+
+
+def cache_writes(charges: Clauses) -> str:
+    """The question about writes into the provider's cache, as a part of others, for calls that the filters select."""
+    return Template(read_sql("cache_writes")).substitute(charges.fragments)
 
 
 def _parameters(

@@ -57,6 +57,7 @@ async def test_cost_answers_json_with_money_as_text(client: httpx.AsyncClient) -
         ("/api/v1/losses", "not_covered"),
         ("/api/v1/caches", "total"),
         ("/api/v1/prompt-caching", "rows"),
+        ("/api/v1/savings", "proposals"),
         ("/api/v1/traces/" + "01" * 16, "spans"),
     ],
 )

@@ -16,7 +16,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from spanmeter.pricing import PriceBook
-from spanmeter_collector import cost, duplicates, export, latency, repricing, traces
+from spanmeter_collector import cost, duplicates, export, latency, repricing, saving_terms, savings, traces
 from spanmeter_collector.counter import Counter
 from spanmeter_collector.incoming import Received
 from spanmeter_collector.posting import post
@@ -165,6 +165,8 @@ def answers(store: Store) -> dict[str, Any]:
         "duplicates": duplicates.answer_duplicates(store, chosen(duplicates.OPTIONS)),
         "trace": answer_trace(store, "01" * 16),
     }
+    terms = chosen(saving_terms.OPTIONS, input_limit="100", swap="gpt-4o-mini=gpt-4o")
+    asked["savings"] = savings.answer_savings(store, PriceBook.load(), terms)
     rest = {"reprice": repricing.reprice(store, PriceBook.load(), chosen(repricing.OPTIONS, dry_run="true"))}
     shown = {name: answer.model_dump() for name, answer in (asked | rest).items()}
     return shown | {

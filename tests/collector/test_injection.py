@@ -105,6 +105,12 @@ def test_options_take_only_what_they_list(sidecar: Any, text: str) -> None:
         ("duplicates", {"limit": text}),
         ("caches", {"group_by": text}),
         ("prompt-caching", {"limit": text}),
+        ("savings", {"swap": text}),
+        ("savings", {"swap": f"a=b,{text}=c"}),
+        ("savings", {"offline": text}),
+        ("savings", {"tier": text}),
+        ("savings", {"input_limit": text}),
+        ("savings", {"ttl": text}),
         ("cost", {"since": text}),
     ]
     answers = [httpx.get(f"{sidecar.http}/api/v1/{path}", params=parameters) for path, parameters in asked]

@@ -66,41 +66,16 @@ WITH
         WHERE answers.parent_span_id IN (steps.parent_span_id, steps.span_id) AND answers.ended <= steps.ended
         GROUP BY steps.trace_id, steps.span_id, answers.trace_id
     ),
-    -- Wrote into the provider's cache what no call of the same service and model read before it went.
+    -- Wrote into the provider's cache what no other call read before it went: see cache_writes.sql.
     unread AS (
-        SELECT trace_id, span_id, sumIf(quantity, component = 'cache_write_5m' AND is_unread) AS tokens_5m,
-            sumIf(quantity, component = 'cache_write_1h' AND is_unread) AS tokens_1h
-        FROM (
-            SELECT
-                writes.trace_id AS trace_id,
-                writes.span_id AS span_id,
-                writes.component AS component,
-                writes.quantity AS quantity,
-                reads.time <= writes.time
-                    OR dateDiff('second', writes.time, reads.time) > if(component = 'cache_write_5m', 300, 3600) AS is_unread
-            FROM (
-                SELECT time, trace_id, span_id, component, service, provider, model, sum(charges.quantity) AS quantity
-                FROM charges
-                WHERE time >= fromUnixTimestamp64Micro({since:Int64}, 'UTC')
-                  AND time < fromUnixTimestamp64Micro({until:Int64}, 'UTC')
-                  AND component IN ('cache_write_5m', 'cache_write_1h')
-                GROUP BY ALL
-                HAVING quantity > 0
-            ) AS writes
-            ASOF LEFT JOIN (
-                SELECT service, provider, model, time
-                FROM charges
-                WHERE time >= fromUnixTimestamp64Micro({since:Int64}, 'UTC')
-                  AND time < fromUnixTimestamp64Micro({until:Int64}, 'UTC') + INTERVAL 1 HOUR
-                  AND component IN ('cache_read', 'cache_read_audio', 'cache_read_image')
-                GROUP BY ALL
-                HAVING sum(charges.quantity) > 0
-            ) AS reads
-            ON reads.service = writes.service AND reads.provider = writes.provider AND reads.model = writes.model
-                AND reads.time > writes.time
-        )
+        SELECT
+            trace_id,
+            span_id,
+            sumIf(quantity, component = 'cache_write_5m') AS tokens_5m,
+            sumIf(quantity, component = 'cache_write_1h') AS tokens_1h
+        FROM ($cache_writes) AS writes
+        WHERE is_unread
         GROUP BY trace_id, span_id
-        HAVING tokens_5m + tokens_1h > 0
     ),
     -- How long a beginning of its prompt was asked before, and will be asked again, before the provider forgets it.
     shared AS (

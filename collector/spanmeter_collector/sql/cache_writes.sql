@@ -1,0 +1,36 @@
+-- What calls of a period wrote into the provider's cache: tokens, what they cost, and whether nobody read them, that is
+-- no later call of the same service, provider and model read from the cache before the entry went, after 5 minutes or,
+-- where that was paid, an hour. A part of other questions: their filters of the ledger are its own.
+SELECT
+    writes.time AS time,
+    writes.trace_id AS trace_id,
+    writes.span_id AS span_id,
+    writes.service AS service,
+    writes.provider AS provider,
+    writes.model AS model,
+    writes.component AS component,
+    writes.quantity AS quantity,
+    writes.usd AS usd,
+    reads.time <= writes.time
+        OR dateDiff('second', writes.time, reads.time) > if(writes.component = 'cache_write_5m', 300, 3600) AS is_unread
+FROM (
+    SELECT time, trace_id, span_id, component, service, provider, model, sum(charges.quantity) AS quantity, sum(charges.usd) AS usd
+    FROM charges
+    WHERE time >= fromUnixTimestamp64Micro({since:Int64}, 'UTC')
+      AND time < fromUnixTimestamp64Micro({until:Int64}, 'UTC')
+      AND component IN ('cache_write_5m', 'cache_write_1h')
+      AND $filters
+    GROUP BY time, trace_id, span_id, component, service, provider, model
+    HAVING quantity > 0
+) AS writes
+ASOF LEFT JOIN (
+    SELECT service, provider, model, time
+    FROM charges
+    WHERE time >= fromUnixTimestamp64Micro({since:Int64}, 'UTC')
+      AND time < fromUnixTimestamp64Micro({until:Int64}, 'UTC') + INTERVAL 1 HOUR
+      AND component IN ('cache_read', 'cache_read_audio', 'cache_read_image')
+    GROUP BY service, provider, model, time, trace_id, span_id
+    HAVING sum(charges.quantity) > 0
+) AS reads
+ON reads.service = writes.service AND reads.provider = writes.provider AND reads.model = writes.model
+    AND reads.time > writes.time
