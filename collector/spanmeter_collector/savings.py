@@ -21,7 +21,7 @@ from spanmeter_collector.saving_terms import Terms
 from spanmeter_collector.selection import SAVINGS, SPANS, Selection
 from spanmeter_collector.statement import read_sql
 from spanmeter_collector.store import Store
-from spanmeter_collector.times import write_time
+from spanmeter_collector.times import Period, write_time
 
 PARSE_ERRORS: Final = (
     "OutputParserException",
@@ -107,7 +107,7 @@ class _Account:
         return left if after is None else after
 
 
-def answer_savings(store: Store, book: PriceBook, selection: Selection) -> SavingsAnswer:
+def answer_savings(store: Store, book: PriceBook, selection: Selection, *, now: datetime) -> SavingsAnswer:
     """What proposals would have saved of the calls of a selection, by the prices of `book` at the time of each call.
 
     Raises:
@@ -119,7 +119,7 @@ def answer_savings(store: Store, book: PriceBook, selection: Selection) -> Savin
     epochs = Epochs(_changes(book, models, terms))
     account = _Account(Prices(book, epochs, terms))
     if models:
-        asked = _parameters(book, models, terms, epochs)
+        asked = {**_parameters(book, models, terms, epochs), "now": Period(selection.period.since, now).until_us}
         for since, until in _slices(selection, terms, calls=sum(row["calls"] for row in models)):
             for group in _groups(store, selection, terms, {**asked, "since": since, "until": until}):
                 account.add(group)

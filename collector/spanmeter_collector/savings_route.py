@@ -49,8 +49,9 @@ def add_savings(api: FastAPI, store: Store, book: Callable[[], PriceBook], now: 
     )
     def get_savings(request: Request) -> Response:
         """What each of several changes would have saved, with its assumption and the calls behind it."""
-        selection = read_selection(request.query_params.multi_items(), OPTIONS, now=now())
-        answer = answer_savings(store, book(), selection)
+        asked = now()
+        selection = read_selection(request.query_params.multi_items(), OPTIONS, now=asked)
+        answer = answer_savings(store, book(), selection, now=asked)
         return Response(answer.model_dump_json(), media_type="application/json")
 
 

@@ -166,7 +166,7 @@ def answers(store: Store) -> dict[str, Any]:
         "trace": answer_trace(store, "01" * 16),
     }
     terms = chosen(saving_terms.OPTIONS, input_limit="100", swap="gpt-4o-mini=gpt-4o")
-    asked["savings"] = savings.answer_savings(store, PriceBook.load(), terms)
+    asked["savings"] = savings.answer_savings(store, PriceBook.load(), terms, now=NOW)
     rest = {"reprice": repricing.reprice(store, PriceBook.load(), chosen(repricing.OPTIONS, dry_run="true"))}
     shown = {name: answer.model_dump() for name, answer in (asked | rest).items()}
     return shown | {

@@ -88,8 +88,8 @@ def take(
 
 @pytest.fixture
 def ask(store: Store, book: PriceBook) -> Ask:
-    def answer(*query: tuple[str, str]) -> dict[str, Any]:
-        return answer_savings(store, book, read_selection(query, OPTIONS, now=NOW)).model_dump()
+    def answer(*query: tuple[str, str], now: datetime = NOW) -> dict[str, Any]:
+        return answer_savings(store, book, read_selection(query, OPTIONS, now=NOW), now=now).model_dump()
 
     return answer
 
@@ -221,6 +221,12 @@ def test_what_is_written_into_the_providers_cache_and_not_read_is_waste(
     assert figures(ask(), "calls", "input_tokens", "saved_usd") == expected
 
 
+def test_what_may_still_be_read_is_no_waste(take: Take, ask: Ask) -> None:
+    take(call(SONNET | WRITTEN))
+    assert figures(ask(now=datetime(2026, 11, 22, 13, 4, 59, tzinfo=UTC)), "calls") == {}
+    assert figures(ask(now=datetime(2026, 11, 22, 13, 5, tzinfo=UTC)), "calls") == {"unread_cache_writes": (1,)}
+
+
 def test_an_entry_that_is_paid_for_an_hour_is_kept_for_one(take: Take, ask: Ask) -> None:
     hour = {"gen_ai.usage.cache_creation.input_tokens": 600, "spanmeter.usage.cache_write_1h": 600}
     take(call(SONNET | hour), call(SONNET | {"gen_ai.usage.cache_read.input_tokens": 500}, (3000, 3001)))
@@ -291,7 +297,7 @@ def test_a_swap_has_the_prices_of_the_time(store: Store, take: Take, tmp_path: A
     book = PriceBook.load(prices=prices)
     selection = read_selection([("swap", "gpt-4o=gpt-4o-mini")], OPTIONS, now=NOW)
     # Until two seconds past the hour it costs 1 a million, 0.0011 in all; then the list price holds, 0.00021.
-    assert figures(answer_savings(store, book, selection).model_dump(), "saved_usd") == {"swap": ("0.00569",)}
+    assert figures(answer_savings(store, book, selection, now=NOW).model_dump(), "saved_usd") == {"swap": ("0.00569",)}
 
 
 def test_what_nobody_waits_for_goes_at_the_batch_tier(take: Take, ask: Ask) -> None:

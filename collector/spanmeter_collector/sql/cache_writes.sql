@@ -1,6 +1,7 @@
 -- What calls of a period wrote into the provider's cache: tokens, what they cost, and whether nobody read them, that is
 -- no later call of the same service, provider and model read from the cache before the entry went, after 5 minutes or,
--- where that was paid, an hour. A part of other questions: their filters of the ledger are its own.
+-- where that was paid, an hour; what may still be read is not unread. The same rule as in prompt_caching.sql. A part of
+-- other questions, which say what `filters` are.
 SELECT
     writes.time AS time,
     writes.trace_id AS trace_id,
@@ -11,8 +12,8 @@ SELECT
     writes.component AS component,
     writes.quantity AS quantity,
     writes.usd AS usd,
-    reads.time <= writes.time
-        OR dateDiff('second', writes.time, reads.time) > if(writes.component = 'cache_write_5m', 300, 3600) AS is_unread
+    writes.time + toIntervalSecond(if(component = 'cache_write_5m', 300, 3600)) AS gone,
+    (reads.time <= writes.time OR reads.time > gone) AND gone <= fromUnixTimestamp64Micro({now:Int64}, 'UTC') AS is_unread
 FROM (
     SELECT time, trace_id, span_id, component, service, provider, model, sum(charges.quantity) AS quantity, sum(charges.usd) AS usd
     FROM charges
