@@ -7,6 +7,7 @@ of that; claude-sonnet-4-5 3 in, 0.30 cached, 3.75 written for 5 minutes, 6 for 
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -48,6 +49,8 @@ SMALL = {
 WRITTEN = {"gen_ai.usage.cache_creation.input_tokens": 600, "spanmeter.usage.cache_write_5m": 600}
 UNREAD = {"unread_cache_writes": (1, 600, "0.00045")}  # 600 tokens at 3.75 instead of 3 a million
 STATUS = {"ok": Status.STATUS_CODE_OK, "error": Status.STATUS_CODE_ERROR}
+
+_NUMBERS = itertools.count(1000)
 
 Said = dict[str, Any]
 Take = Callable[..., None]
@@ -242,7 +245,8 @@ def test_input_beyond_a_limit_is_cut(take: Take, ask: Ask) -> None:
 
 
 def _long(*prefixes: str, bytes_: int = 8192, tokens: int = 2560, **more: Any) -> Said:
-    return SONNET | {PREFIXES: "".join(prefixes), BYTES: bytes_, "gen_ai.usage.input_tokens": tokens} | more
+    own = {HASH: f"{next(_NUMBERS):016x}"}
+    return SONNET | own | {PREFIXES: "".join(prefixes), BYTES: bytes_, "gen_ai.usage.input_tokens": tokens} | more
 
 
 def test_shared_beginnings_are_read_from_the_providers_cache(take: Take, ask: Ask) -> None:
@@ -382,7 +386,7 @@ def _random_calls(chance: random.Random) -> list[tuple[Said, tuple[float, float]
             "gen_ai.usage.cache_read.input_tokens": chance.choice([0, tokens // 2]),
         }
         said |= chance.choice([{}, {HASH: chance.choice([A, B])}])
-        said |= chance.choice([{}, {PREFIXES: chance.choice([A, A + B]), BYTES: 9000}])
+        said |= chance.choice([{}, {HASH: f"{next(_NUMBERS):016x}", PREFIXES: chance.choice([A, A + B]), BYTES: 9000}])
         said |= chance.choice([{}, {BYTES: 9000, REPEATED: chance.choice([10, 9000, 20_000])}])
         said |= chance.choice([{}, {"spanmeter.tag.offline": "1"}, {"spanmeter.outcome": "cancelled"}])
         said |= chance.choice([{}, {}, {"spanmeter.reported_cost.usd": "0.000001"}])

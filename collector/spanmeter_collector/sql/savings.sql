@@ -91,7 +91,7 @@ WITH
             ARRAY JOIN prompt_prefixes AS prefix, arrayEnumerate(prompt_prefixes) AS level
             WHERE start_time >= fromUnixTimestamp64Micro({since:Int64}, 'UTC') - INTERVAL 5 MINUTE
               AND start_time < fromUnixTimestamp64Micro({until:Int64}, 'UTC') + INTERVAL 5 MINUTE
-              AND prompt_bytes > 0
+              AND prompt_hash != 0
               AND status != 'error'
             WINDOW asked AS (PARTITION BY prefix ORDER BY start_time, span_id ROWS BETWEEN 1 PRECEDING AND 1 FOLLOWING)
         )
