@@ -45,6 +45,7 @@ class Account:
     ) -> None:
         self.wait_s = wait_s
         self.away: Away = away
+        self.is_theirs = False
         self.wake: Callable[[], None] | None = None
         self._wall = wall
         self._clock = clock
@@ -176,15 +177,15 @@ class Account:
             ahead = min(ahead, max(0, self.limit - self._spent(sums)) // 10) if self.holds else 0
             return sums, need, sum(self.waiting.values()) + ahead
 
-    def adopt(self, lease: Lease) -> None:
-        """Go by what the sidecar told."""
+    def adopt(self, lease: Lease, sums: Sums) -> None:
+        """Go by what the sidecar told of sums; of a period that it takes for over it only heard."""
         with self._lock:
             self.is_away = False
-            for sums in self._periods.known:
-                if sums.starts_s == lease.starts_s:
-                    sums.reported = lease.spent_told
-                    sums.elsewhere = lease.elsewhere()
-            if lease.starts_s == self._periods.now().starts_s:
+            sums.reported = lease.spent_told
+            if sums.starts_s != lease.starts_s:
+                return
+            sums.elsewhere = lease.elsewhere()
+            if sums is self._periods.now():
                 self.lease = lease.after(self.lease)
 
     def lost(self) -> None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Mapping
-from datetime import datetime
-from decimal import Decimal, InvalidOperation
+from dataclasses import replace
 from time import monotonic
 from typing import Any, Final
 
@@ -14,9 +13,7 @@ from spanmeter.barrier import barrier
 from spanmeter.budget.account import Account
 from spanmeter.budget.budgets import Budgets
 from spanmeter.budget.door import Door, Told
-from spanmeter.budget.lease import Lease
-from spanmeter.budget.picos import picos_of, usd_of
-from spanmeter.budget.sums import Sums
+from spanmeter.budget.lease_request import RENEW_S, LeaseRequest, seconds
 from spanmeter.budget_definition import BudgetDefinition, DefinitionError
 from spanmeter.fork import in_child
 from spanmeter.instance import instance_id
@@ -26,7 +23,10 @@ LOOK_EVERY_S: Final = 60.0
 """How often it looks for budgets that only the sidecar's file defines."""
 FIRST_AWAY_S: Final = 0.5
 LONGEST_AWAY_S: Final = 10.0
-RENEW_S: Final = 3.0
+RETRY_S: Final = 0.25
+"""How soon it asks again where the sidecar's clock shows another period."""
+LEAST_S: Final = 0.1
+"""How soon it asks again for calls that wait: by then more of them do, and some money may have come back."""
 _log: Final = logging.getLogger("spanmeter.budget")
 
 
@@ -144,24 +144,33 @@ class Leasing:
         """Take up the budgets that only the sidecar defines."""
         told = self._ask("GET")
         self._look_s = monotonic() + (LOOK_EVERY_S if told.status else LONGEST_AWAY_S)
-        for row in told.fields.get("rows") or ():
-            definition = _definition(row)
-            if definition is not None and definition.name not in self._budgets.accounts:
-                account = Account(definition)
-                account.wake = self._wake
-                self._budgets.put(account)
+        rows = told.fields.get("rows")
+        if told.status != 200 or not isinstance(rows, list):
+            return
+        found = {definition.name: definition for definition in map(_definition, rows) if definition is not None}
+        for name, account in self._budgets.accounts.items():
+            if account.is_theirs and name not in found:
+                self._budgets.remove(name)
+        for name in found.keys() - self._budgets.accounts.keys():
+            account = Account(found[name])
+            account.is_theirs = True
+            account.wake = self._wake
+            self._budgets.put(account)
 
     def _renew(self, share: Share) -> None:
         """Ask for a lease, which reports what was spent; define the budget first where the sidecar may not know it."""
         account = share.account
-        if share.defined != account.definition and not self._define(share, account.definition):
+        if account.is_theirs:
+            share.defined = account.definition
+        elif share.defined != account.definition and not self._define(share, account.definition):
             return
         if account.definition.period == "request":
             return
-        told = self._lease(share, Request(account))
+        told = self._lease(share, LeaseRequest(account))
         if told.status == 404:
             share.defined = None
-            self._away(share)
+            if account.is_theirs:
+                self._budgets.remove(account.definition.name)
 
     def _define(self, share: Share, definition: BudgetDefinition) -> bool:
         """Define a budget. Only an operator may have the sidecar post to a webhook; else this process does."""
@@ -176,7 +185,7 @@ class Leasing:
         self._refused(share, told)
         return False
 
-    def _lease(self, share: Share, request: Request, *, release: bool = False) -> Told:
+    def _lease(self, share: Share, request: LeaseRequest, *, release: bool = False) -> Told:
         account, sent_s = share.account, monotonic()
         counted = account.stopped, account.downgraded
         self._sequence += 1
@@ -188,17 +197,19 @@ class Leasing:
         share.counted = counted
         lease = request.lease(told.fields, sent_s)
         self._adopt(share, told.fields)
-        account.adopt(lease)
+        account.adopt(lease, request.sums)
         share.away_s = FIRST_AWAY_S
-        retry_s = _seconds(told.fields.get("retry_in_s"), 0.0) if lease.refused else 0.0
-        share.due_s = monotonic() + max(retry_s, 0.002)
+        retry_s = seconds(told.fields.get("retry_in_s"), RETRY_S) if lease.refused else 0.0
+        is_another = request.is_present and lease.starts_s != request.sums.starts_s
+        share.due_s = monotonic() + max(retry_s, RETRY_S if is_another else LEAST_S)
         return told
 
     def _adopt(self, share: Share, fields: Mapping[str, Any]) -> None:
         """Go by the definition in force at the sidecar, where its file has another one."""
-        definition = _definition(fields.get("budget") or {})
         account = share.account
+        definition = _definition({"name": account.definition.name, **(fields.get("budget") or {})})
         if definition is not None and _terms(definition) != _terms(account.definition):
+            definition = replace(definition, webhook=account.definition.webhook)
             account.define(definition)
             self._budgets.arrange()
             share.defined = definition
@@ -217,68 +228,11 @@ class Leasing:
     def _release(self) -> None:
         for name, share in self._shares.items():
             if share.account.lease is not None and name in self._budgets.accounts:
-                barrier(self._lease)(share, Request(share.account), release=True)
+                barrier(self._lease)(share, LeaseRequest(share.account), release=True)
 
     def _ask(self, method: str, name: str = "", *, below: str = "", body: Mapping[str, Any] | None = None) -> Told:
         assert self._door is not None  # noqa: S101
         return self._door.ask(method, name, below=below, body=body)
-
-
-class Request:
-    """A request for a lease, with the figures of one moment."""
-
-    def __init__(self, account: Account) -> None:
-        self._account = account
-        self._sums, self._need, self._want = account.ask_for()
-        self._spent, self._reserved = self._sums.spent, self._sums.reserved
-        self._stopped, self._downgraded = account.stopped, account.downgraded
-        lease = account.lease
-        same = lease is not None and lease.starts_s == self._sums.starts_s
-        self._holds = lease.granted if lease is not None and same else 0
-        self._period = lease.period if lease is not None and same else None
-
-    def body(self) -> dict[str, Any]:
-        """As the sidecar reads it; money is decimal text."""
-        return {
-            "period": self._period or _told_period(self._sums),
-            "spent_usd": f"{usd_of(self._spent):f}",
-            "reserved_usd": f"{usd_of(self._reserved):f}",
-            "need_usd": f"{usd_of(self._need):f}",
-            "want_usd": f"{usd_of(self._want):f}",
-            "holds_usd": f"{usd_of(self._holds):f}",
-            "stopped_calls": self._stopped,
-            "downgraded_calls": self._downgraded,
-        }
-
-    def lease(self, fields: Mapping[str, Any], sent_s: float) -> Lease:
-        """What the sidecar answered; it counts only for the period that both mean."""
-        granted, sums = _picos(fields.get("granted_usd")), self._sums
-        period = str(fields.get("period") or "")
-        meant = sums.since is None or _same_moment(period, sums.since) or self._account.definition.period == "total"
-        headroom = granted - self._spent - self._reserved
-        return Lease(
-            starts_s=sums.starts_s if meant else -1.0,
-            granted=granted,
-            spent_all=_picos(fields.get("spent_usd")),
-            reserved_all=_picos(fields.get("reserved_usd")),
-            spent_told=self._spent,
-            reserved_told=self._reserved,
-            until_s=sent_s + _seconds(fields.get("expires_in_s"), 10.0),
-            renew_at_s=sent_s + _seconds(fields.get("renew_in_s"), RENEW_S),
-            refused=self._need if headroom < self._need else 0,
-            period=period,
-        )
-
-
-def _told_period(sums: Sums) -> str | None:
-    return None if sums.since is None or sums.starts_s == 0 else sums.since.isoformat().replace("+00:00", "Z")
-
-
-def _same_moment(told: str, moment: datetime) -> bool:
-    try:
-        return datetime.fromisoformat(told) == moment
-    except (ValueError, TypeError):
-        return False
 
 
 def _definition(row: Mapping[str, Any]) -> BudgetDefinition | None:
@@ -292,17 +246,6 @@ def _definition(row: Mapping[str, Any]) -> BudgetDefinition | None:
 def _terms(definition: BudgetDefinition) -> dict[str, Any]:
     """What decides; the sidecar tells nobody the address of a webhook, which may hold a secret."""
     return {key: value for key, value in definition.as_fields().items() if key != "webhook"}
-
-
-def _picos(told: object) -> int:
-    try:
-        return picos_of(Decimal(str(told)))
-    except (InvalidOperation, ValueError):
-        return 0
-
-
-def _seconds(told: object, usual: float) -> float:
-    return float(told) if isinstance(told, int | float) and told >= 0 else usual
 
 
 _KNOWN: Final = frozenset({200, 201, 409})

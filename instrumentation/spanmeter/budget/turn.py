@@ -34,6 +34,7 @@ class Turn:
 
     __slots__ = (
         "_accounts",
+        "_cheaper",
         "_forecast",
         "_opening",
         "_pause_s",
@@ -64,6 +65,7 @@ class Turn:
         self._request = request
         self._started = 0.0
         self._pause_s = FIRST_PAUSE_S
+        self._cheaper: Account | None = None
         self.model = opening.model
         self.reservation: Reservation | None = None
         self.refusal: BudgetExceeded | None = None
@@ -72,8 +74,8 @@ class Turn:
         """Try to reserve; return how many seconds to wait before the next step, 0 when there is none."""
         likely = self._likely()
         blocked = self._hold(likely)
-        if blocked is not None and not self._started:
-            self._started = monotonic()
+        if blocked is not None:
+            self._started = self._started or monotonic()
             settling.now()  # calls that have ended may still hold what they did not need
             blocked = self._hold(likely)
         if blocked is None:
@@ -104,7 +106,7 @@ class Turn:
             if cheaper is None or likely is None or opening.operation not in semconv.GENERATION_OPERATIONS:
                 continue
             if not account.covers(likely, request=self._request):
-                self.model = cheaper
+                self.model, self._cheaper = cheaper, account
                 likely = self._forecast.likely(opening, cheaper, self._sent, tenant=self._tenant)
         return likely
 
@@ -121,6 +123,8 @@ class Turn:
             holds.append(hold)
         asked = self._opening.model
         self.reservation = Reservation(holds, asked if self.model != asked else "")
+        if self._cheaper is not None and self.model != asked:
+            self._cheaper.downgraded += 1
         return None
 
     def _refuse(self, account: Account, verdict: Verdict) -> None:

@@ -1,8 +1,9 @@
 """An application that asks a model of its own many times at once, until a budget stops it; one of several processes.
 
-    python spender.py URL RECORD CALLS [hold]
+    python spender.py URL RECORD CALLS [hold|theirs|stop]
 
-Each request that would reach a provider adds a byte to RECORD. With `hold` the first one never ends.
+Each request that would reach a provider adds a byte to RECORD. With `hold` the first one never ends, with `theirs` the
+sidecar alone defines the budget, with `stop` nothing is asked while the sidecar is away.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from langchain_core.messages import AIMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 
 import spanmeter
+from spanmeter.budget.budgets import budgets
 
 USAGE = {"input_tokens": 100, "output_tokens": 20, "total_tokens": 120}
 
@@ -49,7 +51,11 @@ def main() -> None:
     """Ask, and print how many calls were answered."""
     url, record, calls = sys.argv[1], os.open(sys.argv[2], os.O_WRONLY | os.O_APPEND), int(sys.argv[3])
     spanmeter.instrument(service_name="spender", endpoint=url)
-    spanmeter.Budget("shared", limit_usd="0.013", wait_s=60)
+    if "theirs" in sys.argv:
+        while "shared" not in budgets.accounts:
+            time.sleep(0.01)
+    else:
+        spanmeter.Budget("shared", limit_usd="0.013", wait_s=60, away="stop" if "stop" in sys.argv else "allow")
     model = Model(record=record, hold="hold" in sys.argv)
 
     def ask(_: int) -> int:

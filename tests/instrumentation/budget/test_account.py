@@ -188,13 +188,13 @@ def test_a_shared_budget_asks_the_sidecar_first(hands: Hands) -> None:
     money = shared(hands)
     assert ask(money, 2, 1) is Verdict.UNASKED
     assert money.ask_for() == (money.sums(), 2 * DOLLAR, 2 * DOLLAR + DOLLAR // 10)
-    money.adopt(lease(hands, money, 3))
+    money.adopt(lease(hands, money, 3), money.sums())
     assert held(money, 2).picos == 2 * DOLLAR
 
 
 def test_a_lease_is_not_overdrawn(hands: Hands) -> None:
     money = shared(hands)
-    money.adopt(lease(hands, money, 3))
+    money.adopt(lease(hands, money, 3), money.sums())
     held(money, 2)
     assert ask(money, 2, 1) is Verdict.HELD
     assert money.ask_for()[1:] == (2 * DOLLAR, 2 * DOLLAR)
@@ -202,37 +202,49 @@ def test_a_lease_is_not_overdrawn(hands: Hands) -> None:
 
 def test_what_others_spent_counts(hands: Hands) -> None:
     money = shared(hands)
-    money.adopt(lease(hands, money, 1, spent_all=9, reserved_all=1))
+    money.adopt(lease(hands, money, 1, spent_all=9, reserved_all=1), money.sums())
     assert (sums(money), ask(money, 3, 2)) == ((9, 1), Verdict.SPENT)
 
 
 def test_a_call_goes_alone_with_what_it_is_granted_once_more_was_refused(hands: Hands) -> None:
     money = shared(hands)
-    money.adopt(lease(hands, money, 2, spent_all=7))
+    money.adopt(lease(hands, money, 2, spent_all=7), money.sums())
     assert ask(money, 3, 1) is Verdict.HELD
-    money.adopt(lease(hands, money, 2, spent_all=7, refused=3))
+    money.adopt(lease(hands, money, 2, spent_all=7, refused=3), money.sums())
     assert held(money, 3, 1).picos == 2 * DOLLAR
 
 
 def test_what_was_refused_stays_refused_until_as_much_is_granted(hands: Hands) -> None:
     money = shared(hands)
-    money.adopt(lease(hands, money, 0, spent_all=7, refused=3))
-    money.adopt(lease(hands, money, 1, spent_all=7))  # what its prompt needs
+    money.adopt(lease(hands, money, 0, spent_all=7, refused=3), money.sums())
+    money.adopt(lease(hands, money, 1, spent_all=7), money.sums())  # what its prompt needs
     assert held(money, 3, 1).picos == 1 * DOLLAR
-    money.adopt(lease(hands, money, 8, spent_all=2))
+    money.adopt(lease(hands, money, 8, spent_all=2), money.sums())
     assert held(money, 3, 1).picos == 3 * DOLLAR
+
+
+def test_a_period_that_is_over_is_told_before_the_next_one(hands: Hands) -> None:
+    money = shared(hands)
+    money.adopt(lease(hands, money, 3), money.sums())
+    pay(money, held(money, 2), 1)
+    over = money.sums()
+    hands.now += timedelta(days=1)
+    assert money.ask_for() == (over, 0, 0)
+    told = replace(lease(hands, money, 1, spent_told=1, spent_all=1), starts_s=-1.0)  # the sidecar's period is the next
+    money.adopt(told, over)
+    assert (money.ask_for()[0], sums(money)) == (money.sums(), (0, 0))
 
 
 def test_an_expired_lease_is_no_lease(hands: Hands) -> None:
     money = shared(hands)
-    money.adopt(lease(hands, money, 3))
+    money.adopt(lease(hands, money, 3), money.sums())
     hands.at += 10
     assert ask(money, 2) is Verdict.UNASKED
 
 
 def test_a_wall_clock_that_is_set_ends_no_lease_of_the_day(hands: Hands) -> None:
     money = shared(hands)
-    money.adopt(lease(hands, money, 3))
+    money.adopt(lease(hands, money, 3), money.sums())
     hands.now += timedelta(hours=3)
     assert held(money, 2).picos == 2 * DOLLAR
 
@@ -240,7 +252,7 @@ def test_a_wall_clock_that_is_set_ends_no_lease_of_the_day(hands: Hands) -> None
 def test_while_the_sidecar_is_away_the_users_policy_holds(hands: Hands) -> None:
     allowing, stopping = shared(hands), shared(hands, away="stop")
     for money in (allowing, stopping):
-        money.adopt(lease(hands, money, 3, spent_all=7))
+        money.adopt(lease(hands, money, 3, spent_all=7), money.sums())
         money.lost()
         assert held(money, 2).picos == 2 * DOLLAR  # the lease still holds
         hands.at += 10

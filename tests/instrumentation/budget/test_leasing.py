@@ -22,8 +22,15 @@ CALLS = 40
 
 
 @pytest.fixture
-def sidecar(tmp_path: Path) -> Iterator[str]:
-    told = {"LISTEN": "127.0.0.1:0", "GRPC_LISTEN": "127.0.0.1:0", "DATA_DIR": str(tmp_path / "data")}
+def sidecar(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A sidecar, with the file of budgets that the test names."""
+    (tmp_path / "budgets.toml").write_text(getattr(request, "param", ""))
+    told = {
+        "LISTEN": "127.0.0.1:0",
+        "GRPC_LISTEN": "127.0.0.1:0",
+        "DATA_DIR": str(tmp_path / "data"),
+        "BUDGETS": str(tmp_path / "budgets.toml"),
+    }
     environment = {"PATH": os.environ["PATH"], **{f"SPANMETER_{name}": value for name, value in told.items()}}
     command = [sys.executable, "-m", "spanmeter_collector", "collector"]
     with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as process:
@@ -34,12 +41,12 @@ def sidecar(tmp_path: Path) -> Iterator[str]:
 
 
 @pytest.fixture
-def spenders(sidecar: str, tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+def spenders(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     record, begun = tmp_path / "record", []
     record.touch()
 
-    def begin(*options: str) -> subprocess.Popen[str]:
-        command = [sys.executable, str(SPENDER), sidecar, str(record), *options]
+    def begin(url: str, *options: str) -> subprocess.Popen[str]:
+        command = [sys.executable, str(SPENDER), url, str(record), *options]
         begun.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
         return begun[-1]
 
@@ -56,17 +63,32 @@ def _budget(sidecar: str) -> Any:
 def test_four_processes_and_one_that_is_killed_use_up_one_budget(
     sidecar: str, spenders: Callable[..., subprocess.Popen[str]], tmp_path: Path
 ) -> None:
-    holder = spenders("1", "hold")
+    holder = spenders(sidecar, "1", "hold")
     assert holder.stdout is not None
     assert holder.stdout.readline() == "holding\n"
     assert Decimal(_until(sidecar, lambda budget: Decimal(budget["reserved_usd"]) > 0)["spent_usd"]) == 0
     holder.kill()
-    said = [spender.communicate(timeout=120)[0] for spender in [spenders("50") for _ in range(4)]]
+    said = [spender.communicate(timeout=120)[0] for spender in [spenders(sidecar, "50") for _ in range(4)]]
     answered = sum(int(line.removeprefix("answered ")) for line in said)
     asked = (tmp_path / "record").stat().st_size - 1
     _until(sidecar, lambda budget: Decimal(budget["spent_usd"]) == answered * CALL_USD)
     assert asked == answered
     assert CALLS <= answered <= CALLS + 4  # at most one call in each process is not covered when it begins
+
+
+@pytest.mark.parametrize("sidecar", ['[budgets.shared]\nlimit_usd = "0.00325"'], indirect=True)
+@pytest.mark.parametrize("option", ["theirs", "ours"])
+def test_a_budget_of_the_sidecars_file_holds_and_goes_before_one_of_code(
+    sidecar: str, spenders: Callable[..., subprocess.Popen[str]], option: str
+) -> None:
+    assert spenders(sidecar, "20", option).communicate(timeout=120)[0] == "answered 10\n"
+
+
+@pytest.mark.parametrize(("away", "answered"), [("allow", CALLS), ("stop", 0)])
+def test_without_a_sidecar_the_users_policy_holds(
+    spenders: Callable[..., subprocess.Popen[str]], away: str, answered: int
+) -> None:
+    assert spenders("http://127.0.0.1:9", "50", away).communicate(timeout=120)[0] == f"answered {answered}\n"
 
 
 def _until(sidecar: str, holds: Callable[[Any], bool]) -> Any:
