@@ -9,7 +9,7 @@ DEMO := .venv/.installed-demo
 DEV := .venv/.installed-dev
 OTELCOL := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/spanmeter/opentelemetry-collector
 
-.PHONY: help setup demo test compat others senders replay collectors fuzz bench-app bench-export bench-collector bench-acknowledge bench-reprice bench-disk lint types imports fmt screenshots clean bench-soak bench-start faults
+.PHONY: help setup demo test compat others senders replay collectors fuzz bench-app bench-export bench-collector bench-acknowledge bench-reprice bench-disk lint types imports fmt screenshots clean bench-soak bench-start faults load
 
 help:  ## what each command does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -43,6 +43,9 @@ fuzz: $(DEV)  ## the doors and the API against damaged and odd requests, for som
 collectors:  ## an OpenTelemetry Collector for the tests; needs Go, takes minutes, is kept in ~/.cache
 	@mkdir -p $(OTELCOL) && cp tests/collector/opentelemetry_collector.yaml $(OTELCOL)/builder.yaml
 	@cd $(OTELCOL) && go run go.opentelemetry.io/collector/cmd/builder@v0.160.0 --config builder.yaml
+
+load: $(DEV)  ## the reference workload under duplicates, failures and a tight budget, judged by the provider's record
+	@$(BIN)/python tests/benchmarks/workload.py $(ARGS)
 
 bench-app: $(DEV)  ## what instrumentation adds to a call, a token, a chain, a graph and a query
 	@$(BIN)/python tests/benchmarks/app.py $(ARGS)

@@ -33,7 +33,13 @@ class Clients:
     def chat_model(self, model: str) -> ChatOpenAI:
         """Return a LangChain chat model; usage is asked for in streams, which custom addresses need said."""
         cache = None if self.caches.models is None else LLMCache(self.caches.models)
-        return ChatOpenAI(model=model, stream_usage=True, cache=cache, **self._langchain(model))
+        return ChatOpenAI(
+            model=model,
+            stream_usage=True,
+            cache=cache,
+            max_completion_tokens=self.settings.spending.answer_tokens,
+            **self._langchain(model),
+        )
 
     def chat_embeddings(self) -> Embeddings:
         """Return LangChain embeddings; texts go out as they are, so that no tokenizer is downloaded to measure them."""
@@ -49,7 +55,12 @@ class Clients:
     def index_model(self, model: str, *, streaming: bool) -> OpenAI:
         """Return a LlamaIndex model; only one that streams may ask for usage in the stream."""
         usage = {"stream_options": {"include_usage": True}} if streaming else {}
-        return OpenAI(model=model, additional_kwargs=usage, **self._llama_index(model))
+        return OpenAI(
+            model=model,
+            max_tokens=self.settings.spending.answer_tokens,
+            additional_kwargs=usage,
+            **self._llama_index(model),
+        )
 
     def index_embeddings(self) -> OpenAIEmbedding:
         """Return LlamaIndex embeddings."""

@@ -58,20 +58,30 @@ class Ladder:
         self._answers = [_cached(route, answers) for route in routes]
 
     async def answer(self, question: str, mode: Mode) -> Outcome:
-        """Answer in a mode. Raises openai.APIError when no route does and no passages are to be given instead."""
+        """Answer in a mode; once the budget is spent no further route is asked.
+
+        Raises:
+            openai.APIError: No route answers, and no passages are to be given instead.
+            spanmeter.BudgetExceeded: The same for want of money.
+        """
         outage: openai.APIError | None = None
         for route, ask in zip(self.routes, self._answers, strict=True):
             try:
                 with _again() if outage else nullcontext():
                     return Outcome(await ask(question, mode), route.model)
+            except spanmeter.BudgetExceeded as error:
+                return self._without_model(question, error)
             except openai.APIError as error:
                 if not is_outage(error):
                     raise
                 outage = error
-        if self._lexicon is None or outage is None:
-            raise outage or LookupError("a ladder without a route")
+        return self._without_model(question, outage or LookupError("a ladder without a route"))
+
+    def _without_model(self, question: str, cause: Exception) -> Outcome:
+        if self._lexicon is None:
+            raise cause
         note("degraded")
-        return Outcome(self._passages(question, self._lexicon), "", _reason(outage))
+        return Outcome(self._passages(question, self._lexicon), "", _reason(cause))
 
     @spanmeter.track("passages alone")
     def _passages(self, question: str, lexicon: Lexicon) -> Answer:
@@ -98,6 +108,5 @@ def _again() -> Iterator[None]:
         yield
 
 
-def _reason(outage: openai.APIError) -> str:
-    refused = refusal(outage)
-    return str(refused) if refused else f"{type(outage).__name__}: {outage.message}"
+def _reason(cause: Exception) -> str:
+    return str(refusal(cause) or (f"{type(cause).__name__}: {cause}" if isinstance(cause, openai.APIError) else cause))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import re
 import time
 import uuid
 from collections.abc import AsyncIterator, MutableMapping
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import openai
@@ -26,6 +28,7 @@ from spanmeter_rag.patience import is_outage
 from spanmeter_rag.readiness import OK, indexes_check, models_check, provider_check, telemetry
 from spanmeter_rag.requests import Question, Requests
 from spanmeter_rag.settings import Settings
+from spanmeter_rag.spending import limit_spending
 from spanmeter_rag.workload import Workload, build
 
 _log = structlog.stdlib.get_logger()
@@ -43,6 +46,7 @@ def create_app(settings: Settings, requests: Requests) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        app.state.budget = limit_spending(settings)
         app.state.building = asyncio.ensure_future(_build(app.state.clients, requests))
         yield
         app.state.building.cancel()
@@ -59,6 +63,7 @@ def create_app(settings: Settings, requests: Requests) -> FastAPI:
     app.get("/metrics")(metrics)
     app.exception_handler(NotReadyError)(_not_ready)
     app.exception_handler(openai.APIError)(_provider_failed)
+    app.exception_handler(spanmeter.BudgetExceeded)(_budget_exceeded)
     return app
 
 
@@ -168,6 +173,12 @@ def _is_probe(scope: MutableMapping[str, Any]) -> bool:
 
 async def _not_ready(_: Request, error: Exception) -> JSONResponse:
     return JSONResponse({"error": str(error)}, 503, {"Retry-After": "2"})
+
+
+async def _budget_exceeded(_: Request, error: Exception) -> JSONResponse:
+    resets_at: datetime | None = getattr(error, "resets_at", None)
+    wait_s = max(1, math.ceil((resets_at - datetime.now(UTC)).total_seconds())) if resets_at else None
+    return JSONResponse({"error": str(error)}, 429, {} if wait_s is None else {"Retry-After": str(wait_s)})
 
 
 async def _provider_failed(_: Request, error: Exception) -> JSONResponse:

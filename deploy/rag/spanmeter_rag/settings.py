@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final, Literal, NamedTuple
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final, Literal, NamedTuple, get_args
 from urllib.parse import urlsplit
 
 
@@ -74,6 +75,20 @@ class Caching:
     directory: str = ""
 
 
+Period = Literal["day", "week", "month", "total"]
+Action = Literal["stop", "warn", "downgrade"]
+
+
+@dataclass(frozen=True, slots=True)
+class Spending:
+    """What answers may cost in a period, in US dollars, None for whatever it takes; and the longest answer."""
+
+    limit_usd: Decimal | None = None
+    period: Period = "day"
+    action: Action = "stop"
+    answer_tokens: int = 1000
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """Where to listen, which provider to ask and how, and how to log."""
@@ -87,6 +102,7 @@ class Settings:
     resilience: Resilience = Resilience()
     retrieval: Retrieval = Retrieval()
     caching: Caching = Caching()
+    spending: Spending = Spending()
 
     @classmethod
     def read(cls, environment: Mapping[str, str]) -> Settings:
@@ -105,6 +121,7 @@ class Settings:
             resilience=replace(usual.resilience, **given["resilience"]),
             retrieval=replace(usual.retrieval, **given["retrieval"]),
             caching=replace(usual.caching, **given["caching"]),
+            spending=replace(usual.spending, **given["spending"]),
             **given[""],
         )
 
@@ -140,6 +157,16 @@ def _seconds(highest: int) -> Read:
         return seconds
 
     return read
+
+
+def _usd(variable: str, value: str) -> Decimal:
+    try:
+        amount = Decimal(value)
+    except InvalidOperation:
+        amount = Decimal(0)
+    if not 0 < amount < Decimal("1e9"):
+        raise SettingsError(f"{variable} is {value!r}; it must be an amount of US dollars above 0, such as 2.50")
+    return amount
 
 
 def _one_of(**values: Any) -> Read:  # noqa: ANN401
@@ -200,5 +227,9 @@ VARIABLES: Final[Mapping[str, Variable]] = {
     "RAG_CACHES": Variable("caching", "caches", _caches),
     "RAG_CACHE_TTL_S": Variable("caching", "ttl_s", _seconds(31_536_000)),
     "RAG_CACHE_DIR": Variable("caching", "directory", _name),
+    "RAG_BUDGET_USD": Variable("spending", "limit_usd", _usd),
+    "RAG_BUDGET_PERIOD": Variable("spending", "period", _one_of(**{name: name for name in get_args(Period)})),
+    "RAG_BUDGET_ACTION": Variable("spending", "action", _one_of(**{name: name for name in get_args(Action)})),
+    "RAG_ANSWER_TOKENS": Variable("spending", "answer_tokens", _whole(16, 1_000_000)),
     "RAG_EMBED_BATCH": Variable("retrieval", "embed_batch", _whole(1, 2048)),
 }

@@ -53,7 +53,7 @@ def test_an_answered_question_is_answered_again_from_the_cache_in_every_mode(fin
     ladder = Ladder([Route(way, "gpt-4o", "mixed")], None, sources=4, answers=answers)
 
     async def ask() -> list[Answer]:
-        return [(await ladder.answer("When?", mode)).answer for mode in ("sync", "async", "stream")]  # type: ignore[arg-type]
+        return [(await ladder.answer("When?", mode)).answer for mode in ("sync", "async", "stream")]
 
     assert finish(ask()) == [ANSWER] * 3
     assert way.asked == 1

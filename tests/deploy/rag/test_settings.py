@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 
-from spanmeter_rag.settings import VARIABLES, Caching, Models, Resilience, Retrieval, Settings, SettingsError
+from spanmeter_rag.settings import VARIABLES, Caching, Models, Resilience, Retrieval, Settings, SettingsError, Spending
 
 
 def test_without_variables_everything_is_on_loopback() -> None:
@@ -46,6 +48,10 @@ def test_every_part_of_the_kit_is_a_setting() -> None:
         "RAG_CACHES": "answers, vectors",
         "RAG_CACHE_TTL_S": "60",
         "RAG_CACHE_DIR": "/var/cache/rag",
+        "RAG_BUDGET_USD": "2.50",
+        "RAG_BUDGET_PERIOD": "month",
+        "RAG_BUDGET_ACTION": "warn",
+        "RAG_ANSWER_TOKENS": "300",
     }
     assert {*given, "OPENAI_BASE_URL"} == {*VARIABLES}
     assert Settings.read(given) == Settings(
@@ -54,6 +60,7 @@ def test_every_part_of_the_kit_is_a_setting() -> None:
         resilience=Resilience(1.0, 2, 3.5, 4.0, 0, 6.0, degraded=False),
         retrieval=Retrieval(7, 8, 900, parallel=False, embed_batch=10),
         caching=Caching(("answers", "vectors"), 60.0, "/var/cache/rag"),
+        spending=Spending(Decimal("2.50"), "month", "warn", 300),
     )
 
 
@@ -69,6 +76,9 @@ def test_every_part_of_the_kit_is_a_setting() -> None:
         ("RAG_ATTEMPTS", "many"),
         ("RAG_DEGRADED", "yes"),
         ("RAG_LOGS", "loud"),
+        ("RAG_BUDGET_USD", "-1"),
+        ("RAG_BUDGET_USD", "much"),
+        ("RAG_BUDGET_PERIOD", "year"),
         ("RAG_CACHES", "answers,everything"),
         ("RAG_CONTEXT_TOKENS", "10"),
         ("OPENAI_BASE_URL", "api.openai.com"),
