@@ -11,11 +11,12 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import reduce
 from hashlib import sha256
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from spanmeter.pricing import PriceBook
 from spanmeter.pricing.money import MONEY
@@ -25,14 +26,17 @@ from spanmeter_collector.charge import Charge, billed, reversal, standing, usd_o
 from spanmeter_collector.clauses import filtered
 from spanmeter_collector.history import again
 from spanmeter_collector.money import usd_text
+from spanmeter_collector.rollup import BILLED, NAMED, Source, chosen, rolled_up, stored
 from spanmeter_collector.row import SpanKey
 from spanmeter_collector.selection import CHARGES, Options, Selection
 from spanmeter_collector.store import Batch, Store, of_traces
-from spanmeter_collector.times import write_time
+from spanmeter_collector.times import Period, write_time
 
 OPTIONS: Final = Options(CHARGES, {"since": "24h", "until": "", "dry_run": "false"})
 _PAGE_CALLS: Final = 4000
 _ZERO: Final = Decimal(0)
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_HOUR: Final = timedelta(hours=1)
 
 _Page = Mapping[SpanKey, int]
 
@@ -132,7 +136,9 @@ def reprice(store: Store, book: PriceBook, selection: Selection) -> RepriceAnswe
     writes = not is_dry_run(selection)
     same = "" if "component" in selection.filters else book.version  # of such calls only some entries are selected
     by_model, without_span = _at_version(store, same, selection), 0
-    for call in _repriced(store, book, _pages(store, selection, except_version=same), writes=writes):
+    apart = _apart_from(store, same, selection)
+    pages = _pages(store, replace(selection, period=apart), except_version=same) if apart else ()
+    for call in _repriced(store, book, pages, writes=writes):
         if not call.anew:
             without_span += 1
             continue
@@ -154,13 +160,35 @@ def reprice(store: Store, book: PriceBook, selection: Selection) -> RepriceAnswe
 def _at_version(store: Store, version: str, selection: Selection) -> defaultdict[tuple[str, str], _Sums]:
     """The calls that stand at a version of the prices: one question instead of a look at each."""
     sums = defaultdict[tuple[str, str], _Sums](_Sums)
-    clauses = filtered(selection, CHARGES)
     if not version:
         return sums
-    for row in store.query("reprice_same", {**clauses.parameters, "version": version}, clauses.fragments):
+    for row in _asked(store, "reprice_same", selection, version):
         usd = row["usd"] if row["priced"] else None
         sums[row["provider"], row["model"]] = _Sums(row["calls"], old_usd=usd, new_usd=usd)
     return sums
+
+
+def _apart_from(store: Store, version: str, selection: Selection) -> Period | None:
+    """The part of the period outside of which all calls stand at a version of the prices; None where they all do."""
+    if not version:
+        return selection.period
+    (row,) = _asked(store, "reprice_others", selection, version)
+    first, last = (_EPOCH + timedelta(microseconds=row[name]) for name in ("first_us", "last_us"))
+    since, until = max(first, selection.period.since), min(last + _HOUR, selection.period.until)
+    return Period(since=since, until=until) if row["hours"] else None
+
+
+def _asked(store: Store, question: str, selection: Selection, version: str) -> list[dict[str, Any]]:
+    clauses, source = filtered(selection, CHARGES), _source(selection)
+    parameters = {**clauses.parameters, **source.parameters, "version": version}
+    return store.query(question, parameters, {**clauses.fragments, "source": source.sql})
+
+
+def _source(selection: Selection) -> Source:
+    rollup = chosen((NAMED["calls_by_hour"],), selection.filters, selection.period)
+    if rollup is None:
+        return stored("charges", selection.period, columns=f"*, {BILLED}")
+    return rolled_up(rollup, selection.period, ("time", *rollup.dimensions, "billed", "billed_priced", "usd"))
 
 
 def _repriced(store: Store, book: PriceBook, pages: Iterable[_Page], *, writes: bool) -> Iterator[_Call]:

@@ -27,8 +27,8 @@ LENGTHS: Final = {"hour": timedelta(hours=1), "day": timedelta(days=1)}
 _EARLIEST: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _CUTS: Final[Mapping[Cut, str]] = {"hour": "toStartOfHour", "day": "toStartOfDay"}
 _LEDGER_DIMENSIONS: Final = (
-    *("service", "framework", "operation", "provider", "model", "grade", "component", "tenant", "feature", "team"),
-    "user",
+    *("service", "framework", "operation", "provider", "model", "grade", "component", "price_version"),
+    *("tenant", "feature", "team", "user"),
 )
 _SHAPES: Final = {
     "ledger_sums": (_LEDGER_DIMENSIONS, "charges.time"),
@@ -84,7 +84,7 @@ class Rollup:
 _CALL: Final = ("service", "framework", "operation", "provider", "model")
 ROLLUPS: Final = (
     Rollup("components_by_hour", "charges", "hour", (*_CALL, "grade", "component"), "ledger_sums"),
-    Rollup("calls_by_hour", "charges", "hour", (*_CALL, "grade"), "ledger_sums"),
+    Rollup("calls_by_hour", "charges", "hour", (*_CALL, "grade", "price_version"), "ledger_sums"),
     Rollup("tenants_by_hour", "charges", "hour", (*_CALL, "grade", "tenant", "feature", "team"), "ledger_sums"),
     Rollup("payers_by_day", "charges", "day", ("user", "tenant"), "ledger_sums"),
     Rollup("spans_by_hour", "spans", "hour", _CALL, "span_sums"),
@@ -102,7 +102,7 @@ PLACES: Final = tuple(dict.fromkeys(rollup.place for rollup in ROLLUPS))
 FORMER: Final = frozenset(
     {"calls_by_hour", "components_by_hour", "tenants_by_hour", "spans_by_hour", "operations_by_hour", "users_by_day"}
 )
-"""Rollups that were tables of their own in older stores."""
+"""Rollups that were tables of their own in older stores; calls were not told apart by price version."""
 LEDGER: Final = tuple(
     NAMED[name] for name in ("calls_by_hour", "components_by_hour", "payers_by_day", "tenants_by_hour")
 )
@@ -176,10 +176,18 @@ class Source:
     parameters: dict[str, object]
 
 
-def stored(table: str, period: Period) -> Source:
+BILLED: Final = (
+    "if(component = 'call', if(entry = 'reversal', -1, 1), 0) AS billing, "
+    "billing * greatest(1, abs(calls)) AS billed, "
+    "billing * isNotNull(usd) AS billed_priced"
+)
+"""What a row of the ledger adds to the calls that stand in it, and to those of known price."""
+
+
+def stored(table: str, period: Period, columns: str = "*") -> Source:
     """The rows of a table itself, for a period."""
     since, until = (f"fromUnixTimestamp64Micro({{{name}:Int64}}, 'UTC')" for name in ("since", "until"))
-    sql = f"(SELECT * FROM {table} WHERE time >= {since} AND time < {until})"  # noqa: S608  words of ours
+    sql = f"(SELECT {columns} FROM {table} WHERE time >= {since} AND time < {until})"  # noqa: S608  words of ours
     return Source(sql, {"since": period.since_us, "until": period.until_us})
 
 

@@ -13,6 +13,7 @@ import platform
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -127,6 +128,7 @@ def sidecar(data_dir: Path, *, core: int) -> Iterator[tuple[subprocess.Popen[str
         os.sched_setaffinity(process.pid, {core})
         assert process.stderr is not None
         ready = next(json.loads(line) for line in process.stderr if '"message": "ready"' in line)
+        threading.Thread(target=process.stderr.read, daemon=True).start()  # a full pipe would hold the sidecar up
         try:
             yield process, f"http://{ready['http']}"
         finally:

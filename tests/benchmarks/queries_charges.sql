@@ -39,7 +39,7 @@ SELECT
     if(unpriced OR part.1 = 'call', NULL, toDecimal128(price * rate, 18)) AS usd_per_unit,
     multiIf(unpriced AND answered, NULL, part.1 = 'call', toDecimal128(0, 12), price * rate * part.2 * sign) AS usd,
     multiIf(NOT answered, '', unpriced, 'unpriced', asked = 30, 'reported', asked = 31, 'estimated', 'computed') AS grade,
-    if(answered, 'prices-1', '') AS price_version,
+    if(answered, {version:String}, '') AS price_version,
     service, framework, operation, provider, model, user, session, tenant, feature, team,
     map('branch', attributes['spanmeter.tag.branch']) AS tags
 FROM (

@@ -13,6 +13,8 @@ SELECT
     sum(charges.reasoning_tokens) AS reasoning_tokens,
     sumIf(charges.quantity, unit = 'token') AS tokens,
     sum(charges.usd) AS usd,
+    sumIf(if(entry = 'reversal', -1, 1) * greatest(1, abs(charges.calls)), component = 'call') AS billed,
+    sumIf(if(entry = 'reversal', -1, 1), component = 'call' AND charges.usd IS NOT NULL) AS billed_priced,
     count() AS entries
 FROM charges
 WHERE $where

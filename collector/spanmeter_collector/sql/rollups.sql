@@ -13,6 +13,7 @@ CREATE TABLE IF NOT EXISTS ledger_sums (
     model                 LowCardinality(String),
     grade                 LowCardinality(String),
     component             LowCardinality(String),
+    price_version         LowCardinality(String),
     tenant                LowCardinality(String),
     feature               LowCardinality(String),
     team                  LowCardinality(String),
@@ -27,11 +28,13 @@ CREATE TABLE IF NOT EXISTS ledger_sums (
     reasoning_tokens      SimpleAggregateFunction(sum, Int64),
     tokens                SimpleAggregateFunction(sum, Int64),
     usd                   SimpleAggregateFunction(sum, Nullable(Decimal(38, 12))),
+    billed                SimpleAggregateFunction(sum, Int64),            -- calls that stand in the ledger, those that failed included
+    billed_priced         SimpleAggregateFunction(sum, Int64),            -- those of them whose price is known
     entries               SimpleAggregateFunction(sum, UInt64),
     INDEX feature_index feature TYPE set(64) GRANULARITY 1
 ) ENGINE = AggregatingMergeTree
 PARTITION BY toYYYYMM(time)
-ORDER BY (level, user, tenant, feature, model, service, operation, provider, framework, team, grade, component, time)
+ORDER BY (level, user, tenant, feature, model, service, operation, provider, framework, team, grade, component, price_version, time)
 SETTINGS non_replicated_deduplication_window = 10000, index_granularity = 1024, merge_selector_base = 16;
 
 -- What spans did and how long they took by hour or day, at several levels of detail.
