@@ -73,10 +73,11 @@ class BudgetLedger:
 
 
 def _source(scope: Mapping[str, str], period: Period) -> Source:
-    rollup = chosen(LEDGER, [*scope, _MODEL], period)
+    names = [*scope, _MODEL]
+    rollup = chosen(LEDGER, names, period)
     if rollup is None:
         return stored("charges", period)
-    return rolled_up(rollup, period, ("time", *rollup.dimensions, "usd", "unpriced_calls"))
+    return rolled_up(rollup, period, names, ("time", *rollup.dimensions, "usd", "unpriced_calls"))
 
 
 def _models(scope: Mapping[str, str]) -> str:

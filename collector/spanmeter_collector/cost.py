@@ -69,10 +69,11 @@ def _asked(store: Store, question: str, source: Source, clauses: Clauses, **para
 
 def _source(selection: Selection, names: Iterable[str]) -> Source:
     """The smallest table that can be filtered as asked and tells the dimensions of these names apart."""
-    rollup = chosen(LEDGER, [*names, *selection.filters], selection.period)
+    asked = [*names, *selection.filters]
+    rollup = chosen(LEDGER, asked, selection.period)
     if rollup is None:
         return stored("charges", selection.period)
-    return rolled_up(rollup, selection.period, ("time", *rollup.dimensions, *COUNTS, "usd"))
+    return rolled_up(rollup, selection.period, asked, ("time", *rollup.dimensions, *COUNTS, "usd"))
 
 
 def cost_figures(row: Mapping[str, Any]) -> CostFigures:

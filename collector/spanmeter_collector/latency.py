@@ -61,7 +61,8 @@ def _asked(store: Store, selection: Selection, limit: int) -> list[dict[str, Any
 
 def _rolled_up(store: Store, selection: Selection, rollup: Rollup, limit: int) -> list[dict[str, Any]]:
     clauses = grouped(selection, SPANS, most="spans_seen", limit=limit)
-    source = rolled_up(rollup, selection.period, ("time", *rollup.dimensions, *_SUMS))
+    names = [*selection.group_by, *selection.filters]
+    source = rolled_up(rollup, selection.period, names, ("time", *rollup.dimensions, *_SUMS))
     fragments = {**clauses.fragments, "source": source.sql}
     return store.query("latency_rolled_up", {**clauses.parameters, **source.parameters}, fragments)
 

@@ -188,7 +188,9 @@ def _source(selection: Selection) -> Source:
     rollup = chosen((NAMED["calls_by_hour"],), selection.filters, selection.period)
     if rollup is None:
         return stored("charges", selection.period, columns=f"*, {BILLED}")
-    return rolled_up(rollup, selection.period, ("time", *rollup.dimensions, "billed", "billed_priced", "usd"))
+    return rolled_up(
+        rollup, selection.period, selection.filters, ("time", *rollup.dimensions, "billed", "billed_priced", "usd")
+    )
 
 
 def _repriced(store: Store, book: PriceBook, pages: Iterable[_Page], *, writes: bool) -> Iterator[_Call]:

@@ -41,7 +41,7 @@ _SHAPES: Final = {
 class Rollup:
     """Sums over a length of time: what they are made of, and what they can be grouped and filtered by.
 
-    It is a table, or the level of that name in a `table` of several. `finer` has the same over shorter times.
+    It is a table, or the level of that name in a `table` of several.
     """
 
     name: str
@@ -49,7 +49,6 @@ class Rollup:
     cut: Cut
     dimensions: tuple[str, ...] = ()
     table: str = ""
-    finer: str = ""
 
     @property
     def place(self) -> str:
@@ -82,20 +81,23 @@ class Rollup:
 
 
 _CALL: Final = ("service", "framework", "operation", "provider", "model")
+_CALLS: Final = (*_CALL, "grade", "price_version")
 ROLLUPS: Final = (
+    Rollup("calls_by_day", "charges", "day", _CALLS, "ledger_sums"),
+    Rollup("calls_by_hour", "charges", "hour", _CALLS, "ledger_sums"),
     Rollup("components_by_hour", "charges", "hour", (*_CALL, "grade", "component"), "ledger_sums"),
-    Rollup("calls_by_hour", "charges", "hour", (*_CALL, "grade", "price_version"), "ledger_sums"),
-    Rollup("tenants_by_hour", "charges", "hour", (*_CALL, "grade", "tenant", "feature", "team"), "ledger_sums"),
     Rollup("payers_by_day", "charges", "day", ("user", "tenant"), "ledger_sums"),
-    Rollup("spans_by_hour", "spans", "hour", _CALL, "span_sums"),
-    Rollup("spans_by_day", "spans", "day", _CALL, "span_sums", "spans_by_hour"),
+    Rollup("tenants_by_hour", "charges", "hour", (*_CALL, "grade", "tenant", "feature", "team"), "ledger_sums"),
+    Rollup("operations_by_day", "spans", "day", ("operation",), "span_sums"),
     Rollup("operations_by_hour", "spans", "hour", ("operation",), "span_sums"),
+    Rollup("spans_by_day", "spans", "day", _CALL, "span_sums"),
     Rollup("users_by_day", "spans", "day", ("user",), "span_sums"),
+    Rollup("spans_by_hour", "spans", "hour", _CALL, "span_sums"),
     Rollup("ledger_totals", "ledger_sums", "month"),
     Rollup("span_totals", "spans", "month"),
     Rollup("duplicate_totals", "duplicates", "month"),
 )
-"""Every rollup, sources before what is made of them."""
+"""Every rollup, sources before what is made of them, small ones first."""
 NAMED: Final = {rollup.name: rollup for rollup in ROLLUPS}
 PLACES: Final = tuple(dict.fromkeys(rollup.place for rollup in ROLLUPS))
 """The tables of rollups, sources before what is made of them."""
@@ -103,11 +105,9 @@ FORMER: Final = frozenset(
     {"calls_by_hour", "components_by_hour", "tenants_by_hour", "spans_by_hour", "operations_by_hour", "users_by_day"}
 )
 """Rollups that were tables of their own in older stores; calls were not told apart by price version."""
-LEDGER: Final = tuple(
-    NAMED[name] for name in ("calls_by_hour", "components_by_hour", "payers_by_day", "tenants_by_hour")
-)
+LEDGER: Final = tuple(rollup for rollup in ROLLUPS if rollup.table == "ledger_sums")
 """Those that answer what calls cost, small ones first."""
-LATENCY: Final = tuple(NAMED[name] for name in ("operations_by_hour", "spans_by_day", "users_by_day", "spans_by_hour"))
+LATENCY: Final = tuple(rollup for rollup in ROLLUPS if rollup.table == "span_sums")
 """Those that answer how long spans took, small ones first."""
 
 
@@ -198,12 +198,14 @@ def chosen(rollups: Sequence[Rollup], names: Iterable[str], period: Period) -> R
     return next(fitting, None)
 
 
-def rolled_up(rollup: Rollup, period: Period, columns: Sequence[str]) -> Source:
+def rolled_up(rollup: Rollup, period: Period, names: Iterable[str], columns: Sequence[str]) -> Source:
     """The rows of a rollup for a period, and of its source for the ends of the period that are no whole hours or days.
 
-    The period has to hold at least one whole hour or day.
+    `names` is what it is grouped and filtered by: what is left of a period beside its whole days may come from a rollup
+    by the hour. The period has to hold at least one whole hour or day.
     """
-    pieces = list(_pieces(rollup, period))
+    finer = chosen([one for one in ROLLUPS if one.table == rollup.table and one.cut == "hour"], names, period)
+    pieces = list(_pieces(rollup, finer, period))
     if all(piece is None for piece, _ in pieces):
         raise ValueError(f"{rollup.name} has nothing whole between {period.since} and {period.until}")
     listed = ", ".join(columns)
@@ -217,17 +219,16 @@ def rolled_up(rollup: Rollup, period: Period, columns: Sequence[str]) -> Source:
     return Source(f"({' UNION ALL '.join(selects)})", parameters)
 
 
-def _pieces(rollup: Rollup, period: Period) -> Iterator[tuple[Rollup | None, Period]]:
+def _pieces(rollup: Rollup | None, finer: Rollup | None, period: Period) -> Iterator[tuple[Rollup | None, Period]]:
     """Which rollup answers for which part of a period; None for the source itself."""
-    whole = _whole(rollup, period)
+    whole = _whole(rollup, period) if rollup else None
     if whole is None:
-        yield None, period
+        yield from _pieces(finer, None, period) if finer else ((None, period),)
         return
     yield rollup, whole
     for since, until in ((period.since, whole.since), (whole.until, period.until)):
         if since < until:
-            end = Period(since=since, until=until)
-            yield from _pieces(NAMED[rollup.finer], end) if rollup.finer else ((None, end),)
+            yield from _pieces(finer, None, Period(since=since, until=until))
 
 
 def _rows(rollup: Rollup, columns: str, number: int) -> str:

@@ -19,6 +19,7 @@ _DAY_S: Final = 86_400
 _CUTS: Final = {"hour": "toStartOfHour", "day": "toStartOfDay", "month": "toStartOfDay"}
 _SETTINGS: Final = {"max_partitions_per_insert_block": 0, "mutations_sync": 1}
 _TABLES: Final = {rollup.source for rollup in ROLLUPS} - set(PLACES)
+_DAYS: Final = {"spans_by_hour": "spans_by_day", "operations_by_hour": "operations_by_day"}
 _logger = logging.getLogger(__name__)
 
 
@@ -48,8 +49,8 @@ def _move(client: Any, former: Iterable[str]) -> None:  # noqa: ANN401
         if name != "calls_by_hour":  # made again from the ledger, for these tell price versions apart
             columns = ", ".join(_column(client, read_sql("rollup_columns"), {"name": name}))
             _replace(client, NAMED[name], f"(level, {columns}) SELECT '{name}', {columns} FROM {name}")  # noqa: S608
-        if name == "spans_by_hour":
-            _replace(client, NAMED["spans_by_day"], read_sql("rollup_spans_by_day"))
+        if days := _DAYS.get(name):
+            _replace(client, NAMED[days], _said("rollup_days", {"days": days, "hours": name}))
         client.command(f"DROP TABLE {name} SYNC")
 
 

@@ -241,5 +241,7 @@ def grouped_by(row: Mapping[str, object], selection: Selection) -> dict[str, str
 
 def _text(value: object) -> str:
     if isinstance(value, datetime):  # naive in UTC where the process runs in UTC, elsewhere aware in its own zone
-        return f"{(value.astimezone(UTC) if value.tzinfo else value):%Y-%m-%dT%H:%M:%SZ}"
+        return (value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value).isoformat(
+            timespec="seconds"
+        ) + "Z"
     return value.isoformat() if isinstance(value, date) else str(value)

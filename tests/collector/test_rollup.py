@@ -150,7 +150,7 @@ def test_the_smallest_rollup_that_can_answer_is_asked() -> None:
     ]
     names = [rollup.name if (rollup := chosen(LEDGER, names, month)) else None for names in asked]
     assert names == [
-        "calls_by_hour",
+        "calls_by_day",
         "components_by_hour",
         "tenants_by_hour",
         "payers_by_day",
@@ -166,6 +166,8 @@ def test_the_smallest_rollup_that_can_answer_is_asked() -> None:
     ("names", "hours", "expected"),
     [
         (["operation", "hour"], 24, "operations_by_hour"),
+        (["operation"], 24, "operations_by_hour"),
+        (["operation"], 48, "operations_by_day"),
         (["model"], 24, "spans_by_hour"),
         (["model"], 48, "spans_by_day"),
         (["model", "hour"], 48, "spans_by_hour"),

@@ -59,7 +59,7 @@ CREATE TABLE IF NOT EXISTS span_sums (
     entries               SimpleAggregateFunction(sum, UInt64)
 ) ENGINE = AggregatingMergeTree
 PARTITION BY toYYYYMM(time)
-ORDER BY (level, user, operation, model, service, provider, framework, wrapper, time)
+ORDER BY (level, user, time, operation, model, service, provider, framework, wrapper)
 SETTINGS non_replicated_deduplication_window = 10000, index_granularity = 1024, merge_selector_base = 16;
 
 -- The ledger since it began, by the labels of the exported counters. Kept when the ledger's old months are dropped.

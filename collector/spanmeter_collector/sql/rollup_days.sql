@@ -4,7 +4,7 @@
     output_ns, max_ns, durations, first_chunks, entries
 )
 SELECT
-    'spans_by_day' AS level,
+    '$days' AS level,
     toStartOfDay(span_sums.time) AS time,
     wrapper,
     service,
@@ -22,5 +22,5 @@ SELECT
     quantilesTDigestMergeState(0.5, 0.95, 0.99)(span_sums.first_chunks) AS first_chunks,
     sum(span_sums.entries) AS entries
 FROM span_sums
-WHERE span_sums.level = 'spans_by_hour'
+WHERE span_sums.level = '$hours'
 GROUP BY time, wrapper, service, framework, operation, provider, model
