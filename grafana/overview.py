@@ -11,6 +11,7 @@ from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models import dashboard
 
 import budgets
+import caches
 import calls
 import health
 import latency
@@ -52,6 +53,7 @@ def _lay_out(board: builders.Dashboard) -> None:
         "At a glance": (*spend.figures(), *calls.figures(), *latency.figures()),
         "Spend": spend.charts(),
         "Tokens and calls": calls.charts(),
+        "Caches": caches.charts(),
         "Latency": latency.charts(),
         "Budgets": budgets.charts(),
         "Sidecar": health.charts(),

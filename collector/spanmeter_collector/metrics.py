@@ -20,6 +20,7 @@ from spanmeter_collector.rollup import NANOSECONDS, least_in_buckets
 from spanmeter_collector.store import Store
 
 CALL_LABELS: Final = ("service", "framework", "operation", "provider", "model")
+PICOS: Final = 10**12
 MODEL_LABELS: Final = ("service", "provider", "model")
 
 Row = Mapping[str, Any]
@@ -125,9 +126,10 @@ class StoreCollector(Collector):
             yield _ledger_counter(counter, ledger)
         yield _calls(ledger)
         yield _priced_share(ledger)
-        yield _cache_requests(ledger)
         yield _duplicate_calls(self._store.query("metrics_duplicates", {}))
         observed = self._store.query("metrics_histograms", {})
+        yield _cache_requests(observed)
+        yield _cache_saved(observed)
         for histogram in SPAN_HISTOGRAMS:
             yield _histogram(histogram, observed)
 
@@ -184,15 +186,24 @@ def _priced_share(ledger: Sequence[Row]) -> GaugeMetricFamily:
     return family
 
 
-def _cache_requests(ledger: Sequence[Row]) -> CounterMetricFamily:
-    sums: Counter[str] = Counter()
-    for row in ledger:
-        sums[row["service"]] += row["cache_hits"]
+def _cache_requests(observed: Iterable[Row]) -> CounterMetricFamily:
     family = CounterMetricFamily(
-        "spanmeter_cache_requests", "Requests that a cache answered.", labels=("service", "cache", "result")
+        "spanmeter_cache_requests", "Requests to applications' caches.", labels=("service", "cache", "result")
     )
-    for service, hits in sums.items():
-        family.add_metric((service, "llm", "hit"), hits)
+    results = {"cache_hits": "hit", "cache_misses": "miss"}
+    for row in observed:
+        if row["family"] in results:
+            family.add_metric((row["service"], row["request_model"], results[row["family"]]), row["total"])
+    return family
+
+
+def _cache_saved(observed: Iterable[Row]) -> CounterMetricFamily:
+    family = CounterMetricFamily(
+        "spanmeter_cache_saved_usd", "US dollars that hits of caches saved, where known.", labels=("service", "cache")
+    )
+    for row in observed:
+        if row["family"] == "cache_saved":
+            family.add_metric((row["service"], row["request_model"]), row["total"] / PICOS)
     return family
 
 

@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
+from prometheus_client import CollectorRegistry
 
 from spanmeter import semconv
 from spanmeter.pricing import PriceBook
 from spanmeter_collector.caches import OPTIONS, answer_caches
 from spanmeter_collector.incoming import Received
+from spanmeter_collector.metrics import expose, register
 from spanmeter_collector.posting import post
 from spanmeter_collector.question_error import QuestionError
 from spanmeter_collector.recent import Unknown
@@ -130,3 +132,19 @@ def test_a_large_batch_is_read_as_a_small_one(store: Store, put: Post) -> None:
 def test_a_dimension_that_is_none_is_refused(store: Store) -> None:
     with pytest.raises(QuestionError, match="unknown dimension 'grade'; allowed: minute, hour, day, cache, service, "):
         answer(store, group_by="grade")
+
+
+def test_prometheus_reads_the_same(store: Store, put: Post) -> None:
+    put({1: MISS, 2: HIT, 3: HIT, 4: UNPRICED, 5: VECTORS, 6: {semconv.OPERATION: "track"}}, times=2)
+    registry = CollectorRegistry()
+    register(registry, store)
+    body, _ = expose(registry, "")
+
+    assert {line for line in body.decode().splitlines() if line.startswith("spanmeter_cache")} == {
+        'spanmeter_cache_requests_total{cache="answers",result="hit",service="shop-rag"} 3.0',
+        'spanmeter_cache_requests_total{cache="answers",result="miss",service="shop-rag"} 1.0',
+        'spanmeter_cache_requests_total{cache="vectors",result="hit",service="shop-rag"} 2.0',
+        'spanmeter_cache_requests_total{cache="vectors",result="miss",service="shop-rag"} 1.0',
+        'spanmeter_cache_saved_usd_total{cache="answers",service="shop-rag"} 0.000506',
+        'spanmeter_cache_saved_usd_total{cache="vectors",service="shop-rag"} 0.1',
+    }

@@ -93,7 +93,8 @@ def test_dollars_by_component(known: Store) -> None:
             },
         ),
         ("spanmeter_priced_share", {("shop-rag",): 1.0, ("batch",): 0.0}),
-        ("spanmeter_cache_requests_total", {("llm", "hit", "shop-rag"): 0, ("llm", "hit", "batch"): 1}),
+        ("spanmeter_cache_requests_total", {("llm", "hit", "batch"): 1, ("llm", "miss", "batch"): 0}),
+        ("spanmeter_cache_saved_usd_total", {("llm", "batch"): 0}),
         (
             "gen_ai_client_token_usage_sum",
             {
@@ -155,8 +156,9 @@ def test_an_empty_store_exposes_every_family_without_samples(store: Store) -> No
         "spanmeter_unpriced_tokens",
         "spanmeter_calls",
         "spanmeter_priced_share",
-        "spanmeter_cache_requests",
         "spanmeter_duplicate_calls",
+        "spanmeter_cache_requests",
+        "spanmeter_cache_saved_usd",
         "gen_ai_client_token_usage",
         "gen_ai_client_operation_duration_seconds",
         "gen_ai_client_operation_time_to_first_chunk_seconds",

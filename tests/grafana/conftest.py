@@ -122,10 +122,17 @@ ROUND: tuple[dict[str, Any], ...] = (
     call("chat", "gpt-4o-mini", "langchain") | USED | CACHED,
     call("chat", "gpt-4o", "llama_index") | USED | STREAMED,
     call("embeddings", "text-embedding-3-small", "llama_index") | {semconv.INPUT_TOKENS: 300},
-    call("chat", "house-model", "langchain") | USED,
+    call("chat", "house-model", "langchain") | USED | {semconv.CACHE_CREATION_TOKENS: 64},
     call("chat", "gpt-4o", "langchain") | {semconv.CACHE_HIT: True},
     call("chat", "gpt-4o", "langchain") | {semconv.ERROR_TYPE: "RateLimitError"},
     {semconv.OPERATION_NAME: "retrieval", semconv.FRAMEWORK: "langchain"},
+    {semconv.OPERATION: "cache", semconv.CACHE_NAME: "answers", semconv.CACHE_RESULT: "miss"},
+    {
+        semconv.OPERATION: "cache",
+        semconv.CACHE_NAME: "answers",
+        semconv.CACHE_RESULT: "hit",
+        semconv.CACHE_SAVED_USD: "0.001",
+    },
 )
 
 
