@@ -13,8 +13,6 @@ HITS = f'spanmeter_cache_requests_total{{{_OF_SERVICE}, result="hit"}}'
 SAVED = f"spanmeter_cache_saved_usd_total{{{_OF_SERVICE}}}"
 READ = select("spanmeter_tokens_total", 'component=~"cache_read.*"')
 WRITTEN = select("spanmeter_tokens_total", 'component=~"cache_write.*"')
-NO_REQUESTS = "No request to a cache"
-NO_PROMPT_CACHE = "No prompt cache in use"
 
 
 def charts() -> tuple[timeseries.Panel, ...]:
@@ -27,7 +25,6 @@ def charts() -> tuple[timeseries.Panel, ...]:
                 "spanmeter_cache_requests_total. Of caches that Spanmeter only sees answer (llm) there are no misses.",
                 RATE,
                 (Query(rate(REQUESTS, "cache, result"), "{{cache}} {{result}}"),),
-                NO_REQUESTS,
             ),
             width=6,
         ),
@@ -38,7 +35,6 @@ def charts() -> tuple[timeseries.Panel, ...]:
                 "keys: another prompt, model, parameter or version. Steadily low: the questions do not repeat.",
                 SHARE,
                 (Query(share(rate(HITS, "cache"), rate(REQUESTS, "cache")), "{{cache}}"),),
-                NO_REQUESTS,
             ),
             width=6,
         ),
@@ -49,7 +45,6 @@ def charts() -> tuple[timeseries.Panel, ...]:
                 "Hits whose replaced call has no known price are not in it.",
                 DOLLARS,
                 (Query(f"{rate(SAVED, 'cache')} * 3600", "{{cache}}"),),
-                NO_REQUESTS,
             ),
             width=6,
         ),
@@ -60,7 +55,6 @@ def charts() -> tuple[timeseries.Panel, ...]:
                 "spanmeter_tokens_total. Writing without reading costs more than no cache: see spanmeter caches.",
                 TOKENS,
                 (Query(rate(READ), "read"), Query(rate(WRITTEN), "written")),
-                NO_PROMPT_CACHE,
             ),
             width=6,
         ),

@@ -52,7 +52,7 @@ def test_every_panel_has_a_title_of_its_own(panels: list[dict[str, Any]]) -> Non
     titles = [panel["title"] for panel in panels]
 
     assert all(titles)
-    assert len(set(titles)) == len(titles) == 26
+    assert len(set(titles)) == len(titles) == 30
 
 
 def test_every_description_names_a_metric_its_queries_use(panels: list[dict[str, Any]]) -> None:
