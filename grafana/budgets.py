@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from grafana_foundation_sdk.builders import table, timeseries
 
-from panels import COUNT, DOLLARS, SHARE, Panel, Query, chart, ranking
-from promql import SIDECAR, select
+from panels import DOLLARS, RATE, SHARE, Panel, Query, chart, ranking
+from promql import SIDECAR, rate, select
 
 LIMIT = select("spanmeter_budget_limit_usd", scope=SIDECAR)
 SPENT = select("spanmeter_budget_spent_usd", scope=SIDECAR)
@@ -32,12 +32,12 @@ def charts() -> tuple[timeseries.Panel | table.Panel, ...]:
         chart(
             Panel(
                 "Calls that budgets stopped or downgraded",
-                "spanmeter_budget_stopped_calls_total and spanmeter_budget_downgraded_calls_total since each budget "
-                "began: calls that got BudgetExceeded instead of an answer, and calls that another model answered.",
-                COUNT,
+                "Rates of spanmeter_budget_stopped_calls_total and spanmeter_budget_downgraded_calls_total: calls that "
+                "got BudgetExceeded instead of an answer, and calls that another model answered. See 'Budgets now'.",
+                RATE,
                 (
-                    Query(f"max by (budget) ({STOPPED})", "{{budget}} stopped"),
-                    Query(f"max by (budget) ({DOWNGRADED})", "{{budget}} to another model"),
+                    Query(rate(STOPPED, "budget"), "{{budget}} stopped"),
+                    Query(rate(DOWNGRADED, "budget"), "{{budget}} to another model"),
                 ),
             ),
         ),

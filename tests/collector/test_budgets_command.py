@@ -27,7 +27,7 @@ def budgeted(start_sidecar: Any) -> Any:
     return sidecar
 
 
-def test_the_terminal_shows_every_budget(
+def test_the_terminal_shows_every_budget_and_json_is_the_sidecars_answer(
     budgeted: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "300")
@@ -44,8 +44,6 @@ spent: 1 call went to another model.
     told = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert told == [line.split() for line in table.splitlines()]
 
-
-def test_one_budget_and_json_are_the_sidecars_answer(budgeted: Any, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["budgets", "--json", "--url", budgeted.http]) == 0
     everything = json.loads(capsys.readouterr().out)
     assert [row["name"] for row in everything["rows"]] == ["acme", "each", "spent"]
