@@ -1,4 +1,4 @@
-"""How fast the sidecar acknowledges what is safely on its disk: as much as it can, and at a steady pace.
+"""How fast the sidecar acknowledges what is safely on its disk, as much as it can and at a steady pace, and answers it.
 
 The sidecar has one core to itself, the senders another; it prices and stores beside, as it always does. Bodies are
 encoded before, and the senders only write and read sockets, so that they are not what is measured. On a machine that
@@ -13,23 +13,28 @@ import platform
 import socket
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
+from itertools import cycle
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+import httpx
 from collector import NANOSECONDS, SPANS, request, sidecar  # noqa: TID251  the benchmark beside, not the folder
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 SENDERS: Final = 4
 PACED_SPANS: Final = 50
 HEAD: Final = "POST /v1/traces HTTP/1.1\r\nhost: x\r\ncontent-type: application/x-protobuf\r\n"
 REFUSED: Final = 503
+POLL_S: Final = 0.05
 
 
 class Wire:
@@ -110,6 +115,43 @@ def paced(url: str, pid: int, messages: Sequence[bytes], *, spans_per_s: int) ->
     return Paced(sorted(latencies), (cpu(pid) - cpu_s) / (time.perf_counter() - began))
 
 
+def visible(url: str, messages: Sequence[bytes], *, spans_per_s: int, samples: int) -> list[float]:
+    """Seconds from the acknowledgement of a span until the API answers with it, in order of size, at a steady pace."""
+    ended, waits = threading.Event(), []
+    with (
+        ThreadPoolExecutor(1) as executor,
+        closing(Wire(url)) as wire,
+        httpx.Client(base_url=url, timeout=60) as client,
+    ):
+        beside = executor.submit(_keep_pace, url, messages, spans_per_s, ended)
+        for _ in range(samples):
+            trace_id = os.urandom(16)
+            wire.post(message(_one_span(trace_id)))
+            began = time.perf_counter()
+            while client.get(f"/api/v1/traces/{trace_id.hex()}").status_code != 200:
+                time.sleep(POLL_S)
+            waits.append(time.perf_counter() - began)
+        ended.set()
+        beside.result()
+    return sorted(waits)
+
+
+def _keep_pace(url: str, messages: Sequence[bytes], spans_per_s: int, ended: threading.Event) -> None:
+    with closing(Wire(url)) as wire:
+        for one in cycle(messages):
+            if ended.wait(PACED_SPANS / spans_per_s):
+                return
+            wire.post(one)
+
+
+def _one_span(trace_id: bytes) -> bytes:
+    now = time.time_ns()
+    span = Span(trace_id=trace_id, span_id=trace_id[:8], name="seen", start_time_unix_nano=now, end_time_unix_nano=now)
+    sent = ExportTraceServiceRequest()
+    sent.resource_spans.add().scope_spans.add(spans=[span])
+    return sent.SerializeToString()
+
+
 def cpu(pid: int, *, thread: int | None = None) -> float:
     """Seconds of CPU that a process has had, or one thread of it."""
     path = Path(f"/proc/{pid}/task/{thread}/schedstat") if thread else Path(f"/proc/{pid}/stat")
@@ -177,13 +219,19 @@ def _paced_table(runs: Sequence[Paced], spans_per_s: int) -> str:
     return "\n".join([head, "|---|---:|---:|---:|---:|---:|", *rows])
 
 
+def _visible_table(waits: Sequence[float], spans_per_s: int) -> str:
+    head = f"| acknowledged until answered, at {spans_per_s:,} spans/s | spans | p50 s | most s |"
+    return f"{head}\n|---|---:|---:|---:|\n| | {len(waits)} | {waits[len(waits) // 2]:.2f} | {waits[-1]:.2f} |"
+
+
 def main() -> None:
-    """Run as often as asked and print both tables."""
+    """Run as often as asked and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--requests", type=int, default=300, help="of a burst, at most (%(default)s)")
     parser.add_argument("--seconds", type=int, default=30, help="of the steady pace (%(default)s)")
     parser.add_argument("--spans-per-s", type=int, default=2_000, help="of the steady pace (%(default)s)")
     parser.add_argument("--runs", type=int, default=3, help="each with a new store (%(default)s)")
+    parser.add_argument("--seen", type=int, default=20, help="spans that are waited for in the API (%(default)s)")
     arguments = parser.parse_args()
     start_ns = time.time_ns() - 3600 * NANOSECONDS
     bodies = [request(number, start_ns=start_ns, calls_of=4) for number in range(arguments.requests)]
@@ -194,7 +242,14 @@ def main() -> None:
             bursts.append(burst(url, pid, [message(body) for body in bodies]))
         with _started() as (url, pid):
             paces.append(paced(url, pid, steady, spans_per_s=arguments.spans_per_s))
-    sys.stdout.write(f"{_about()}\n{_burst_table(bursts)}\n\n{_paced_table(paces, arguments.spans_per_s)}\n")
+    with _started() as (url, _):
+        waits = visible(url, steady, spans_per_s=arguments.spans_per_s, samples=arguments.seen)
+    tables = (
+        _burst_table(bursts),
+        _paced_table(paces, arguments.spans_per_s),
+        _visible_table(waits, arguments.spans_per_s),
+    )
+    sys.stdout.write("\n\n".join((_about(), *tables)) + "\n")
 
 
 if __name__ == "__main__":

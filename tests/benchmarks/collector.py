@@ -36,8 +36,8 @@ SENDERS: Final = 4
 NANOSECONDS: Final = 1_000_000_000
 COST_OF_A_CALL: Final = Decimal("0.000195")  # gpt-4o-mini: 800 fresh and 200 cached tokens in, 100 out
 PEOPLE: Final = {
-    "user.id": "user-{number}",
-    "gen_ai.conversation.id": "session-{number}",
+    "user.id": "user-{trace}",
+    "gen_ai.conversation.id": "session-{trace}",
     "spanmeter.tenant": "acme",
     "spanmeter.feature": "search",
     "spanmeter.team": "core",
@@ -81,7 +81,7 @@ class Figures:
 
 
 def request(number: int, *, start_ns: int, calls_of: int) -> bytes:
-    """A request of 512 spans in 64 traces with random ids, one of `calls_of` a call, with 20 attributes each."""
+    """A request of 512 spans with 20 attributes each, one of `calls_of` a call, in 64 traces of 64 users."""
     message = ExportTraceServiceRequest()
     resource_spans = message.resource_spans.add()
     resource_spans.resource.attributes.extend(_attributes({"service.name": "bench", "service.instance.id": "1"}, 0))
@@ -114,7 +114,7 @@ def _attributes(known: dict[str, Any], number: int) -> list[KeyValue]:
 
 def _value(said: Any, number: int) -> AnyValue:  # text, whole number or float
     if isinstance(said, str):
-        return AnyValue(string_value=said.format(number=number))
+        return AnyValue(string_value=said.format(number=number, trace=number // TRACE))
     return AnyValue(int_value=said) if isinstance(said, int) else AnyValue(double_value=said)
 
 
