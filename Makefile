@@ -9,7 +9,7 @@ DEMO := .venv/.installed-demo
 DEV := .venv/.installed-dev
 OTELCOL := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/spanmeter/opentelemetry-collector
 
-.PHONY: help setup demo test compat others senders replay collectors fuzz bench-app bench-export bench-collector bench-acknowledge bench-reprice bench-disk lint types imports fmt screenshots clean bench-soak bench-start faults load
+.PHONY: help setup demo test compat others senders replay collectors fuzz bench-app bench-budget bench-export bench-collector bench-acknowledge bench-reprice bench-disk lint types imports fmt screenshots clean bench-soak bench-start faults load
 
 help:  ## what each command does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -49,6 +49,9 @@ load: $(DEV)  ## the reference workload under duplicates, failures and a tight b
 
 bench-app: $(DEV)  ## what instrumentation adds to a call, a token, a chain, a graph and a query
 	@$(BIN)/python tests/benchmarks/app.py $(ARGS)
+
+bench-budget: $(DEV)  ## what budgets add to a call
+	@$(BIN)/python tests/benchmarks/budget.py
 
 bench-export: $(DEV)  ## what it takes to send a span, beside the SDK's exporter
 	@$(BIN)/python tests/benchmarks/export.py $(ARGS)

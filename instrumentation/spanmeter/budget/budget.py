@@ -84,6 +84,11 @@ class Budget:
             raise DefinitionError(f"wait_s={wait_s!r} is not allowed; allowed: seconds from 0")
         self._account = _account(definition, away=away, wait_s=wait_s)
 
+    def __repr__(self) -> str:
+        terms = self.definition
+        told = f"limit_usd={terms.limit_usd:f}, spent_usd={self.spent_usd:f}, reserved_usd={self.reserved_usd:f}"
+        return f"<Budget {terms.name!r} period={terms.period} action={terms.action} {told}>"
+
     @property
     def definition(self) -> BudgetDefinition:
         """The terms in force."""

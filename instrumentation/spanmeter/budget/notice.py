@@ -30,7 +30,7 @@ def notice(account: Account, sums: Sums) -> None:
         standing, definition = account.standing(sums), account.definition
         happens = _WHAT_HAPPENS[definition.action]
         said = "budget %r: %s %% of %s USD are spent; %s"
-        _log.warning(said, standing.name, f"{100 * share:f}", f"{standing.limit_usd:f}", happens)
+        _log.warning(said, standing.name, f"{(100 * share).normalize():f}", f"{standing.limit_usd:f}", happens)
         if definition.webhook and account.tells_webhook:
             _post_later(definition.webhook, told(standing, f"{share:f}", period=definition.period))
 

@@ -30,6 +30,7 @@ def test_the_same_budget_twice_is_one() -> None:
     first = spanmeter.Budget("b", limit_usd="1")
     first._account.charge(10**11, request=None)
     again = spanmeter.Budget("b", limit_usd="2", action="warn")
+    assert repr(again) == "<Budget 'b' period=day action=warn limit_usd=2, spent_usd=0.1, reserved_usd=0>"
     assert (first.spent_usd, again.spent_usd, first.definition.limit_usd) == (
         Decimal("0.1"),
         Decimal("0.1"),

@@ -67,9 +67,7 @@ def test_thresholds_are_logged_counted_and_told_to_the_webhook_once(
     for _ in range(3):
         assert kept.came.acquire(timeout=30)
     said = "budget 'b': {} % of 10 USD are spent; calls are stopped once it is spent"
-    assert [record.getMessage() for record in caplog.records] == [
-        said.format(share) for share in ("50.0", "80.0", "100")
-    ]
+    assert [record.getMessage() for record in caplog.records] == [said.format(share) for share in ("50", "80", "100")]
     told = sorted((told["threshold"], told["spent_usd"]) for told in kept.told)
     assert told == [("0.5", "5"), ("0.8", "10"), ("1", "10")]
     assert kept.told[0].keys() == {
