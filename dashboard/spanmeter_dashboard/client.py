@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import httpx
 
-from spanmeter_dashboard import answers, reading
+from spanmeter_dashboard import answers, reading, saving
 from spanmeter_dashboard.budget import Budget
 from spanmeter_dashboard.settings import Settings
 from spanmeter_dashboard.window import Window
@@ -18,6 +18,8 @@ Filters = tuple[tuple[str, str], ...]
 """Pairs of dimension and value; several values of one dimension mean any of them."""
 Order = Literal["time", "cost", "duration"]
 MOST_ROWS = 10_000
+_SHORT_S = 10.0
+_LONG_S = 180.0
 
 
 class SidecarError(Exception):
@@ -38,9 +40,10 @@ class Client:
     Over https it trusts the authorities of the machine, or those that SSL_CERT_FILE names.
     """
 
-    def __init__(self, settings: Settings, *, timeout_s: float = 10.0) -> None:
+    def __init__(self, settings: Settings, *, timeout_s: float = _SHORT_S) -> None:
         headers = {"authorization": f"Bearer {settings.token}"} if settings.token else {}
         self.url = settings.url
+        self._timeout_s = timeout_s
         trusted = ssl.create_default_context() if settings.url.startswith("https:") else True
         self._http = httpx.Client(
             base_url=settings.url, headers=headers, timeout=timeout_s, trust_env=False, verify=trusted
@@ -74,6 +77,13 @@ class Client:
         """Every budget and how it stands now."""
         return tuple(map(Budget.of, self._get("/api/v1/budgets", [])["rows"]))
 
+    def savings(
+        self, window: Window, *, terms: Sequence[tuple[str, str]] = (), filters: Filters = ()
+    ) -> saving.Savings:
+        """What proposals would have saved in a period, on some terms such as `("swap", "gpt-4o=gpt-4o-mini")`."""
+        asked = [*_times(window), *terms, *filters]
+        return saving.Savings.of(self._get("/api/v1/savings", asked, timeout_s=_LONG_S))
+
     def traces(  # noqa: PLR0913 - the parameters of the route
         self,
         window: Window,
@@ -97,11 +107,12 @@ class Client:
         """
         return reading.trace(self._get(f"/api/v1/traces/{trace_id}", []))
 
-    def _get(self, path: str, parameters: Sequence[tuple[str, str]]) -> Any:  # noqa: ANN401 - JSON
+    def _get(self, path: str, parameters: Sequence[tuple[str, str]], *, timeout_s: float = _SHORT_S) -> Any:  # noqa: ANN401 - JSON
+        timeout = max(timeout_s, self._timeout_s) if timeout_s > _SHORT_S else self._timeout_s
         try:
-            response = self._http.get(path, params=httpx.QueryParams(tuple(parameters)))
+            response = self._http.get(path, params=httpx.QueryParams(tuple(parameters)), timeout=timeout)
         except httpx.TimeoutException as error:
-            raise SidecarError(f"The sidecar at {self.url} did not answer within 10 s.") from error
+            raise SidecarError(f"The sidecar at {self.url} did not answer within {timeout:.0f} s.") from error
         except httpx.TransportError as error:
             raise UnreachableError(f"No sidecar answers at {self.url}.") from error
         if response.status_code != httpx.codes.OK:

@@ -2,7 +2,7 @@
 
     python tests/dashboard/screenshots.py [--dashboard URL] [--url URL] [--to FOLDER]
 
-Writes overview, cost-explorer, traces and trace, each also `-dark`, `-narrow` and `-dark-narrow`.
+Writes overview, cost-explorer, savings, traces and trace, each also `-dark`, `-narrow` and `-dark-narrow`.
 """
 
 from __future__ import annotations
@@ -81,6 +81,7 @@ def main() -> None:
     pages = {
         "overview": f"/?period={options.period}&live=false",
         "cost-explorer": f"/cost?period={options.period}&live=false",
+        "savings": f"/savings?period={options.period}&live=false&swap=gpt-4o=gpt-4o-mini&input_limit=500",
         "traces": f"/traces?period={options.period}&live=false",
         "trace": f"/traces?trace={trace}",
     }

@@ -170,6 +170,14 @@ def test_a_trace_shows_cost_and_tokens_of_each_step(page: Page, dashboard: str, 
     expect(page.locator(".sm-step").nth(4).locator(".sm-detail")).to_contain_text("cache read computed1,000")
 
 
+def test_savings_are_told_on_the_terms_of_the_address(page: Page, dashboard: str) -> None:
+    page.goto(f"{dashboard}/savings?swap=gpt-4.1=gpt-4.1-nano&live=false")
+    expect(page.locator(".sm-table")).to_contain_text(
+        "gpt-4.1 → gpt-4.1-nano: the same tokens at the prices of that time"
+    )
+    expect(page.locator(".sm-table tbody tr")).to_have_count(10)
+
+
 def test_a_trace_that_is_not_stored_says_so(page: Page, dashboard: str) -> None:
     page.goto(f"{dashboard}/traces?trace={'ff' * 16}")
     expect(page.locator(".sm-notice h3")).to_have_text("This trace is not stored")
@@ -180,6 +188,7 @@ def test_a_trace_that_is_not_stored_says_so(page: Page, dashboard: str) -> None:
     [
         ("/", "No calls in the last 1 h"),
         ("/cost", "No calls in the last 1 h"),
+        ("/savings", "No calls in the last 1 h"),
         ("/traces", "No traces in the last 1 h"),
     ],
 )
@@ -201,7 +210,14 @@ def test_the_page_fills_by_itself_when_the_sidecar_comes_up(
 
 
 @pytest.mark.parametrize(
-    ("path", "theme"), [("/", "dark"), ("/cost", "light"), ("/traces", "dark"), (f"/traces?trace={'11' * 16}", "light")]
+    ("path", "theme"),
+    [
+        ("/", "dark"),
+        ("/cost", "light"),
+        ("/traces", "dark"),
+        ("/savings", "dark"),
+        (f"/traces?trace={'11' * 16}", "light"),
+    ],
 )
 def test_a_phone_shows_every_page_without_scrolling_sideways(page: Page, dashboard: str, path: str, theme: str) -> None:
     page.emulate_media(color_scheme="dark" if theme == "dark" else "light")
