@@ -36,7 +36,7 @@ from spanmeter_collector.backup import add_backup
 from spanmeter_collector.budget_routes import add_budgets
 from spanmeter_collector.budgets import Budgets
 from spanmeter_collector.caches_routes import add_caches
-from spanmeter_collector.metrics import expose, register
+from spanmeter_collector.metrics import Exposition
 from spanmeter_collector.prices import add_prices
 from spanmeter_collector.question_error import QuestionError
 from spanmeter_collector.savings_route import add_savings
@@ -114,7 +114,6 @@ def create_api(  # noqa: PLR0913  what the process around it gives, each by its 
         docs_url=None,
         redoc_url=None,
     )
-    register(status.registry, store)
     _add_refusals(api)
     _add_questions(api, store, now)
     _add_losses(api, store, losses.options(loss_settle), now)
@@ -134,7 +133,7 @@ def create_api(  # noqa: PLR0913  what the process around it gives, each by its 
         add_budgets(api, budgets, now, changing=[Depends(_refuse_other_sites)])
     if snapshots is not None:
         add_backup(api, snapshots, dependencies=[Depends(_refuse_other_sites)])
-    _add_operations(api, status)
+    _add_operations(api, status, Exposition(status.registry, store))
     return api
 
 
@@ -237,7 +236,7 @@ def _refuse_other_sites(request: Request) -> None:
         raise HTTPException(403, "Pages of other sites are refused")
 
 
-def _add_operations(api: FastAPI, status: Status) -> None:
+def _add_operations(api: FastAPI, status: Status, exposition: Exposition) -> None:
     @api.head("/health", include_in_schema=False)
     @api.get("/health", response_model=Health)
     def get_health() -> Response:
@@ -254,7 +253,7 @@ def _add_operations(api: FastAPI, status: Status) -> None:
     @api.get("/metrics", response_class=Response)
     def get_metrics(request: Request) -> Response:
         """Metrics in the Prometheus text format or OpenMetrics, as the Accept header asks."""
-        body, content_type = expose(status.registry, request.headers.get("accept", ""))
+        body, content_type = exposition.expose(request.headers.get("accept", ""))
         return Response(body, headers={"content-type": content_type})
 
 

@@ -23,6 +23,8 @@ CALL_LABELS: Final = ("service", "framework", "operation", "provider", "model")
 PICOS: Final = 10**12
 MODEL_LABELS: Final = ("service", "provider", "model")
 
+_END: Final = b"# EOF\n"
+
 Row = Mapping[str, Any]
 
 
@@ -228,13 +230,31 @@ def _bound_text(bound: float) -> str:
     return str(floatToGoString(bound))  # type: ignore[no-untyped-call]
 
 
-def register(registry: CollectorRegistry, store: Store) -> None:
-    """Expose the store's families beside those already in the registry, without _created series anywhere."""
-    disable_created_metrics()  # type: ignore[no-untyped-call]
-    registry.register(StoreCollector(store))
+class Exposition:
+    """What a scraper reads: the families of a registry, and those of the store.
 
+    Those of the store are made again when it was written to since; on a server, where others may write, each time.
+    Safe to share between threads.
+    """
 
-def expose(registry: CollectorRegistry, accept: str) -> tuple[bytes, str]:
-    """The body and content type a scraper with this Accept header reads: OpenMetrics or the text format."""
-    encode, content_type = choose_encoder(accept)
-    return encode(registry), content_type
+    def __init__(self, registry: CollectorRegistry, store: Store) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call]
+        self._registry = registry
+        self._store = store
+        self._of_store = CollectorRegistry()
+        self._of_store.register(StoreCollector(store))
+        self._made: dict[str, tuple[int, bytes]] = {}
+
+    def expose(self, accept: str) -> tuple[bytes, str]:
+        """The body and content type a scraper with this Accept header reads: OpenMetrics or the text format."""
+        encode, content_type = choose_encoder(accept)
+        return encode(self._registry).removesuffix(_END) + self._families(encode, content_type), content_type
+
+    def _families(self, encode: Callable[[CollectorRegistry], bytes], content_type: str) -> bytes:
+        written = self._store.written
+        made_at, body = self._made.get(content_type, (None, b""))
+        if written is None or made_at != written:
+            body = encode(self._of_store)
+        if written is not None:
+            self._made[content_type] = written, body
+        return body

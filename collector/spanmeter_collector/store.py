@@ -109,6 +109,7 @@ class Store:
         self._is_torn = False
         self._unfinished: tuple[Batch, str] | None = None
         self._closed = False
+        self._writes = 0
         self.ledger = threading.Lock()
         """Held by who reads the ledger and writes what it lacks, so that nobody corrects it in between."""
         self._readers: LifoQueue[Any] = LifoQueue()
@@ -199,9 +200,17 @@ class Store:
     def write(self, batch: Batch, *, token: str) -> None:
         """Add a batch; the same token with the same batch adds nothing a second time."""
         with self._writing:
-            self._finish()
-            with self._whole(batch, token):
-                self._insert_all(batch, token)
+            try:
+                self._finish()
+                with self._whole(batch, token):
+                    self._insert_all(batch, token)
+            finally:
+                self._writes += 1
+
+    @property
+    def written(self) -> int | None:
+        """How often it was written to; None for a server, to which others may write."""
+        return self._writes if self._is_embedded else None
 
     def finish(self) -> int:
         """Complete the last write where a server failed in it, before anybody looks at what it left; its spans.

@@ -12,22 +12,22 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as read_text
 
 from spanmeter import semconv
-from spanmeter_collector.metrics import expose, register
-from spanmeter_collector.store import Store
+from spanmeter_collector.metrics import Exposition
+from spanmeter_collector.store import Batch, Store
 
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
 Samples = dict[tuple[str, ...], float]
 
 
-def registry(store: Store) -> CollectorRegistry:
-    registry = CollectorRegistry()
-    register(registry, store)
-    return registry
+def expose(store: Store) -> bytes:
+    """The text format of the store's families."""
+    body, _ = Exposition(CollectorRegistry(), store).expose("")
+    return body
 
 
 def samples(store: Store, name: str) -> Samples:
     """The samples of one name: the values of their labels, in the order of the labels' names."""
-    body, _ = expose(registry(store), "")
+    body = expose(store)
     return {
         tuple(value for _, value in sorted(sample.labels.items())): sample.value
         for family in read_text(body.decode())
@@ -135,7 +135,7 @@ def test_every_sample_of(known: Store, name: str, expected: Samples) -> None:
 def test_a_histogram_has_every_bound_and_counts_up_to_it(
     known: Store, name: str, bounds: tuple[float, ...], first: float
 ) -> None:
-    body, _ = expose(registry(known), "")
+    body = expose(known)
     counts = {
         float(sample.labels["le"]): sample.value
         for family in read_text(body.decode())
@@ -147,7 +147,7 @@ def test_a_histogram_has_every_bound_and_counts_up_to_it(
 
 
 def test_an_empty_store_exposes_every_family_without_samples(store: Store) -> None:
-    body, _ = expose(registry(store), "")
+    body = expose(store)
     families = list(read_text(body.decode()))
     assert [family.name for family in families] == [
         "spanmeter_cost_usd",
@@ -169,13 +169,23 @@ def test_an_empty_store_exposes_every_family_without_samples(store: Store) -> No
 def test_both_formats_carry_the_same_samples_and_none_of_creation_times(known: Store) -> None:
     registry = CollectorRegistry()
     Counter("own", "A counter of the process itself.", registry=registry).inc()
-    register(registry, known)
-    text, text_type = expose(registry, "text/plain")
-    open_text, open_type = expose(registry, OPENMETRICS)
+    exposition = Exposition(registry, known)
+    text, text_type = exposition.expose("text/plain")
+    open_text, open_type = exposition.expose(OPENMETRICS)
     in_text = _values(read_text(text.decode()))
     assert in_text == _values(read_openmetrics(open_text.decode()))  # type: ignore[no-untyped-call]
     assert not [name for name, _, _ in in_text if name.endswith("_created")]
     assert (text_type.split(";")[0], open_type.split(";")[0]) == ("text/plain", "application/openmetrics-text")
+
+
+def test_the_store_is_asked_again_when_it_was_written_to(store: Store) -> None:
+    exposition = Exposition(CollectorRegistry(), store)
+    before = exposition.expose("")
+    store._writer.command("INSERT INTO duplicate_totals (service, reason, found) VALUES ('shop', 'same_span', 3)")
+    unasked = exposition.expose("")
+    store.write(Batch(), token="1")
+    assert unasked == before
+    assert b'spanmeter_duplicate_calls_total{reason="same_span",service="shop"} 3.0' in exposition.expose("")[0]
 
 
 def _values(families: Iterable[Metric]) -> set[tuple[str, str, float]]:
@@ -186,6 +196,6 @@ def _values(families: Iterable[Metric]) -> set[tuple[str, str, float]]:
 def test_promtool_finds_nothing_to_complain_about(known: Store) -> None:
     promtool = shutil.which("promtool")
     assert promtool
-    body, _ = expose(registry(known), "")
+    body = expose(known)
     checked = subprocess.run([promtool, "check", "metrics"], input=body, capture_output=True, check=False)
     assert (checked.returncode, checked.stdout, checked.stderr) == (0, b"", b"")
