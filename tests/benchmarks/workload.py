@@ -56,6 +56,11 @@ class Replied:
     request_id: str
     reply: Mapping[str, Any]
 
+    @property
+    def named(self) -> str:
+        """What the requests of the answer itself are named in the provider's record."""
+        return f"{self.request_id}/fallback" if "fallback" in self.reply["effects"] else self.request_id
+
 
 class Load:
     """Asks many questions at once, each several times, and lets things go wrong on the way."""
@@ -141,9 +146,9 @@ def saved(replied: Sequence[Replied], costs: Mapping[str, Decimal]) -> tuple[int
     """Answers that no request was made for, and what the same question had cost when requests were made for it."""
     first: dict[tuple[Asked, str], Decimal] = {}
     for one in replied:
-        if one.request_id in costs and not one.reply["degraded"]:
-            first.setdefault((one.asked, one.reply["model"]), costs[one.request_id])
-    hits = [one for one in replied if one.request_id not in costs and not one.reply["degraded"]]
+        if one.named in costs and not one.reply["degraded"]:
+            first.setdefault((one.asked, one.reply["model"]), costs[one.named])
+    hits = [one for one in replied if one.named not in costs and not one.reply["degraded"]]
     return len(hits), sum((first[one.asked, one.reply["model"]] for one in hits), Decimal(0))
 
 

@@ -51,12 +51,14 @@ class GuardedAsyncClient(openai.DefaultAsyncHttpxClient):
 
 
 def _named(request: httpx.Request) -> httpx.Request:
-    """Name the question that a request is made for, so that the provider's own record can be compared with ours.
+    """Name the question, and the step if it is a further one, so that the provider's own record can be compared.
 
     https://platform.openai.com/docs/api-reference/debugging-requests
     """
-    if request_id := surroundings().get(REQUEST_ID):
-        request.headers["X-Client-Request-Id"] = request_id
+    said = surroundings()
+    if request_id := said.get(REQUEST_ID):
+        step = said.get("tags", {}).get("step")
+        request.headers["X-Client-Request-Id"] = f"{request_id}/{step}" if step else request_id
     return request
 
 

@@ -101,6 +101,7 @@ def test_a_request_keeps_its_id(ready: RunningService) -> None:
     assert (response.headers["X-Request-ID"], response.json()["request_id"]) == ("r:1", "r:1")
     lines = [json.loads(line) for line in ready.log.read_text().splitlines()]
     assert [line["message"] for line in lines if line.get("request_id") == "r:1"] == ["answered"]
+    assert {entry.get("request_id") for entry in ready.provider.record.report()["requests"]} >= {"r:1"}
     odd = httpx.post(f"{ready.url}/query", json=asked, headers={"X-Request-ID": "a b"}, timeout=60, trust_env=False)
     assert len(odd.json()["request_id"]) == 32
 
