@@ -12,7 +12,7 @@ import streamlit as st
 from spanmeter_dashboard import notices, settings
 from spanmeter_dashboard.barrier import once_reachable
 from spanmeter_dashboard.client import Client
-from spanmeter_dashboard.views import budgets, cost, overview, savings, traces
+from spanmeter_dashboard.views import budgets, caches, cost, overview, savings, traces
 
 _HERE = Path(__file__).parent
 
@@ -41,6 +41,7 @@ def main() -> None:
         (cost.show, "Cost explorer", "cost", ":material/payments:"),
         (traces.show, "Traces", "traces", ":material/account_tree:"),
         (savings.show, "Savings", "savings", ":material/content_cut:"),
+        (caches.show, "Caches", "caches", ":material/bolt:"),
         (budgets.show, "Budgets", "budgets", ":material/savings:"),
     )
     pages = [

@@ -11,6 +11,7 @@ import httpx
 
 from spanmeter_dashboard import answers, reading, saving
 from spanmeter_dashboard.budget import Budget
+from spanmeter_dashboard.caches import CacheUse, PromptCacheUse
 from spanmeter_dashboard.settings import Settings
 from spanmeter_dashboard.window import Window
 
@@ -83,6 +84,17 @@ class Client:
         """What proposals would have saved in a period, on some terms such as `("swap", "gpt-4o=gpt-4o-mini")`."""
         asked = [*_times(window), *terms, *filters]
         return saving.Savings.of(self._get("/api/v1/savings", asked, timeout_s=_LONG_S))
+
+    def caches(self, window: Window) -> tuple[CacheUse, ...]:
+        """What applications' caches answered and saved, the most saving first, and their sum last; empty for none."""
+        told = self._get("/api/v1/caches", _question(window, ("cache",), ()))
+        rows = tuple(CacheUse.of(row, row["cache"]) for row in told["rows"])
+        return (*rows, CacheUse.of(told["total"], "All")) if rows else ()
+
+    def prompt_caching(self, window: Window) -> tuple[PromptCacheUse, ...]:
+        """How the prompt caches of providers were used, by model."""
+        told = self._get("/api/v1/prompt-caching", _question(window, ("provider", "model"), ()))
+        return tuple(map(PromptCacheUse.of, told["rows"]))
 
     def traces(  # noqa: PLR0913 - the parameters of the route
         self,

@@ -41,6 +41,15 @@ def no_calls(period: str, url: str, *, filtered: bool) -> str:
     )
 
 
+def no_caches(period: str) -> str:
+    """No request to a cache in a period."""
+    return _notice(
+        f"No request to a cache in {markup.text(period)}",
+        "Choose a longer period, or put a cache before what is asked again and again:",
+        'from spanmeter.cache import Cache\n\n@Cache("answers", ttl_s=3600)\ndef answer(question: str) -> str: ...',
+    )
+
+
 def lost(losses: Losses) -> str:
     """Calls that the applications counted never arrived."""
     calls = _counted(losses.calls, "call") if losses.calls else _counted(losses.failed_calls, "failed call")

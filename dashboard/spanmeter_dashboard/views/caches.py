@@ -1,0 +1,36 @@
+"""The caches: what the applications' own saved, and how the providers' are used."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from spanmeter_dashboard import caches, controls, notices
+from spanmeter_dashboard.client import Client
+from spanmeter_dashboard.controls import Period
+
+
+def show(client: Client) -> None:
+    """Draw the page."""
+    period, live = controls.header("Caches")
+    controls.refreshing(client, lambda: _body(client, period), live=live)
+
+
+def _body(client: Client, period: Period) -> None:
+    window = period.window(now=controls.now())
+    uses, prompts = client.caches(window), client.prompt_caching(window)
+    if not uses and not prompts:
+        st.html(notices.no_caches(period.words))
+        return
+    if uses:
+        with st.container(border=True):
+            st.subheader("Caches of applications", anchor=False)
+            st.html(caches.table(uses))
+        st.caption("Saved is what the calls had cost that hits replaced; the last line is the sum over all caches.")
+    if prompts:
+        with st.container(border=True):
+            st.subheader("Prompt caches of providers", anchor=False)
+            st.html(caches.prompt_table(prompts))
+        st.caption(
+            "Tokens. Never read: no later call of the same service and model read anything while they were kept, "
+            "at least so many."
+        )
