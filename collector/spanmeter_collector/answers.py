@@ -112,6 +112,12 @@ class RepriceAnswer(Answer):
     until: str
 
 
+class RepriceProgress(Answer):
+    """How far the repricing under way has come: the share of its period from 0 to 1; null while there is none."""
+
+    share: float | None
+
+
 class LatencyFigures(Answer):
     """How long spans took; null where there was nothing to measure."""
 

@@ -28,6 +28,7 @@ from spanmeter_collector.answers import (
     Readiness,
     Refusal,
     RepriceAnswer,
+    RepriceProgress,
     TraceAnswer,
     TracesAnswer,
 )
@@ -121,14 +122,16 @@ def create_api(  # noqa: PLR0913  what the process around it gives, each by its 
     add_savings(api, store, book_in_use, now)
     add_caches(api, store, now, describe=_parameters, refusals=_REFUSALS)
 
+    progress = repricing.Progress()
+
     def reprice(selection: Selection) -> RepriceAnswer:
         book = _current(load_book)
         if not repricing.is_dry_run(selection):
             use_book(book)
-        return repricing.reprice(store, book, selection)
+        return repricing.reprice(store, book, selection, progress=progress)
 
     _add_export(api, store, now)
-    _add_corrections(api, reprice, now)
+    _add_corrections(api, reprice, progress, now)
     if budgets is not None:
         add_budgets(api, budgets, now, changing=[Depends(_refuse_other_sites)])
     if snapshots is not None:
@@ -207,7 +210,17 @@ def _add_export(api: FastAPI, store: Store, now: Callable[[], datetime]) -> None
         return StreamingResponse(chain((first,), pieces), headers=headers, media_type=chosen.media_type)
 
 
-def _add_corrections(api: FastAPI, reprice: Callable[[Selection], RepriceAnswer], now: Callable[[], datetime]) -> None:
+def _add_corrections(
+    api: FastAPI,
+    reprice: Callable[[Selection], RepriceAnswer],
+    progress: repricing.Progress,
+    now: Callable[[], datetime],
+) -> None:
+    @api.get("/api/v1/reprice", response_model=RepriceProgress)
+    def get_reprice() -> Response:
+        """How far the repricing has come that is under way."""
+        return _json(RepriceProgress(share=progress.share))
+
     @api.post(
         "/api/v1/reprice",
         response_model=RepriceAnswer,

@@ -33,8 +33,19 @@ def complain(text: str) -> None:
 
 def tell_waiting(text: str) -> None:
     """Tell whoever waits at a terminal what is being done; nothing where standard error is none."""
-    if sys.stderr is not None and sys.stderr.isatty():
+    if sys.stderr is not None and waits_at_a_terminal():
         _write(sys.stderr, text)
+
+
+def tell_progress(text: str) -> None:
+    """The same in place of what was told last; an empty text leaves the line empty."""
+    if sys.stderr is not None and waits_at_a_terminal():
+        _write(sys.stderr, f"\r\x1b[K{text}", end="")
+
+
+def waits_at_a_terminal() -> bool:
+    """Whether somebody at a terminal sees what is told besides the answer."""
+    return sys.stderr is not None and sys.stderr.isatty()
 
 
 def terminal_width() -> int:
@@ -75,7 +86,7 @@ def _written() -> Iterator[TextIO]:
         raise OutputError(f"standard output cannot be written: {error.strerror}") from error
 
 
-def _write(stream: TextIO, text: str) -> None:
+def _write(stream: TextIO, text: str, *, end: str = "\n") -> None:
     encoding = stream.encoding or "utf-8"
-    stream.write(text.encode(encoding, "replace").decode(encoding) + "\n")
+    stream.write(text.encode(encoding, "replace").decode(encoding) + end)
     stream.flush()

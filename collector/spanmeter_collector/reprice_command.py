@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterable, Mapping, Sequence
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any, Final
 
 from spanmeter_collector import sidecar
-from spanmeter_collector.console import say
+from spanmeter_collector.console import say, tell_progress, waits_at_a_terminal
 from spanmeter_collector.money import readable_usd
 from spanmeter_collector.sidecar import BrokenOffError, SidecarError
 from spanmeter_collector.table import Column, render
 from spanmeter_collector.wording import aligned, counted, number, period
 
 TIMEOUT_S: Final = 3600.0
+_EVERY_S: Final = 1.0
 _WHEN_ANY: Final = {"newly_priced": "newly priced", "newly_unpriced": "newly unpriced"}
 
 
@@ -35,7 +38,8 @@ def run(arguments: argparse.Namespace) -> int:
     """
     query = [("dry_run", str(arguments.dry_run).lower()), *(("model", model) for model in arguments.model)]
     query += sidecar.selection(arguments)
-    answer = _answer(arguments, query)
+    with _telling(arguments.url):
+        answer = _answer(arguments, query)
     say(json.dumps(answer, indent=2) if arguments.json else _report(answer))
     return 0
 
@@ -48,6 +52,33 @@ def _answer(arguments: argparse.Namespace, query: Sequence[tuple[str, str]]) -> 
             raise
         advice = "Calls that were repriced until then stay so, the others are as before: run it again to complete it"
         raise SidecarError(f"{error}. {advice}") from error
+
+
+@contextmanager
+def _telling(url: str) -> Iterator[None]:
+    """Tell whoever waits at a terminal every second how far it has come."""
+    if not waits_at_a_terminal():
+        yield
+        return
+    ended = threading.Event()
+    thread = threading.Thread(target=_tell, args=(url, ended), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+        tell_progress("")
+
+
+def _tell(url: str, ended: threading.Event) -> None:
+    while not ended.wait(_EVERY_S):
+        try:
+            share = sidecar.ask(url, "/api/v1/reprice", timeout_s=_EVERY_S)["share"]
+        except (SidecarError, KeyError):
+            continue
+        if share is not None and not ended.is_set():
+            tell_progress(f"{share:.0%} of the period gone through")
 
 
 def _report(answer: Mapping[str, Any]) -> str:

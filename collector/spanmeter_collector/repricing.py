@@ -114,6 +114,24 @@ class _Sums:
         )
 
 
+class Progress:
+    """How far the repricing has come that began last: the share of its period, None while there is none."""
+
+    def __init__(self) -> None:
+        self.share: float | None = None
+
+    def through(self, pages: Iterable[_Page], period: Period) -> Iterator[_Page]:
+        """The same pages, noted as they are asked for; calls come in the order of their time."""
+        since, length = period.since_us, max(period.until_us - period.since_us, 1)
+        self.share = 0.0
+        try:
+            for page in pages:
+                yield page
+                self.share = min((max(page.values()) // 1000 - since) / length, 1.0)
+        finally:
+            self.share = None
+
+
 def is_dry_run(selection: Selection) -> bool:
     """Whether nothing is to be written.
 
@@ -123,7 +141,7 @@ def is_dry_run(selection: Selection) -> bool:
     return selection.choice("dry_run", ("true", "false")) == "true"
 
 
-def reprice(store: Store, book: PriceBook, selection: Selection) -> RepriceAnswer:
+def reprice(store: Store, book: PriceBook, selection: Selection, *, progress: Progress | None = None) -> RepriceAnswer:
     """Compare the calls of a selection with what they cost by `book` and, unless it is a dry run, correct the ledger.
 
     Some thousand calls at a time: each such page is written whole or not at all, and a run that was interrupted is
@@ -137,7 +155,8 @@ def reprice(store: Store, book: PriceBook, selection: Selection) -> RepriceAnswe
     same = "" if "component" in selection.filters else book.version  # of such calls only some entries are selected
     by_model, without_span = _at_version(store, same, selection), 0
     apart = _apart_from(store, same, selection)
-    pages = _pages(store, replace(selection, period=apart), except_version=same) if apart else ()
+    asked = _pages(store, replace(selection, period=apart), except_version=same) if apart else ()
+    pages = (progress or Progress()).through(asked, apart or selection.period)
     for call in _repriced(store, book, pages, writes=writes):
         if not call.anew:
             without_span += 1

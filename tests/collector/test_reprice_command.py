@@ -5,15 +5,16 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from decimal import Decimal
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler, HTTPServer, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import httpx
 import pytest
@@ -201,6 +202,56 @@ def test_a_run_whose_sidecar_stops_says_what_has_become_of_the_ledger(
     broken = spanmeter("reprice", *words, url=stopping)
     told = sentence.format(f"{stopping}/api/v1/reprice answered 500 Internal Server Error", url=stopping)
     assert (broken.returncode, broken.stdout, broken.stderr) == (1, "", f"spanmeter reprice: {told}\n")
+
+
+class Slow(BaseHTTPRequestHandler):
+    """A sidecar that does not end before it was asked twice how far it has come."""
+
+    shares: ClassVar[list[float | None]] = [None, 0.25, 0.999]
+    told: ClassVar[threading.Event] = threading.Event()
+
+    def do_GET(self) -> None:
+        share = self.shares.pop(0)
+        self._answer({"share": share})
+        if not self.shares:
+            self.shares.append(share)
+            self.told.set()
+
+    def do_POST(self) -> None:
+        assert self.told.wait(30)
+        figures = {"calls": 0, "changed_calls": 0, "old_usd": "0", "new_usd": "0", "difference_usd": "0"}
+        period = {"since": "2026-11-22T00:00:00Z", "until": "2026-11-23T00:00:00Z"}
+        rest = {"rows": [], "calls_without_span": 0, "price_version": "v1", "written": True}
+        self._answer({"total": figures | {"newly_priced": 0, "newly_unpriced": 0}, **rest, **period})
+
+    def _answer(self, answer: Known) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(json.dumps(answer).encode())
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the base class's name
+        """Nothing."""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a terminal of POSIX")
+def test_whoever_waits_at_a_terminal_is_told_how_far_it_has_come() -> None:
+    ours, theirs = os.openpty()
+    with ThreadingHTTPServer(("127.0.0.1", 0), Slow) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        url = f"http://127.0.0.1:{server.server_port}"
+        command = [sys.executable, "-m", "spanmeter_collector", "reprice", *DAY, "--url", url]
+        ran = subprocess.run(command, stdout=subprocess.PIPE, stderr=theirs, text=True, check=True, timeout=60)
+        server.shutdown()
+        thread.join()
+    os.close(theirs)
+    told = os.read(ours, 4096).decode()
+    os.close(ours)
+
+    clear = "\r\x1b[K"
+    assert told.split(clear)[1:3] == ["25% of the period gone through", "100% of the period gone through"]
+    assert told.endswith(clear)
+    assert ran.stdout.endswith("No call of this period has anything to bill.\n")
 
 
 def test_who_may_only_send_spans_may_not_reprice_or_export(start_sidecar: Callable[..., Any]) -> None:

@@ -319,6 +319,30 @@ def test_a_large_ledger_is_gone_through_page_by_page(
     assert (answer["total"]["changed_calls"], ledger.figures()) == (45, (45, "0.0189", 0))
 
 
+def test_how_far_it_has_come_is_known_while_it_goes_on(
+    ledger: Ledger, span: MakeSpan, doubled: Books, call_attributes: Known, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(repricing, "_PAGE_CALLS", 2)
+    minute = 60 * 10**9
+    for number in range(1, 7):
+        at = 1_795_352_400 * 10**9 + number * 10 * minute  # from 13:00 on
+        ledger.ingest(span(number, attributes=call_attributes, start_time_unix_nano=at, end_time_unix_nano=at + 1))
+    progress, shares = repricing.Progress(), list[float | None]()
+    calls = repricing._calls
+
+    def noted(*given: Any, **known: Any) -> Any:
+        shares.append(progress.share)
+        return calls(*given, **known)
+
+    monkeypatch.setattr(repricing, "_calls", noted)
+    hour = [("since", "2026-11-22T13:00:00Z"), ("until", "2026-11-22T14:10:00Z")]
+    selection = read_selection(hour, repricing.OPTIONS, now=datetime.now(UTC))
+    repricing.reprice(ledger.store, doubled(**{MINI: ("0.30", "1.20")}), selection, progress=progress)
+
+    assert [share and round(share, 3) for share in shares] == [0.0, 0.333, 0.667]  # of the time that has calls
+    assert progress.share is None
+
+
 def test_two_runs_and_what_comes_in_meanwhile_leave_one_price_a_call(
     ledger: Ledger, span: MakeSpan, doubled: Books, call_attributes: Known, monkeypatch: pytest.MonkeyPatch
 ) -> None:

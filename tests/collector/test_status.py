@@ -72,6 +72,7 @@ def test_the_families_are_those_of_the_contract() -> None:
 
     assert {name for name in names if not name.startswith("process_")} == {
         "batch_spans",
+        "doubled_calls",
         "dropped_partitions",
         "dropped_rows",
         "failed_sweeps",
