@@ -81,14 +81,14 @@ def spent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Spent]:
     prices = directory / "prices.toml"
     prices.write_text(AGREED, encoding="utf-8")
     environment = {"SPANMETER_PRICES": str(prices), "SPANMETER_SPOOL_DIR": str(directory / "spool")}
-    with _sidecar(directory / "data", environment) as url:
+    with sidecar_of(directory / "data", environment) as url:
         told = _application(url, environment)
         _settle(url)
         yield Spent(url, told, environment)
 
 
 @contextmanager
-def _sidecar(data: Path, environment: Mapping[str, str]) -> Iterator[str]:
+def sidecar_of(data: Path, environment: Mapping[str, str]) -> Iterator[str]:
     free = dict.fromkeys(("SPANMETER_LISTEN", "SPANMETER_GRPC_LISTEN"), "127.0.0.1:0")
     known = {"PATH": os.environ["PATH"], "HOME": str(data.parent), "SPANMETER_DATA_DIR": str(data)} | free
     command = [sys.executable, "-m", "spanmeter_collector", "collector"]
