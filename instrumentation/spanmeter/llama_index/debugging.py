@@ -9,6 +9,8 @@ import llama_index.core
 from llama_index.core import Settings
 from llama_index.core.callbacks import LlamaDebugHandler
 
+from spanmeter.barrier import barrier
+
 _log: Final = logging.getLogger("llama_index.debug")
 _installed: Final[list[_Lines]] = []
 
@@ -16,10 +18,12 @@ _installed: Final[list[_Lines]] = []
 class _Lines(LlamaDebugHandler):
     """Prints each trace when it ends, and forgets what it was told: the events hold prompts and answers."""
 
+    @barrier
     def end_trace(self, trace_id: str | None = None, trace_map: dict[str, list[str]] | None = None) -> None:
         super().end_trace(trace_id, trace_map)
         self.flush_event_logs()
 
+    @barrier
     def _print(self, print_str: str) -> None:
         _log.debug("%s", print_str)
 
