@@ -16,7 +16,7 @@ from spanmeter import semconv
 from spanmeter.pricing import PriceBook
 from spanmeter_collector.caches import OPTIONS, answer_caches
 from spanmeter_collector.incoming import Received
-from spanmeter_collector.metrics import expose, register
+from spanmeter_collector.metrics import Exposition
 from spanmeter_collector.posting import post
 from spanmeter_collector.question_error import QuestionError
 from spanmeter_collector.recent import Unknown
@@ -136,9 +136,7 @@ def test_a_dimension_that_is_none_is_refused(store: Store) -> None:
 
 def test_prometheus_reads_the_same(store: Store, put: Post) -> None:
     put({1: MISS, 2: HIT, 3: HIT, 4: UNPRICED, 5: VECTORS, 6: {semconv.OPERATION: "track"}}, times=2)
-    registry = CollectorRegistry()
-    register(registry, store)
-    body, _ = expose(registry, "")
+    body, _ = Exposition(CollectorRegistry(), store).expose("")
 
     assert {line for line in body.decode().splitlines() if line.startswith("spanmeter_cache")} == {
         'spanmeter_cache_requests_total{cache="answers",result="hit",service="shop-rag"} 3.0',
