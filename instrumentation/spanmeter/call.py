@@ -21,7 +21,6 @@ import asyncio
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from decimal import Decimal
 from functools import partial
 from time import perf_counter, time_ns
 from typing import Final
@@ -29,11 +28,8 @@ from typing import Final
 from opentelemetry import trace
 from opentelemetry.trace import Span, Status, StatusCode, Tracer, TracerProvider
 
-from spanmeter import metrics, semconv
+from spanmeter import semconv
 from spanmeter.answer import NO_ANSWER, Answer, combined
-from spanmeter.attributes import write
-from spanmeter.barrier import barrier
-from spanmeter.budget.budgets import budgets
 from spanmeter.budget.reservation import Reservation
 from spanmeter.cache_requests import CacheRequests
 from spanmeter.component import measure
@@ -42,16 +38,16 @@ from spanmeter.ending import Ending, How, estimated
 from spanmeter.error import error_type
 from spanmeter.light_span import LightSpan
 from spanmeter.light_tracer import lightened
-from spanmeter.opening import Attributes, Hashed, Opening, opening_attributes, start_span
-from spanmeter.price import Price, cost_of
-from spanmeter.pricing import Amount, Cost
+from spanmeter.opening import Attributes, Opening, opening_attributes, start_span
+from spanmeter.price import Price
 from spanmeter.receipt import Receipt
 from spanmeter.scope import Scope, current_scope
 from spanmeter.settling import settling
 from spanmeter.tally import tally
+from spanmeter.telling import Telling
 from spanmeter.version import __version__
 
-__all__ = ["NO_ANSWER", "Answer", "Attributes", "Call", "Calls", "Opening", "error_type", "reporting_providers"]
+__all__ = ["NO_ANSWER", "Answer", "Attributes", "Call", "Calls", "Opening", "error_type"]
 
 
 class Calls:
@@ -89,7 +85,7 @@ class Calls:
         return Call(opening, calls=self, scope=current_scope(), place=resolve(behind, None), behind=behind)
 
 
-class Call(LiveSpan):
+class Call(Telling):
     """An open operation; `stop`, `fail` or `cancel` ends it, the first of them counts and any later one is ignored."""
 
     above: Call | None
@@ -99,8 +95,10 @@ class Call(LiveSpan):
         self.open = True
         self.wrapper = opening.wrapper
         self.first_chunk_s: float | None = None
+        self.scope = scope
+        self.prices = calls.price
         self._calls = calls
-        self._scope = scope
+        self._receivers = calls.receivers
         self.heard: list[str] | None = None
         self.reservation: Reservation | None = None
         self.inherits = False
@@ -127,43 +125,6 @@ class Call(LiveSpan):
             self.heard = []
         if self.open:
             self.heard.append(piece)
-
-    def report(self, answer: Answer) -> None:
-        """Add what one provider request below this call answered, for frameworks that throw it away; reports add up."""
-        self._reports.append(answer)
-
-    def note_cache(self, name: str, *, hit: bool, saved_usd: Decimal | None = None) -> None:
-        """Tell of one request to a cache of the application; `saved_usd` is what a hit saved, None if not known."""
-        if self.cache_requests is None:
-            self.cache_requests = CacheRequests(name)
-        self.cache_requests.add(hit=hit, saved_usd=saved_usd)
-        self.span.set_attributes(self.cache_requests.attributes())
-
-    def price(self, answer: Answer = NO_ANSWER) -> Decimal | None:
-        """What an answer costs, in US dollars, if this call ended now; without one, what was reported until now."""
-        cost = self._cost(self.span, Ending(combined(answer, self._reports), "stopped", 0.0, time_ns()))
-        return None if cost is None else cost.usd
-
-    @property
-    def scope(self) -> Scope:
-        """Whom this call is made for."""
-        return self._scope
-
-    @property
-    def request(self) -> object:
-        """What this call has in common with the others of its request: the outermost bill, else the trace."""
-        bills = self._scope.bills
-        return bills[0] if bills else self.span.get_span_context().trace_id
-
-    @property
-    def prices(self) -> Price | None:
-        """The prices of this process."""
-        return self._calls.price
-
-    @property
-    def reported(self) -> int:
-        """How many provider requests below reported their answer so far."""
-        return len(self._reports)
 
     def stop(self, answer: Answer = NO_ANSWER) -> None:
         """End an answered call; `answer.usage` None falls back to what was reported on the way."""
@@ -206,7 +167,7 @@ class Call(LiveSpan):
     def again(self) -> Call:
         """Open another call at the place of this one, for what a provider answered after this one had ended."""
         place = self.behind if self.above is None else Place(self.above, self.above)
-        call = Call(replace(self.opening), calls=self._calls, scope=self._scope, place=place, behind=self.behind)
+        call = Call(replace(self.opening), calls=self._calls, scope=self.scope, place=place, behind=self.behind)
         call._started = self._started
         return call
 
@@ -215,21 +176,6 @@ class Call(LiveSpan):
         self.opening = opening
         self.span.update_name(opening.name)
         self.span.set_attributes(opening_attributes(opening))
-
-    def _requests(self, ending: Ending) -> tuple[int, int]:
-        """Count the requests that were answered, and those a reader takes for granted of a call that ended so."""
-        answer, reported = ending.answer, len(self._reports)
-        if ending.how == "failed":
-            return reported, 0
-        if ending.how == "cancelled":
-            usual = int(answer.usage is not None)
-            return reported or usual, usual
-        if answer.cache_hit:
-            return 0, 0
-        if answer.requests is not None:
-            return answer.requests, 1
-        silent = self.opening.operation == "embeddings" and self.opening.provider in reporting_providers
-        return (reported if reported or silent else 1), 1
 
     def _mark_wrappers(self) -> None:
         family = _FAMILIES.get(self.opening.operation)
@@ -256,10 +202,6 @@ class Call(LiveSpan):
 
     def _ending(self, answer: Answer, how: How, error: str = "") -> Ending:
         return Ending(combined(answer, self._reports), how, perf_counter() - self._started, time_ns(), error)
-
-    @property
-    def _counted(self) -> bool:
-        return not self.wrapper and self.opening.operation in semconv.CALL_OPERATIONS
 
     def _end(self, ending: Ending) -> None:
         span = self.span
@@ -306,86 +248,10 @@ class Call(LiveSpan):
         self.opening.prompt = self.opening.asked = self.heard = None
         self._reports.clear()
 
-    def _tell(self, span: Span, ending: Ending) -> None:
-        """Write what is known at the end, and count it."""
-        answer, counted = ending.answer, self._counted
-        if answer.cache_hit and counted and self.cache_requests is None:
-            self._note_other_cache(span, ending)
-        if answer is NO_ANSWER and not counted and not self.wrapper and self.first_chunk_s is None:
-            return
-        if answer.usage is not None and (answer.cache_hit or not counted):
-            answer = replace(answer, usage=None, reported_usd=None, usage_notes=())
-            ending = ending._replace(answer=answer)
-        if not counted:
-            write(span, ending.attributes(self.first_chunk_s, wrapper=self.wrapper))
-            return
-        cost = self._cost(span, ending)
-        attributes = ending.attributes(self.first_chunk_s, cost=cost)
-        attributes |= _hashes(self.opening.asked, ending) or {}
-        calls, usual_calls = self._requests(ending)
-        if calls != usual_calls:
-            attributes[semconv.CALLS] = calls
-        write(span, attributes)
-        receipt = ending.receipt(self.opening, cost, calls=calls, first_chunk_s=self.first_chunk_s)
-        if not _is_sampled(span):
-            receipt = replace(receipt, sampled=False)
-        self._count(receipt)
-        if self.reservation is not None or budgets.groups:
-            self._pay(cost.usd if cost else None, answer)
-
-    def _count(self, receipt: Receipt) -> None:
-        for receive in (*(bill.add for bill in self._scope.bills), *self._calls.receivers):
-            receive(receipt)
-        above = self.above
-        while above is not None:
-            if above.cache_requests is not None:
-                above.cache_requests.below.add(receipt)
-            above = above.above
-
-    def _pay(self, usd: Decimal | None, answer: Answer) -> None:
-        """Have the budgets that hold for this call charged with what it cost."""
-        if answer.usage is not None:
-            budgets.learn(self.opening, answer.usage.output_tokens, priced=usd is not None)
-        if self.reservation is not None:
-            self.reservation.settle(usd)
-        else:
-            budgets.charge(self._scope.attributes, self.opening, usd, self.request)
-
-    def _note_other_cache(self, span: Span, ending: Ending) -> None:
-        """Tell of a hit in a cache that is not ours: what was read there still has the tokens of the call it saved."""
-        cost = self._cost(span, ending)
-        self.cache_requests = CacheRequests(semconv.OTHER_CACHE)
-        self.cache_requests.add(hit=True, saved_usd=None if cost is None else cost.usd)
-        span.set_attributes(self.cache_requests.attributes())
-        metrics.observe_cache(semconv.OTHER_CACHE, "hit")
-
-    def _cost(self, span: Span, ending: Ending) -> Amount | Cost | None:
-        price = self._calls.price
-        if price is None:
-            return None
-        lasted_ns = ending.at_ns - getattr(span, "start_time", ending.at_ns)
-        tenant = self._scope.attributes.get(semconv.TENANT, "")
-        return cost_of(ending.answer, opening=self.opening, price=price, tenant=tenant, duration_ns=lasted_ns)
-
-
-@barrier
-def _hashes(asked: Hashed | None, ending: Ending) -> Attributes:
-    """What was asked of a provider, as hashes; a fault here costs them and not the call."""
-    if asked is None or ending.answer.cache_hit:
-        return {}
-    return asked.attributes(answered=ending.how == "stopped")
-
-
-def _is_sampled(span: Span) -> bool:
-    return type(span) is LightSpan or span.get_span_context().trace_flags.sampled
-
 
 def _goes_to_us_alone(span: Span) -> bool:
     return type(span) is LightSpan and span._light.listeners(span._span_processor).take is not None  # noqa: SLF001
 
-
-reporting_providers: Final[set[str]] = set()
-"""Providers whose client reports each embeddings request to the call around it: a call without a report made none."""
 
 # Reentrant: the collector of garbage ends dropped streams anywhere, also while another call is being closed.
 _closing: Final = threading.RLock()

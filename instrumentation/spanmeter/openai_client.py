@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from spanmeter.answer import Answer, counted
-from spanmeter.call import Call, reporting_providers
+from spanmeter.call import Call
 from spanmeter.pricing.reading import read
 from spanmeter.tap import Taps
+from spanmeter.telling import reporting_providers
 
 PROVIDERS: Final = ("openai", "azure.ai.openai")
 _CLASSES: Final = ("Embeddings", "AsyncEmbeddings")

@@ -9,13 +9,14 @@ from typing import Any
 
 from spanmeter.barrier import barrier
 from spanmeter.budget.pending import claim
-from spanmeter.call import NO_ANSWER, Answer, Call, Opening, reporting_providers
+from spanmeter.call import NO_ANSWER, Answer, Call, Opening
 from spanmeter.current import is_suppressed
 from spanmeter.llama_index.message import tool_calls_text
 from spanmeter.llama_index.response import answer_reader, has_content, nothing
 from spanmeter.llama_index.stream import Stream, hand_out, is_over
 from spanmeter.llama_index.unended import Unended
 from spanmeter.process import calls
+from spanmeter.telling import reporting_providers
 
 
 @dataclass(slots=True, eq=False)
