@@ -20,6 +20,7 @@ from uuid import uuid4
 
 from clickhouse_connect.driver.exceptions import Error as StoreError
 
+from spanmeter_collector.batch import Batch
 from spanmeter_collector.charge import Charge, standing, usd_of
 from spanmeter_collector.double import corrections, is_sent_twice
 from spanmeter_collector.duplicate import SAME_SPAN, Duplicate, duplicate, withdrawn
@@ -27,7 +28,7 @@ from spanmeter_collector.row import SpanKey
 from spanmeter_collector.same_call import Found
 from spanmeter_collector.sighting import stored_sighting
 from spanmeter_collector.status import Status
-from spanmeter_collector.store import Batch, Store, of_traces
+from spanmeter_collector.store import Store, of_traces
 
 _EVERY_S: Final = 60
 _LATELY_S: Final = 900

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from spanmeter.pricing import PriceBook
+from spanmeter_collector.batch import Batch
 from spanmeter_collector.cache_request import cache_request
 from spanmeter_collector.incoming import Incoming, Received
 from spanmeter_collector.settlement import Settlement
-from spanmeter_collector.store import Batch, Store
+from spanmeter_collector.store import Store
 
 
 def post(

@@ -21,6 +21,7 @@ from typing import Any, Final, Self
 from spanmeter.pricing import PriceBook
 from spanmeter.pricing.money import MONEY
 from spanmeter_collector.answers import RepriceAnswer, RepriceFigures, RepriceRow
+from spanmeter_collector.batch import Batch
 from spanmeter_collector.bill import charges
 from spanmeter_collector.charge import Charge, billed, reversal, standing, usd_of
 from spanmeter_collector.clauses import filtered
@@ -29,7 +30,7 @@ from spanmeter_collector.money import usd_text
 from spanmeter_collector.rollup import BILLED, NAMED, Source, chosen, rolled_up, stored
 from spanmeter_collector.row import SpanKey
 from spanmeter_collector.selection import CHARGES, Options, Selection
-from spanmeter_collector.store import Batch, Store, of_traces
+from spanmeter_collector.store import Store, of_traces
 from spanmeter_collector.times import Period, write_time
 
 OPTIONS: Final = Options(CHARGES, {"since": "24h", "until": "", "dry_run": "false"})

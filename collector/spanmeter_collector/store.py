@@ -2,32 +2,24 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from datetime import date, datetime
-from itertools import chain
 from pathlib import Path
 from queue import LifoQueue
 from string import Template
 from tempfile import TemporaryDirectory
 from typing import Any, Final, Self, TypeVar
-from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
-
-import clickhouse_connect
-from clickhouse_connect.driver.exceptions import DatabaseError, OperationalError
+from urllib.parse import urlsplit
 
 from spanmeter import semconv
 from spanmeter_collector.asker import ASKER, Asker, GoneError
-from spanmeter_collector.bill import Bill
+from spanmeter_collector.batch import Batch
 from spanmeter_collector.bundle import Bundle
-from spanmeter_collector.cache_request import CacheRequest
 from spanmeter_collector.charge import Charge
-from spanmeter_collector.counter import Counter
-from spanmeter_collector.digest import digest
+from spanmeter_collector.connection import connector
 from spanmeter_collector.duplicate import Duplicate
 from spanmeter_collector.layout import Layout
 from spanmeter_collector.otlp import LAST_NANOSECOND
@@ -35,57 +27,16 @@ from spanmeter_collector.recent import Recent, Unknown
 from spanmeter_collector.rollup import rollups_sql
 from spanmeter_collector.rollup_repair import create_rollups
 from spanmeter_collector.row import Row, SpanKey
-from spanmeter_collector.staging import Kept, Staged, Staging
+from spanmeter_collector.staging import Staged
 from spanmeter_collector.statement import read_sql
+from spanmeter_collector.writing import Writing
 
 _READERS: Final = 4
 _EPOCH: Final = date(1970, 1, 1)
 _PIECE_BYTES: Final = 2**18
 _SLACK_NS: Final = 60_000_000_000
-_SETTINGS: Final = {"max_threads": 2, "max_insert_threads": 1}
 _LIMITS: Final = {"max_memory_usage": 512 * 2**20, "max_rows_to_group_by": 2_000_000, "max_execution_time": 30}
-_WRITE_SETTINGS: Final = {
-    "async_insert": 0,
-    "deduplicate_blocks_in_dependent_materialized_views": 1,
-    "max_partitions_per_insert_block": 0,
-    "optimize_on_insert": 0,  # what views write is grouped already
-}
-_BILLS: Final = "bills_1"
-_TABLES: Final = {
-    "spans": Row,
-    "charges": Charge,
-    _BILLS: Bill,
-    "counters": Counter,
-    "duplicates": Duplicate,
-    "cache_requests": CacheRequest,
-}
-
-_logger = logging.getLogger(__name__)
-
-Record = Row | Charge | Bill | Counter | Duplicate | CacheRequest
 R = TypeVar("R", Row, Charge, Duplicate)
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """What one write adds: to be stored together under one deduplication token."""
-
-    rows: Sequence[Row] = ()
-    charges: Sequence[Charge] = ()
-    counters: Sequence[Counter] = ()
-    duplicates: Sequence[Duplicate] = ()
-    too_old: int = 0
-    """How many spans were left out, for their day was dropped."""
-    bills: Sequence[Bill] = ()
-    """Calls whose entries of the ledger the store makes itself."""
-    cache_requests: Sequence[CacheRequest] = ()
-    staged: Kept | None = None
-    """What of the spans that the engine read last is to be stored."""
-
-    @property
-    def spans(self) -> int:
-        """How many spans it adds."""
-        return len(self.rows) + (len(self.staged.keys) if self.staged else 0)
 
 
 class ClosedError(RuntimeError):
@@ -105,11 +56,7 @@ class Store:
         """Where the embedded engine keeps everything; None for a server."""
         self._is_embedded = directory is not None
         self._writer = connect()
-        self._writing = threading.Lock()
-        self._is_torn = False
-        self._unfinished: tuple[Batch, str] | None = None
         self._closed = False
-        self._writes = 0
         self.ledger = threading.Lock()
         """Held by who reads the ledger and writes what it lacks, so that nobody corrects it in between."""
         self._readers: LifoQueue[Any] = LifoQueue()
@@ -120,8 +67,7 @@ class Store:
         self.read_closed_days()
         self.recent = self._read_recent()
         """What was taken in lately; held together with `ledger`."""
-        self._staging = Staging(self._writer) if self._is_embedded else None
-        self._columns = {table: _Columns.of(self._writer, table, record) for table, record in _TABLES.items()}
+        self._writing = Writing(self._writer, is_embedded=self._is_embedded)
 
     @classmethod
     def open(cls, url: str) -> Self:
@@ -133,7 +79,7 @@ class Store:
             clickhouse_connect.driver.exceptions.Error: the path is in use by another process, or no server answers.
         """
         parts, layout = urlsplit(url), Layout.of(url)
-        connect = _connector(url, layout)
+        connect = connector(url, layout)
         is_embedded = parts.scheme == "chdb"
         schema = (
             read_sql("schema") if is_embedded else ";\n".join([read_sql("schema"), rollups_sql(), read_sql("turns")])
@@ -188,29 +134,16 @@ class Store:
 
         A server has no business with the bytes that came in, and what the engine cannot read is left to Python.
         """
-        if self._staging is None:
-            return None
-        with self._writing:
-            try:
-                return self._staging.read(bundles, closed=self.closed, content=content)
-            except DatabaseError:
-                _logger.warning("the engine cannot read a batch of spans; it is read without it", exc_info=True)
-                return None
+        return self._writing.stage(bundles, closed=self.closed, content=content)
 
     def write(self, batch: Batch, *, token: str) -> None:
         """Add a batch; the same token with the same batch adds nothing a second time."""
-        with self._writing:
-            try:
-                self._finish()
-                with self._whole(batch, token):
-                    self._insert_all(batch, token)
-            finally:
-                self._writes += 1
+        self._writing.write(batch, token=token)
 
     @property
     def written(self) -> int | None:
         """How often it was written to; None for a server, to which others may write."""
-        return self._writes if self._is_embedded else None
+        return self._writing.writes if self._is_embedded else None
 
     def finish(self) -> int:
         """Complete the last write where a server failed in it, before anybody looks at what it left; its spans.
@@ -218,8 +151,7 @@ class Store:
         The server knows the inserts again that it has, and makes up for what its rollups lack of them. What it
         refuses once more, though it can be reached, is given up.
         """
-        with self._writing:
-            return self._finish()
+        return self._writing.finish()
 
     def stop(self, asker: Asker) -> None:
         """End the queries under way for somebody who has gone; they fail with an error of the engine's."""
@@ -237,7 +169,7 @@ class Store:
 
         The engine keeps one insert of those with one token, whoever sends it.
         """
-        with self._writing:
+        with self._writing.lock:
             token = {"insert_deduplication_token": f"turn-{minute}"}
             self._writer.insert("turns", [[minute, holder]], ["minute", "holder"], settings=token)
         return [row["holder"] for row in self.query("turn", {"minute": minute})] == [holder]
@@ -274,71 +206,13 @@ class Store:
         self._closed = True
         for _ in range(_READERS):
             self._readers.put(None)
-        with self._writing:
+        with self._writing.lock:
             self._writer.close()
-
-    @contextmanager
-    def _whole(self, batch: Batch, token: str) -> Iterator[None]:
-        """A write that fails halfway may leave rollups behind their tables; the next one brings them up first.
-
-        In an embedded store by comparing them. A server goes on when we do not, and others may be writing to it: there
-        it takes the same inserts once more.
-        """
-        if self._is_torn and self._is_embedded:
-            create_rollups(self._writer)
-        self._is_torn = True
-        self._unfinished = None if self._is_embedded else (batch, token)
-        yield
-        self._is_torn, self._unfinished = False, None
-
-    def _finish(self) -> int:
-        if self._unfinished is None:
-            return 0
-        batch, token = self._unfinished
-        try:
-            self._insert_all(batch, token)
-        except OperationalError:
-            raise
-        except DatabaseError:
-            self._unfinished = None
-            raise
-        self._unfinished = None
-        return batch.spans
-
-    def _insert_all(self, batch: Batch, token: str) -> None:
-        # First: a stored span is not looked at again, while what it told of caches may be written any number of times.
-        self._insert("cache_requests", batch.cache_requests, token)
-        self._insert("spans", batch.rows, token)
-        self._insert_staged(batch.staged, token)
-        self._insert("charges", batch.charges, token)
-        self._insert(_BILLS, batch.bills, token)
-        self._insert("counters", batch.counters, token)
-        self._insert("duplicates", batch.duplicates, token)
 
     def _open(self) -> Any:  # noqa: ANN401  a client of clickhouse-connect
         if self._closed:
             raise ClosedError("the store is closed")
         return self._connect()
-
-    def _insert(self, table: str, records: Sequence[Record], token: str) -> None:
-        if not records:
-            return
-        columns = self._columns[table]
-        values = dict(zip(columns.names, zip(*records, strict=True), strict=True))
-        self._writer.insert(
-            table,
-            list(values.values()),
-            column_names=columns.names,
-            column_types=columns.types,
-            column_oriented=True,
-            settings={**_WRITE_SETTINGS, "insert_deduplication_token": f"{table}-{token}-{digest(values)}"},
-        )
-
-    def _insert_staged(self, kept: Kept | None, token: str) -> None:
-        if self._staging is None or kept is None or not kept.keys:
-            return
-        token = f"staged-{token}-{digest({'span_id': [*chain.from_iterable(kept.keys)]})}"
-        self._staging.store(kept, settings={**_WRITE_SETTINGS, "insert_deduplication_token": token})
 
     @contextmanager
     def _reader(self) -> Iterator[Any]:
@@ -350,17 +224,6 @@ class Store:
             yield client
         finally:
             self._readers.put(client)
-
-
-@dataclass(frozen=True, slots=True)
-class _Columns:
-    names: tuple[str, ...]
-    types: Sequence[Any]
-
-    @classmethod
-    def of(cls, client: Any, table: str, record: type[Record]) -> _Columns:  # noqa: ANN401
-        names = record._fields
-        return cls(names, client.create_insert_context(table, column_names=names).column_types)
 
 
 def _asked_by() -> dict[str, object]:
@@ -383,20 +246,3 @@ def _by_file(client: Any, sql: str, parameters: Mapping[str, object]) -> Iterato
         with path.open("rb") as file:
             while piece := file.read(_PIECE_BYTES):
                 yield piece
-
-
-def _connector(url: str, layout: Layout) -> Callable[[], Any]:
-    parts = urlsplit(url)
-    if parts.scheme == "chdb":
-        return _embedded(parts.path, parse_qs(parts.query).get("database", ["default"])[0])
-    told = urlencode([(name, value) for name, value in parse_qsl(parts.query) if name != "cluster"])
-    settings = {**_SETTINGS, **layout.settings}
-    dsn = parts._replace(query=told).geturl()
-    return lambda: clickhouse_connect.get_client(dsn=dsn, settings=settings, autogenerate_session_id=False)
-
-
-def _embedded(path: str, database: str) -> Callable[[], Any]:
-    client = clickhouse_connect.get_client(interface="chdb", path=path)
-    client.command("CREATE DATABASE IF NOT EXISTS {name:Identifier}", parameters={"name": database})
-    client.close()
-    return lambda: clickhouse_connect.get_client(interface="chdb", path=path, database=database, settings=_SETTINGS)

@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,11 +23,15 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
+from spanmeter_collector.api import create_api
+from spanmeter_collector.batch import Batch
 from spanmeter_collector.charge import Charge
 from spanmeter_collector.row import Row
-from spanmeter_collector.store import Batch, Store
+from spanmeter_collector.status import Status
+from spanmeter_collector.store import Store
 
 _NUMBERS = itertools.count(1)
+NOON: Final = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 Known = dict[str, Any]
 
@@ -164,6 +168,19 @@ def known(engine_path: Path, known_batch: Batch) -> Iterator[Store]:
     store.write(known_batch, token="known")
     yield store
     store.close()
+
+
+def client_of(store: Store, status: Status) -> httpx.AsyncClient:
+    """A client of the API over ASGI, at noon of the day of the known batch."""
+    api = create_api(store=store, status=status, now=lambda: NOON)
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app=api), base_url="http://sidecar")
+
+
+@pytest.fixture
+async def client(known: Store) -> AsyncIterator[httpx.AsyncClient]:
+    """The same on the known batch."""
+    async with client_of(known, Status()) as client:
+        yield client
 
 
 def _at(clock: str) -> int:

@@ -9,10 +9,11 @@ import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from spanmeter.pricing import PriceBook
+from spanmeter_collector.batch import Batch
 from spanmeter_collector.bill import bill, charges
 from spanmeter_collector.charge import Charge, reversal
 from spanmeter_collector.row import read_span
-from spanmeter_collector.store import Batch, Store
+from spanmeter_collector.store import Store
 
 MakeSpan = Callable[..., Span]
 Bill = Callable[..., list[Charge]]

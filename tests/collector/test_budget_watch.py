@@ -9,11 +9,12 @@ from typing import Final
 import pytest
 
 from spanmeter.budget_definition import BudgetDefinition
+from spanmeter_collector.batch import Batch
 from spanmeter_collector.budget_watch import BudgetWatch
 from spanmeter_collector.budgets import Budgets
 from spanmeter_collector.lease import Ask
 from spanmeter_collector.leases import Clock
-from spanmeter_collector.store import Batch, Store
+from spanmeter_collector.store import Store
 from spanmeter_collector.webhook import Message
 
 LATER: Final = datetime(2026, 11, 22, 12, tzinfo=UTC)

@@ -10,10 +10,11 @@ from typing import Any, Final
 import pytest
 
 from spanmeter.budget_definition import BudgetDefinition
+from spanmeter_collector.batch import Batch
 from spanmeter_collector.budgets import Budgets
 from spanmeter_collector.lease import Ask
 from spanmeter_collector.leases import Clock
-from spanmeter_collector.store import Batch, Store
+from spanmeter_collector.store import Store
 
 LATER: Final = datetime(2026, 11, 22, 12, tzinfo=UTC)
 """After the known calls, which cost 0.0000675 together: 0.00000024 by embeddings, the rest by gpt-4o-mini."""

@@ -17,13 +17,14 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from spanmeter.pricing import PriceBook
 from spanmeter_collector import cost, duplicates, export, latency, repricing, saving_terms, savings, traces
+from spanmeter_collector.batch import Batch
 from spanmeter_collector.counter import Counter
 from spanmeter_collector.incoming import Received
 from spanmeter_collector.posting import post
 from spanmeter_collector.retention import Retention
 from spanmeter_collector.selection import read_selection
 from spanmeter_collector.status import Status
-from spanmeter_collector.store import Batch, Store
+from spanmeter_collector.store import Store
 from spanmeter_collector.sweep import Clock, Sweep
 from spanmeter_collector.trace import answer_trace
 

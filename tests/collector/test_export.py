@@ -14,11 +14,12 @@ import pyarrow.parquet  # type: ignore[import-untyped]
 import pytest
 
 from spanmeter_collector import cost
+from spanmeter_collector.batch import Batch
 from spanmeter_collector.charge import Charge, reversal
 from spanmeter_collector.export import OPTIONS, export, unpriced_calls
 from spanmeter_collector.question_error import QuestionError
 from spanmeter_collector.selection import read_selection
-from spanmeter_collector.store import Batch, Store
+from spanmeter_collector.store import Store
 
 Row = dict[str, str]
 NOW = datetime(2026, 11, 22, 18, tzinfo=UTC)

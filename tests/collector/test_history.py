@@ -12,13 +12,14 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from spanmeter import semconv
 from spanmeter.pricing import PriceBook
+from spanmeter_collector.batch import Batch
 from spanmeter_collector.bill import charges
 from spanmeter_collector.charge import Charge, reversal, standing
 from spanmeter_collector.history import CHARGED_BY, again
 from spanmeter_collector.otlp import spans
 from spanmeter_collector.raw_usage import RAW_USAGE_KEYS
 from spanmeter_collector.row import read_span
-from spanmeter_collector.store import Batch, Store
+from spanmeter_collector.store import Store
 from spanmeter_collector.vocabulary import COUNT_KEYS, OPERATION_KEYS, TEXT_KEYS
 
 Known = dict[str, Any]

@@ -11,10 +11,11 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from spanmeter.pricing import PriceBook
+from spanmeter_collector.batch import Batch
 from spanmeter_collector.charge import Charge
 from spanmeter_collector.incoming import Incoming, Received
 from spanmeter_collector.posting import post
-from spanmeter_collector.store import Batch, Store
+from spanmeter_collector.store import Store
 
 MakeSpan = Callable[..., Span]
 MakeRequest = Callable[..., ExportTraceServiceRequest]

@@ -8,12 +8,13 @@ from datetime import UTC, datetime
 import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
+from spanmeter_collector.batch import Batch
 from spanmeter_collector.latency import OPTIONS, answer_latency
 from spanmeter_collector.otlp import LAST_NANOSECOND
 from spanmeter_collector.question_error import QuestionError
 from spanmeter_collector.row import read_span
 from spanmeter_collector.selection import SPANS, read_selection
-from spanmeter_collector.store import Batch, Store
+from spanmeter_collector.store import Store
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 

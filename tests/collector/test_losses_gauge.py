@@ -3,9 +3,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from spanmeter_collector.batch import Batch
 from spanmeter_collector.counter import Counter
 from spanmeter_collector.losses_gauge import LossCollector
-from spanmeter_collector.store import Batch, Store
+from spanmeter_collector.store import Store
 
 NOW = datetime(2026, 11, 22, 18, tzinfo=UTC)
 HEARD = int(datetime(2026, 11, 22, 17, tzinfo=UTC).timestamp()) * 1000

@@ -12,8 +12,9 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as read_text
 
 from spanmeter import semconv
+from spanmeter_collector.batch import Batch
 from spanmeter_collector.metrics import Exposition
-from spanmeter_collector.store import Batch, Store
+from spanmeter_collector.store import Store
 
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
 Samples = dict[tuple[str, ...], float]

@@ -17,6 +17,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from spanmeter.pricing import PriceBook
 from spanmeter_collector import cost, duplicates
+from spanmeter_collector.batch import Batch
 from spanmeter_collector.incoming import Received
 from spanmeter_collector.log import Log
 from spanmeter_collector.neighbours import Neighbours, neighbourly
@@ -26,7 +27,7 @@ from spanmeter_collector.posting import post
 from spanmeter_collector.retention import Retention
 from spanmeter_collector.selection import read_selection
 from spanmeter_collector.status import Status
-from spanmeter_collector.store import Batch, Store
+from spanmeter_collector.store import Store
 from spanmeter_collector.sweep import Clock, Sweep
 
 NOW = datetime(2026, 11, 22, 14, tzinfo=UTC)

@@ -14,12 +14,13 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from spanmeter.pricing import PriceBook
 from spanmeter.pricing.whole import WholeCost
 from spanmeter_collector.backlog import Limits
+from spanmeter_collector.batch import Batch
 from spanmeter_collector.log import Log
 from spanmeter_collector.otlp import Signal
 from spanmeter_collector.pipeline import Pipeline, UnavailableError
 from spanmeter_collector.record import Record
 from spanmeter_collector.status import Status
-from spanmeter_collector.store import Batch, Store
+from spanmeter_collector.store import Store
 
 MakeSpan = Callable[..., Span]
 MakeRequest = Callable[..., ExportTraceServiceRequest]

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
+from spanmeter_collector.batch import Batch
 from spanmeter_collector.charge import Charge
 from spanmeter_collector.prompt_caching import OPTIONS, answer_prompt_caching
 from spanmeter_collector.selection import read_selection
-from spanmeter_collector.store import Batch, Store
+from spanmeter_collector.store import Store
 
 NOW = datetime(2026, 11, 22, 14, tzinfo=UTC)
 PRICES = {"cache_read": "0.0000003", "cache_write_5m": "0.00000375", "cache_write_1h": "0.000006", "input": "0.000003"}

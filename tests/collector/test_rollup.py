@@ -12,10 +12,11 @@ import pytest
 
 from spanmeter import semconv
 from spanmeter_collector import cost
+from spanmeter_collector.batch import Batch
 from spanmeter_collector.charge import Charge, reversal
 from spanmeter_collector.rollup import LATENCY, LEDGER, chosen, least_in_buckets
 from spanmeter_collector.selection import read_selection
-from spanmeter_collector.store import Batch, Store
+from spanmeter_collector.store import Store
 from spanmeter_collector.times import Period
 
 NOW: Final = datetime(2026, 11, 22, 12, 40, tzinfo=UTC)

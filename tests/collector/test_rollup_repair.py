@@ -11,11 +11,12 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from spanmeter.pricing import PriceBook
+from spanmeter_collector.batch import Batch
 from spanmeter_collector.bill import charges
 from spanmeter_collector.charge import reversal
 from spanmeter_collector.rollup import FORMER, NAMED, PLACES, ROLLUPS, view
 from spanmeter_collector.row import read_span
-from spanmeter_collector.store import Batch, Store
+from spanmeter_collector.store import Store
 
 MakeSpan = Callable[..., Span]
 LATER_NS: Final = 15 * 86_400_000_000_000

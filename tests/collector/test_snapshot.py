@@ -8,12 +8,13 @@ from typing import Any, Final
 
 import pytest
 
+from spanmeter_collector.batch import Batch
 from spanmeter_collector.charge import Charge
 from spanmeter_collector.log import Log
 from spanmeter_collector.question_error import QuestionError
 from spanmeter_collector.record import Record
 from spanmeter_collector.snapshot import Snapshots, UnderWayError
-from spanmeter_collector.store import Batch, Store
+from spanmeter_collector.store import Store
 
 ROLLED_UP: Final = {"ledger_sums": 5, "ledger_totals": 1}
 

@@ -11,11 +11,12 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
+from spanmeter_collector.batch import Batch
 from spanmeter_collector.bundle import Bundle, bundles
 from spanmeter_collector.reading import Reading
 from spanmeter_collector.row import Row, read_span
 from spanmeter_collector.staging import Kept
-from spanmeter_collector.store import Batch, Store
+from spanmeter_collector.store import Store
 from spanmeter_collector.vocabulary import COUNT_KEYS, OPERATION_KEYS, TEXT_KEYS
 
 MakeSpan = Callable[..., Span]

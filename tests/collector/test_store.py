@@ -6,13 +6,13 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from clickhouse_connect.driver.exceptions import ClickHouseError
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
+from spanmeter_collector.batch import Batch
 from spanmeter_collector.charge import Charge
 from spanmeter_collector.counter import Counter
 from spanmeter_collector.row import Row, read_span
-from spanmeter_collector.store import Batch, ClosedError, Store
+from spanmeter_collector.store import ClosedError, Store
 
 MakeSpan = Callable[..., Span]
 START = 1_795_352_400_000_000_007
@@ -67,44 +67,10 @@ def test_what_was_written_is_there_at_once_and_exact(store: Store, span: MakeSpa
     assert total(store) == (1000, CENT * 1000)
 
 
-def test_the_same_batch_with_the_same_token_adds_nothing(store: Store) -> None:
-    for _ in range(3):
-        store.write(Batch(charges=[charge()]), token="1")
-    store.write(Batch(charges=[charge(2)]), token="2")
-
-    assert total(store) == (2, CENT * 2)
-
-
-def test_what_came_less_whole_with_the_same_token_is_added(store: Store) -> None:
-    store.write(Batch(charges=[charge(1)]), token="1")
-
-    store.write(Batch(charges=[charge(2)]), token="1")
-
-    assert known(store, "charges", 1, 2) == {1, 2}
-    assert total(store) == (2, 2 * CENT)
-
-
 def test_unpriced_is_null_and_not_zero(store: Store) -> None:
     store.write(Batch(charges=[charge(usd=None, unpriced_calls=1)]), token="1")
 
     assert total(store) == (1, None)
-
-
-def test_an_empty_batch_and_no_keys_are_fine(store: Store) -> None:
-    store.write(Batch(), token="1")
-
-    assert known(store, "spans") == set()
-
-
-def test_spans_far_apart_in_time_go_into_one_batch(store: Store, span: MakeSpan) -> None:
-    days = [row_of(span(day, start_time_unix_nano=day * 86_400_000_000_000)) for day in range(1, 151)]
-
-    store.write(Batch(days), token="1")
-
-    keys = [(row.trace_id, row.span_id) for row in days]
-    assert store.known("spans", keys, since_ns=days[0].start_time, until_ns=days[-1].start_time) == dict.fromkeys(
-        keys, ""
-    )
 
 
 def test_many_threads_ask_and_write_at_once(store: Store) -> None:
@@ -136,12 +102,6 @@ def test_a_reopened_store_still_has_everything(store_url: str, store: Store) -> 
 
     assert total(again) == (1, CENT)
     again.close()
-
-
-def test_a_second_path_in_one_process_is_refused(store: Store, tmp_path_factory: pytest.TempPathFactory) -> None:
-    with pytest.raises(ClickHouseError, match="Unable to open the chdb engine"):
-        Store.open(f"chdb://{tmp_path_factory.mktemp('other')}")
-    assert total(store) == (0, Decimal(0))
 
 
 def test_a_closed_store_is_not_asked_any_more(store_url: str) -> None:

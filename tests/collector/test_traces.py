@@ -8,10 +8,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
+from spanmeter_collector.batch import Batch
 from spanmeter_collector.question_error import QuestionError
 from spanmeter_collector.row import read_span
 from spanmeter_collector.selection import read_selection
-from spanmeter_collector.store import Batch, Store
+from spanmeter_collector.store import Store
 from spanmeter_collector.traces import OPTIONS, answer_traces
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)

@@ -1,0 +1,156 @@
+"""Writing: batches go into the store one after the other, each whole and once."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any, Final
+
+from clickhouse_connect.driver.exceptions import DatabaseError, OperationalError
+
+from spanmeter_collector.batch import Batch
+from spanmeter_collector.bill import Bill
+from spanmeter_collector.bundle import Bundle
+from spanmeter_collector.cache_request import CacheRequest
+from spanmeter_collector.charge import Charge
+from spanmeter_collector.counter import Counter
+from spanmeter_collector.digest import digest
+from spanmeter_collector.duplicate import Duplicate
+from spanmeter_collector.rollup_repair import create_rollups
+from spanmeter_collector.row import Row
+from spanmeter_collector.staging import Kept, Staged, Staging
+
+_WRITE_SETTINGS: Final = {
+    "async_insert": 0,
+    "deduplicate_blocks_in_dependent_materialized_views": 1,
+    "max_partitions_per_insert_block": 0,
+    "optimize_on_insert": 0,  # what views write is grouped already
+}
+_BILLS: Final = "bills_1"
+_TABLES: Final = {
+    "spans": Row,
+    "charges": Charge,
+    _BILLS: Bill,
+    "counters": Counter,
+    "duplicates": Duplicate,
+    "cache_requests": CacheRequest,
+}
+
+_logger = logging.getLogger(__name__)
+
+Record = Row | Charge | Bill | Counter | Duplicate | CacheRequest
+
+
+class Writing:
+    """What is written on one connection, by one thread at a time."""
+
+    def __init__(self, client: Any, *, is_embedded: bool) -> None:  # noqa: ANN401  a client of clickhouse-connect
+        self._client = client
+        self._is_embedded = is_embedded
+        self._staging = Staging(client) if is_embedded else None
+        self._columns = {table: _Columns.of(client, table, record) for table, record in _TABLES.items()}
+        self._is_torn = False
+        self._unfinished: tuple[Batch, str] | None = None
+        self.lock = threading.Lock()
+        """Held by who uses the connection."""
+        self.writes = 0
+        """How often a batch was written, or tried to be."""
+
+    def stage(self, bundles: Sequence[Bundle], *, closed: frozenset[int], content: bool) -> Staged | None:
+        """Let the engine read spans; None where that is not for it to do, or where it cannot."""
+        if self._staging is None:
+            return None
+        with self.lock:
+            try:
+                return self._staging.read(bundles, closed=closed, content=content)
+            except DatabaseError:
+                _logger.warning("the engine cannot read a batch of spans; it is read without it", exc_info=True)
+                return None
+
+    def write(self, batch: Batch, *, token: str) -> None:
+        """Add a batch; the same token with the same batch adds nothing a second time."""
+        with self.lock:
+            try:
+                self._finish()
+                with self._whole(batch, token):
+                    self._insert_all(batch, token)
+            finally:
+                self.writes += 1
+
+    def finish(self) -> int:
+        """Complete the last write where a server failed in it; its spans."""
+        with self.lock:
+            return self._finish()
+
+    @contextmanager
+    def _whole(self, batch: Batch, token: str) -> Iterator[None]:
+        """A write that fails halfway may leave rollups behind their tables; the next one brings them up first.
+
+        In an embedded store by comparing them. A server goes on when we do not, and others may be writing to it: there
+        it takes the same inserts once more.
+        """
+        if self._is_torn and self._is_embedded:
+            create_rollups(self._client)
+        self._is_torn = True
+        self._unfinished = None if self._is_embedded else (batch, token)
+        yield
+        self._is_torn, self._unfinished = False, None
+
+    def _finish(self) -> int:
+        if self._unfinished is None:
+            return 0
+        batch, token = self._unfinished
+        try:
+            self._insert_all(batch, token)
+        except OperationalError:
+            raise
+        except DatabaseError:
+            self._unfinished = None
+            raise
+        self._unfinished = None
+        return batch.spans
+
+    def _insert_all(self, batch: Batch, token: str) -> None:
+        # First: a stored span is not looked at again, while what it told of caches may be written any number of times.
+        self._insert("cache_requests", batch.cache_requests, token)
+        self._insert("spans", batch.rows, token)
+        self._insert_staged(batch.staged, token)
+        self._insert("charges", batch.charges, token)
+        self._insert(_BILLS, batch.bills, token)
+        self._insert("counters", batch.counters, token)
+        self._insert("duplicates", batch.duplicates, token)
+
+    def _insert(self, table: str, records: Sequence[Record], token: str) -> None:
+        if not records:
+            return
+        columns = self._columns[table]
+        values = dict(zip(columns.names, zip(*records, strict=True), strict=True))
+        self._client.insert(
+            table,
+            list(values.values()),
+            column_names=columns.names,
+            column_types=columns.types,
+            column_oriented=True,
+            settings={**_WRITE_SETTINGS, "insert_deduplication_token": f"{table}-{token}-{digest(values)}"},
+        )
+
+    def _insert_staged(self, kept: Kept | None, token: str) -> None:
+        if self._staging is None or kept is None or not kept.keys:
+            return
+        token = f"staged-{token}-{digest({'span_id': [*chain.from_iterable(kept.keys)]})}"
+        self._staging.store(kept, settings={**_WRITE_SETTINGS, "insert_deduplication_token": token})
+
+
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    names: tuple[str, ...]
+    types: Sequence[Any]
+
+    @classmethod
+    def of(cls, client: Any, table: str, record: type[Record]) -> _Columns:  # noqa: ANN401
+        names = record._fields
+        return cls(names, client.create_insert_context(table, column_names=names).column_types)
