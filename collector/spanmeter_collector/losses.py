@@ -15,9 +15,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from spanmeter import semconv
-from spanmeter_collector.answers import LossAnswer, LossesAnswer, LossFigures
 from spanmeter_collector.clauses import filtered
 from spanmeter_collector.loss import Figures, Loss, total
+from spanmeter_collector.losses_answer import LossAnswer, LossesAnswer, LossFigures
 from spanmeter_collector.money import usd_text
 from spanmeter_collector.question_error import QuestionError
 from spanmeter_collector.selection import Dimensions, Options, Selection

@@ -12,12 +12,12 @@ from typing import Any, Final
 from spanmeter import semconv
 from spanmeter.pricing import PriceBook, PriceKey
 from spanmeter.pricing.money import MONEY
-from spanmeter_collector.answers import CallAnswer, ProposalAnswer, SavingsAnswer
 from spanmeter_collector.clauses import Clauses, filtered
 from spanmeter_collector.money import usd_text
 from spanmeter_collector.proposals import GENERATIONS, PROPOSALS, Prices, Proposal
 from spanmeter_collector.saving_group import Epochs, Example, Group, State
 from spanmeter_collector.saving_terms import Terms
+from spanmeter_collector.savings_answer import CallAnswer, ProposalAnswer, SavingsAnswer
 from spanmeter_collector.selection import SAVINGS, SPANS, Selection
 from spanmeter_collector.statement import read_sql
 from spanmeter_collector.store import Store

@@ -9,9 +9,10 @@ from typing import Any, Final
 from fastapi import FastAPI, Request, Response
 
 from spanmeter.pricing import PriceBook
-from spanmeter_collector.answers import Refusal, SavingsAnswer
+from spanmeter_collector.answers import Refusal
 from spanmeter_collector.saving_terms import OFFLINE, OFFLINE_TAG, OPTIONS, SWAP, TIERS
 from spanmeter_collector.savings import answer_savings
+from spanmeter_collector.savings_answer import SavingsAnswer
 from spanmeter_collector.selection import TAG, read_selection
 from spanmeter_collector.store import Store
 from spanmeter_collector.times import ALLOWED

@@ -20,9 +20,9 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import (
 from tests.collector.conftest import CALL_ATTRIBUTES, encode_attributes, make_span
 
 from spanmeter.pricing import PriceBook
-from spanmeter_collector.answers import LossAnswer, LossesAnswer, LossFigures
 from spanmeter_collector.incoming import Received
 from spanmeter_collector.losses import answer_losses, options
+from spanmeter_collector.losses_answer import LossAnswer, LossesAnswer, LossFigures
 from spanmeter_collector.posting import post
 from spanmeter_collector.question_error import QuestionError
 from spanmeter_collector.selection import read_selection
