@@ -68,9 +68,9 @@ class Telling(LiveSpan):
 
     @property
     def request(self) -> object:
-        """What this call has in common with the others of its request: the outermost bill, else the trace."""
+        """What this call has in common with the others of its request: the outermost bill, else the trace, if any."""
         bills = self.scope.bills
-        return bills[0] if bills else self.span.get_span_context().trace_id
+        return bills[0] if bills else self.span.get_span_context().trace_id or None
 
     def _requests(self, ending: Ending) -> tuple[int, int]:
         """Count the requests that were answered, and those a reader takes for granted of a call that ended so."""

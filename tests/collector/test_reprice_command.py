@@ -205,9 +205,9 @@ def test_a_run_whose_sidecar_stops_says_what_has_become_of_the_ledger(
 
 
 class Slow(BaseHTTPRequestHandler):
-    """A sidecar that does not end before it was asked twice how far it has come."""
+    """A sidecar that does not end before the last it told of how far it has come was read."""
 
-    shares: ClassVar[list[float | None]] = [None, 0.25, 0.999]
+    shares: ClassVar[list[float | None]] = [None, 0.25, 0.999, 0.999]
     told: ClassVar[threading.Event] = threading.Event()
 
     def do_GET(self) -> None:

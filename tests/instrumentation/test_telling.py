@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from opentelemetry.trace import NoOpTracerProvider
 from tests.instrumentation.small_calls import CHAT, USAGE, cents
 
 from spanmeter import semconv
@@ -112,3 +113,10 @@ def test_an_unknown_price_leaves_the_cost_out(spans: Any, receipts: list[Receipt
     assert receipts[0].cost_usd is None
     attributes = spans.one("chat small").attributes
     assert (attributes[semconv.COST_GRADE], attributes.get(semconv.COST_USD)) == ("unpriced", None)
+
+
+def test_calls_without_a_trace_have_no_request_in_common() -> None:
+    call = Calls(tracer_provider=NoOpTracerProvider()).start(CHAT)
+    call.stop()
+
+    assert call.request is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import gc
 import pickle
 import threading
@@ -247,6 +248,10 @@ def test_with_money_left_nothing_is_downgraded(models: Any) -> None:
 
 
 def test_a_request_is_a_measured_block_or_a_trace(models: Any) -> None:
+    contextvars.Context().run(_ask_by_requests, models)
+
+
+def _ask_by_requests(models: Any) -> None:
     chat = models.langchain(max_tokens=25)
     spanmeter.Budget("each", limit_usd=str(2 * CALL_USD), period="request")
     for _ in range(3):  # each a trace of its own
