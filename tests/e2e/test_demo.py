@@ -79,7 +79,7 @@ def test_the_run_has_what_makes_bills_hard(run: Run) -> None:
 
 @pytest.fixture
 def running_demo(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
-    environment = {**os.environ, "SPANMETER_DATA_DIR": str(tmp_path / "data")}
+    environment = {**os.environ, "SPANMETER_DATA_DIR": f"{tmp_path}/data", "SPANMETER_SPOOL_DIR": f"{tmp_path}/spool"}
     with subprocess.Popen(
         _demo("--queries", "2"), env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     ) as demo:

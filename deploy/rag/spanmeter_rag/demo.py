@@ -26,6 +26,7 @@ from spanmeter_rag.visitors import later_visits, visits
 
 _TRICKLE_PAUSE_S = 4.0
 _SETTLE_S = 30.0
+_PAUSE_S = 0.5
 _INTERRUPTED = 130
 _SIMULATED = """Simulated: the local provider's answers and latencies.
 Real: the HTTP in between, the client libraries, the token counts (o200k_base) and the prices."""
@@ -91,7 +92,12 @@ def _settle(options: argparse.Namespace, stage: Stage, processes: Processes, *, 
     ledger = Ledger(stage.sidecar_url, since=since)
     try:
         ledger.settle(spans=ended, patience_s=_SETTLE_S)
-        return Bill.read(ledger, queries=answered, provider=report and report["total"], ended_spans=ended)
+        deadline = time.monotonic() + _SETTLE_S
+        while True:  # spans of others, or of an earlier run, may have been stored instead
+            bill = Bill.read(ledger, queries=answered, provider=report and report["total"], ended_spans=ended)
+            if not bill.differences() or time.monotonic() > deadline:
+                return bill
+            time.sleep(_PAUSE_S)
     finally:
         ledger.close()
 

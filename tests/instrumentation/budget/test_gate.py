@@ -242,8 +242,8 @@ async def test_a_spent_budget_sends_calls_to_a_cheaper_model(models: Any, provid
 def test_with_money_left_nothing_is_downgraded(models: Any) -> None:
     spanmeter.Budget("cheaper", limit_usd="1", action="downgrade", downgrade={"gpt-5": "gpt-5-mini"})
     with spanmeter.measure() as bill:
-        models.langchain().invoke("hello")
-        models.llama_index().chat(MESSAGES)
+        models.langchain(max_tokens=25).invoke("hello")
+        models.llama_index(max_tokens=25).chat(MESSAGES)
     assert list(bill.by_model()) == [f"gpt-5{MODEL_SUFFIX}"]
 
 
