@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
+from functools import partial
 from time import monotonic
 from typing import Final
 
@@ -17,6 +18,7 @@ from spanmeter.budget_definition import BudgetDefinition
 from spanmeter_collector.budgets import Budgets, Standing
 from spanmeter_collector.budgets_gauge import BudgetsCollector
 from spanmeter_collector.money import readable_usd, usd_text
+from spanmeter_collector.repeating import repeating
 from spanmeter_collector.store import Store
 from spanmeter_collector.times import write_time
 from spanmeter_collector.webhook import Message, Webhooks
@@ -78,16 +80,13 @@ def _body(standing: Standing, threshold: Decimal) -> dict[str, object]:
 @contextmanager
 def at_work(store: Store, definitions: Sequence[BudgetDefinition], registry: CollectorRegistry) -> Iterator[Budgets]:
     """The budgets of a store, watched on a thread of its own and told of in a registry and by webhooks."""
-    budgets, webhooks, ended = Budgets(store, definitions), Webhooks(registry), threading.Event()
+    budgets, webhooks = Budgets(store, definitions), Webhooks(registry)
     watch = BudgetWatch(budgets, webhooks.tell)
-    thread = threading.Thread(target=_look_on, args=(watch, ended), name="spanmeter-budgets", daemon=True)
-    thread.start()
-    registry.register(BudgetsCollector(store, budgets))
     try:
-        yield budgets
+        with repeating(partial(_look_on, watch), name="spanmeter-budgets"):
+            registry.register(BudgetsCollector(store, budgets))
+            yield budgets
     finally:
-        ended.set()
-        thread.join()
         webhooks.close()
 
 

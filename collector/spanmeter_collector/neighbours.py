@@ -14,6 +14,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from decimal import Decimal
+from functools import partial
 from itertools import islice
 from typing import Final
 from uuid import uuid4
@@ -24,6 +25,7 @@ from spanmeter_collector.batch import Batch
 from spanmeter_collector.charge import Charge, standing, usd_of
 from spanmeter_collector.double import corrections, is_sent_twice
 from spanmeter_collector.duplicate import SAME_SPAN, Duplicate, duplicate, withdrawn
+from spanmeter_collector.repeating import repeating
 from spanmeter_collector.row import SpanKey
 from spanmeter_collector.same_call import Found
 from spanmeter_collector.sighting import stored_sighting
@@ -113,15 +115,8 @@ def neighbourly(store: Store, status: Status) -> Iterator[None]:
     if store.directory is not None:
         yield
         return
-    ended = threading.Event()
-    neighbours = Neighbours(store, status)
-    thread = threading.Thread(target=_every_minute, args=(store, neighbours, ended), name="neighbours", daemon=True)
-    thread.start()
-    try:
+    with repeating(partial(_every_minute, store, Neighbours(store, status)), name="neighbours"):
         yield
-    finally:
-        ended.set()
-        thread.join()
 
 
 def _every_minute(store: Store, neighbours: Neighbours, ended: threading.Event) -> None:

@@ -10,11 +10,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from clickhouse_connect.driver.exceptions import Error as StoreError
 
+from spanmeter_collector.repeating import repeating
 from spanmeter_collector.retention import OVER_SIZE, SWEPT, Due, Partition, Retention, due
 from spanmeter_collector.status import Status
 from spanmeter_collector.store import Store
@@ -134,14 +136,8 @@ class Sweep:
 @contextmanager
 def sweeping(sweep: Sweep, status: Status) -> Iterator[None]:
     """Run a sweep now and every hour, on a thread of its own; a store that refuses is asked again an hour later."""
-    ended = threading.Event()
-    thread = threading.Thread(target=_sweep_hourly, args=(sweep, status, ended), name="spanmeter-sweep", daemon=True)
-    thread.start()
-    try:
+    with repeating(partial(_sweep_hourly, sweep, status), name="spanmeter-sweep"):
         yield
-    finally:
-        ended.set()
-        thread.join()
 
 
 def _sweep_hourly(sweep: Sweep, status: Status, ended: threading.Event) -> None:
