@@ -28,6 +28,8 @@ from spanmeter.wire import Destination
 ADAPTERS: Final = (
     ("langchain_core", "spanmeter.langchain.registration"),
     ("llama_index.core", "spanmeter.llama_index.registration"),
+    ("langsmith.run_helpers", "spanmeter.langsmith_runs"),
+    ("langsmith._internal.otel._otel_exporter", "spanmeter.langsmith_spans"),
     ("openai.resources.embeddings", "spanmeter.openai_client"),
     (anthropic_client.MODULE, "spanmeter.anthropic_client"),
     *((client, "spanmeter.embeddings_client") for client in embeddings_client.MODULES),

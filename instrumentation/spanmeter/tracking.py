@@ -57,6 +57,13 @@ def _measured(name: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def timed_call(name: str) -> Iterator[Call | None]:
+    """Measure what has a start and an end but no block: the call is current only where it is `held` or attached."""
+    with _timed(name), lasting(_opening(name)) as call:
+        yield call
+
+
+@contextlib.contextmanager
 def _timed(name: str) -> Iterator[None]:
     started, kind = perf_counter(), ""
     try:
@@ -95,7 +102,7 @@ def _coroutine(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
 
 def _generator(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
     def tracked(*args: Any, **options: Any) -> Generator[Any, Any, Any]:
-        with _timed(name), lasting(_opening(name)) as call:
+        with timed_call(name) as call:
             return (yield from _Steps(function(*args, **options), call))
 
     return tracked
@@ -141,7 +148,7 @@ def _async_generator(name: str, function: Callable[..., Any]) -> Callable[..., A
 
 @contextlib.asynccontextmanager
 async def _lasting_steps(name: str, steps: AsyncGenerator[Any, Any]) -> AsyncIterator[Call | None]:
-    with _timed(name), lasting(_opening(name)) as call:
+    with timed_call(name) as call:
         async with contextlib.aclosing(steps):
             yield call
 
