@@ -18,11 +18,13 @@ from spanmeter.bill import Bill
 class Scope:
     """Span attributes and open bills of the running context; threads and tasks with a copied context share them.
 
-    `block` is what entered this scope, `outer` the scope it was entered from.
+    `watches` are bills of ours that no block ends, and that nobody else may take for a request's own. `block` is what
+    entered this scope, `outer` the scope it was entered from.
     """
 
     attributes: Mapping[str, str] = field(default_factory=dict)
     bills: tuple[Bill, ...] = ()
+    watches: tuple[Bill, ...] = ()
     block: object = None
     outer: Scope | None = None
 
@@ -94,17 +96,17 @@ def measure() -> Iterator[Bill]:
         _leave(bill)
 
 
-def keep_bill(bill: Bill) -> None:
-    """Keep one more bill in the running context, until `drop_bill`: for what has a start and an end, but no block."""
+def watch(bill: Bill) -> None:
+    """Keep a bill of ours in the running context until `unwatch`: for what has a start and an end, but no block."""
     scope = _scope.get()
-    _scope.set(replace(scope, bills=(*scope.bills, bill)))
+    _scope.set(replace(scope, watches=(*scope.watches, bill)))
 
 
-def drop_bill(bill: Bill) -> None:
+def unwatch(bill: Bill) -> None:
     """Keep a bill no more."""
     scope = _scope.get()
-    if bill in scope.bills:
-        _scope.set(replace(scope, bills=tuple(kept for kept in scope.bills if kept is not bill)))
+    if bill in scope.watches:
+        _scope.set(replace(scope, watches=tuple(kept for kept in scope.watches if kept is not bill)))
 
 
 @barrier

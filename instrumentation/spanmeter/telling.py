@@ -119,7 +119,7 @@ class Telling(LiveSpan):
             self._pay(cost.usd if cost else None, answer)
 
     def _count(self, receipt: Receipt) -> None:
-        for receive in (*(bill.add for bill in self.scope.bills), *self._receivers):
+        for receive in (*(bill.add for bill in (*self.scope.bills, *self.scope.watches)), *self._receivers):
             receive(receipt)
         above = self.above
         while above is not None:

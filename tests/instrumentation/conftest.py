@@ -26,6 +26,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 import spanmeter
 from spanmeter import barrier, semconv
+from spanmeter.scope import current_scope
 from spanmeter.settling import settling
 
 MODEL_SUFFIX = "-2025-08-07"
@@ -52,6 +53,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if pytest_asyncio.is_async_test(item) and item.path.is_relative_to(HERE):
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_of_ours_stays_current() -> Iterator[None]:
+    """Fail the test that leaves a bill, dimensions or a span of its own current, not the one that runs after it."""
+    yield
+    scope = current_scope()
+    assert (scope.bills, dict(scope.attributes), trace.get_current_span().get_span_context().is_valid) == (
+        (),
+        {},
+        False,
+    )
 
 
 @dataclass

@@ -8,7 +8,7 @@ from typing import Final
 
 from spanmeter.bill import Bill
 from spanmeter.call import Call
-from spanmeter.scope import drop_bill, keep_bill
+from spanmeter.scope import unwatch, watch
 
 _between: Final[ContextVar[Bill | None]] = ContextVar("spanmeter-cache-between", default=None)
 """The bill of what runs since a miss that no model call encloses."""
@@ -34,7 +34,7 @@ def begin() -> None:
     end()
     bill = Bill()
     _between.set(bill)
-    keep_bill(bill)
+    watch(bill)
 
 
 def end() -> Decimal | None:
@@ -43,5 +43,5 @@ def end() -> Decimal | None:
     if bill is None:
         return None
     _between.set(None)
-    drop_bill(bill)
+    unwatch(bill)
     return cost_of(bill)

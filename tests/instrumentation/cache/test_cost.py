@@ -9,13 +9,16 @@ from typing import Any
 import pytest
 from langchain_openai import ChatOpenAI, OpenAIEmbeddings
 from llama_index.llms.openai import OpenAI
+from opentelemetry.trace import NoOpTracerProvider
 from pydantic import SecretStr
+from tests.instrumentation.small_calls import CHAT
 
 import spanmeter
 from spanmeter import semconv
 from spanmeter.bill import Bill
 from spanmeter.cache import Cache, Disk
-from spanmeter.cache.cost import cost_of
+from spanmeter.cache.cost import begin, cost_of, end
+from spanmeter.call import Calls
 from spanmeter.pricing import Usage
 from spanmeter.receipt import Receipt
 
@@ -116,6 +119,19 @@ def test_a_cache_inside_a_cache_saves_only_what_was_still_paid(provider: Any) ->
     twice("a")
 
     assert (inner.stats().saved_usd, outer.stats().saved_usd) == (CALL_USD, CALL_USD)
+
+
+def test_a_miss_whose_value_never_comes_joins_no_requests() -> None:
+    begin()
+    calls = Calls(tracer_provider=NoOpTracerProvider())
+    with spanmeter.measure() as bill:
+        of_the_block = calls.start(CHAT)
+        of_the_block.stop()
+    by_itself = calls.start(CHAT)
+    by_itself.stop()
+    end()
+
+    assert (by_itself.request, of_the_block.request, bill.calls) == (None, bill, 1)
 
 
 RECEIPT: dict[str, Any] = {
