@@ -34,7 +34,7 @@ others: $(DEV)  ## every other instrumentation beside ours, against a provider t
 senders: $(DEV)  ## every other instrumentation alone, against a provider that counts
 	@$(BIN)/python tests/others/alone.py $(ARGS)
 
-replay: $(DEV)  ## recorded answers of providers, read by every client package
+replay: $(DEV)  ## recorded answers of providers, read by every client package, and budgets over each
 	@$(BIN)/python tests/replay/environments.py $(ARGS)
 
 fuzz: $(DEV)  ## the doors and the API against damaged and odd requests, for some minutes

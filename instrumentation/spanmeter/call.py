@@ -192,6 +192,8 @@ class Call(Telling):
         if self.reservation is None:
             self.reservation, self.inherits = above.reservation, True
             above.reservation = None
+            if self.reservation is not None and self.reservation.downgraded_from:
+                self.span.set_attribute(semconv.DOWNGRADED_FROM, self.reservation.downgraded_from)
 
     def _close(self) -> bool:
         with _closing:

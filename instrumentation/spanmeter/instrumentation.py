@@ -22,8 +22,8 @@ from spanmeter.budget.leasing import Leasing
 from spanmeter.imports import Waiting
 from spanmeter.process import calls
 from spanmeter.settling import settling
+from spanmeter.sidecar import sidecar as sidecar_of
 from spanmeter.telemetry import Telemetry
-from spanmeter.wire import Destination
 
 ADAPTERS: Final = (
     ("langchain_core", "spanmeter.langchain.registration"),
@@ -66,7 +66,9 @@ class Instrumentation:
         endpoint: str | None,
         tracer_provider: TracerProvider | None,
         metrics_port: int | None,
+        sidecar_at: str | None,
     ) -> None:
+        destination = sidecar_of(sidecar_at, endpoint=endpoint)
         self._port = None if metrics_port is None else start_http_server(metrics_port, "127.0.0.1", metrics.registry)
         with contextlib.ExitStack() as undo:
             undo.callback(self._close_port)
@@ -74,7 +76,7 @@ class Instrumentation:
             undo.pop_all()
         calls().trace_with(self._telemetry.tracer_provider)
         budgets.serve(self._telemetry.tracer_provider.resource.attributes.get(semconv.SERVICE_NAME, ""))
-        self._leasing = Leasing(budgets, Destination.of("traces", endpoint))
+        self._leasing = Leasing(budgets, destination)
         budgets.tell(self._leasing.follow)
         self._adapters: list[str] = []
         self._waiting = Waiting()
@@ -137,13 +139,15 @@ def instrument(
     endpoint: str | None = None,
     tracer_provider: TracerProvider | None = None,
     metrics_port: int | None = None,
+    sidecar: str | None = None,
 ) -> None:
     """Count, time and price every call of LangChain, LangGraph and LlamaIndex, and send the spans to the sidecar.
 
     `service_name` names the application, `endpoint` is the sidecar's address (`OTEL_EXPORTER_OTLP_ENDPOINT`, else
     http://127.0.0.1:4318). Spans go through `tracer_provider`, else the application's global one, else one made here.
-    `metrics_port` serves the process's own metrics on 127.0.0.1. Does nothing when already on, or when
-    `OTEL_SDK_DISABLED` is true. Reads the price list, some 0.4 s.
+    `metrics_port` serves the process's own metrics on 127.0.0.1. `sidecar` is where processes that share budgets meet
+    when spans go elsewhere first, as to an OpenTelemetry Collector (`SPANMETER_SIDECAR`, else who takes the spans).
+    Does nothing when already on, or when `OTEL_SDK_DISABLED` is true. Reads the price list, some 0.4 s.
     """
     with _lock:
         if _active or os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
@@ -154,6 +158,7 @@ def instrument(
                 endpoint=endpoint,
                 tracer_provider=tracer_provider,
                 metrics_port=metrics_port,
+                sidecar_at=sidecar,
             )
         )
 

@@ -220,13 +220,18 @@ def _told(signal: str, name: str) -> str:
 def _url(signal: str, endpoint: str | None) -> str:
     exact = f"OTEL_EXPORTER_OTLP_{signal.upper()}_ENDPOINT"
     if endpoint is None and (told := os.environ.get(exact, "").strip()):
-        return _address(exact, told)
+        return address(exact, told)
     general = os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT", "").strip() or DEFAULT_ENDPOINT
-    root = _address("endpoint", endpoint) if endpoint else _address("OTEL_EXPORTER_OTLP_ENDPOINT", general)
+    root = address("endpoint", endpoint) if endpoint else address("OTEL_EXPORTER_OTLP_ENDPOINT", general)
     return f"{root.rstrip('/')}/v1/{signal}"
 
 
-def _address(name: str, told: str) -> str:
+def address(name: str, told: str) -> str:
+    """Return an address that was told under a name.
+
+    Raises:
+        ValueError: it is none of HTTP.
+    """
     try:
         requests.Request("POST", told).prepare()
         known = urlsplit(told).scheme.lower() in {"http", "https"}

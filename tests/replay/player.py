@@ -6,21 +6,30 @@ import contextlib
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Final
+from urllib.parse import unquote
 
 from tests.replay.recording import Recording
 
+_REFUSAL: Final = b'{"error": {"message": "nobody may ask", "type": "permission_error", "code": 403}}'
+
 
 class Player:
-    """Answers at `url` with `recording`, and counts its answers."""
+    """Answers at `url` with `recording`, and counts its answers; `asked` is where and what it was asked last.
+
+    Where `refuses` is set it answers that nobody may ask.
+    """
 
     def __init__(self, url: str) -> None:
         self.url = url
         self.answered = 0
+        self.asked = ""
+        self.refuses = False
         self.recording: Recording | None = None
 
     def load(self, recording: Recording) -> None:
         """Answer with this from now on, and count anew."""
-        self.recording, self.answered = recording, 0
+        self.recording, self.answered, self.asked = recording, 0, ""
 
 
 @contextlib.contextmanager
@@ -53,16 +62,19 @@ def _handler(player: Player) -> type[BaseHTTPRequestHandler]:
             return self.answer(limits, {"content-type": "application/json"})
 
         def do_POST(self) -> None:
-            self.rfile.read(int(self.headers.get("content-length") or 0))
+            body = self.rfile.read(int(self.headers.get("content-length") or 0))
             recording = player.recording
             if recording is None or self.path.startswith(("/v1/traces", "/v1/metrics")):
                 return self.answer(b"", {"content-type": "application/x-protobuf"})
             player.answered += 1
+            player.asked = f"{unquote(self.path)} {body.decode()}"
+            if player.refuses:
+                return self.answer(_REFUSAL, {"content-type": "application/json"}, status=403)
             told = {name: value for name, value in recording.headers.items() if name.startswith("x-amzn-bedrock")}
             return self.answer(recording.body, {**told, "content-type": recording.content_type})
 
-        def answer(self, body: bytes, headers: dict[str, str]) -> None:
-            self.send_response(200)
+        def answer(self, body: bytes, headers: dict[str, str], *, status: int = 200) -> None:
+            self.send_response(status)
             for name, value in headers.items():
                 self.send_header(name, value)
             self.send_header("content-length", str(len(body)))

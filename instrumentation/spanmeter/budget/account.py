@@ -105,11 +105,11 @@ class Account:
                 return self._ask(likely.most, likely, asker, Verdict.UNASKED)
             return Verdict.AWAY if self.away == "stop" else self._fit(sums, likely, None, asker)
 
-    def covers(self, likely: Likely, *, request: object) -> bool:
-        """Tell whether a call fits into what is left, as far as is known."""
+    def covers(self, likely: Likely | None, *, request: object) -> bool:
+        """Tell whether a call fits into what is left, as far as is known; without a price, whether anything is."""
         with self._lock:
             sums = self.sums(request)
-            return self._spent(sums) + self._reserved(sums) + likely.most <= self.limit
+            return self._spent(sums) + self._reserved(sums) + (likely.most if likely else 1) <= self.limit
 
     def settle(self, hold: Hold, picos: int) -> None:
         """Give back what was held, and note what the call did cost."""

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from time import monotonic
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from spanmeter.barrier import barrier
 from spanmeter.budget.account import Account
@@ -182,7 +183,7 @@ class Leasing:
         if told.status in _KNOWN:
             share.defined = definition
             return True
-        self._refused(share, told)
+        self._away(share, told)
         return False
 
     def _lease(self, share: Share, request: LeaseRequest, *, release: bool = False) -> Told:
@@ -192,7 +193,7 @@ class Leasing:
         body = request.body() | {"holder": instance_id(), "sequence": self._sequence, "release": release}
         told = self._ask("POST", account.definition.name, below="lease", body=body)
         if told.status != 200:
-            self._away(share)
+            self._away(share, told)
             return told
         share.counted = counted
         lease = request.lease(told.fields, sent_s)
@@ -214,16 +215,18 @@ class Leasing:
             self._budgets.arrange()
             share.defined = definition
 
-    def _away(self, share: Share) -> None:
+    def _away(self, share: Share, told: Told) -> None:
+        is_deleted = told.status == 404 and "error" in told.fields
+        if share.away_s == FIRST_AWAY_S and not is_deleted and share.account.definition.period != "request":
+            self._tell_of(share.account, told)
         share.account.lost()
         share.due_s = monotonic() + share.away_s
         share.away_s = min(2 * share.away_s, LONGEST_AWAY_S)
 
-    def _refused(self, share: Share, told: Told) -> None:
-        if told.status and share.away_s == FIRST_AWAY_S:
-            reason = told.fields.get("error") or told.status
-            _log.warning("the sidecar does not take budget %r: %s", share.account.definition.name, reason)
-        self._away(share)
+    def _tell_of(self, account: Account, told: Told) -> None:
+        goes_on = "calls stop" if account.away == "stop" else "this process goes by its own account"
+        reason = _reason(told, self._destination.url)
+        _log.warning("budget %r is not shared, %s: %s", account.definition.name, goes_on, reason)
 
     def _release(self) -> None:
         for name, share in self._shares.items():
@@ -233,6 +236,15 @@ class Leasing:
     def _ask(self, method: str, name: str = "", *, below: str = "", body: Mapping[str, Any] | None = None) -> Told:
         assert self._door is not None  # noqa: S101
         return self._door.ask(method, name, below=below, body=body)
+
+
+def _reason(told: Told, url: str) -> str:
+    asked = urlsplit(url).netloc.rpartition("@")[2]
+    if not told.status:
+        return f"no sidecar answers at {asked}"
+    said = told.fields.get("error") or told.fields.get("detail") or f"status {told.status}"
+    advice = "; SPANMETER_SIDECAR names it where spans go elsewhere first" if "error" not in told.fields else ""
+    return f"{asked} says: {said}{advice}"
 
 
 def _definition(row: Mapping[str, Any]) -> BudgetDefinition | None:

@@ -103,7 +103,7 @@ class Turn:
         likely = self._forecast.likely(opening, self.model, self._sent, tenant=self._tenant)
         for account in self._accounts:
             cheaper = account.definition.downgrade.get(self.model)
-            if cheaper is None or likely is None or opening.operation not in semconv.GENERATION_OPERATIONS:
+            if cheaper is None or opening.operation not in semconv.GENERATION_OPERATIONS:
                 continue
             if not account.covers(likely, request=self._request):
                 self.model, self._cheaper = cheaper, account

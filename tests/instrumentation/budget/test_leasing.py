@@ -45,9 +45,9 @@ def spenders(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     record, begun = tmp_path / "record", []
     record.touch()
 
-    def begin(url: str, *options: str) -> subprocess.Popen[str]:
+    def begin(url: str, *options: str, **told: str) -> subprocess.Popen[str]:
         command = [sys.executable, str(SPENDER), url, str(record), *options]
-        begun.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
+        begun.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ | told))
         return begun[-1]
 
     yield begin
@@ -89,6 +89,14 @@ def test_without_a_sidecar_the_users_policy_holds(
     spenders: Callable[..., subprocess.Popen[str]], away: str, answered: int
 ) -> None:
     assert spenders("http://127.0.0.1:9", "50", away).communicate(timeout=120)[0] == f"answered {answered}\n"
+
+
+def test_where_spans_go_elsewhere_budgets_are_shared_by_the_sidecar_that_is_named(
+    sidecar: str, spenders: Callable[..., subprocess.Popen[str]]
+) -> None:
+    spender = spenders("http://127.0.0.1:9", "10", SPANMETER_SIDECAR=sidecar, SPANMETER_SPOOL_MB="0")
+    assert spender.communicate(timeout=120)[0] == "answered 10\n"
+    assert Decimal(_budget(sidecar)["spent_usd"]) == 10 * CALL_USD
 
 
 def _until(sidecar: str, holds: Callable[[Any], bool]) -> Any:
