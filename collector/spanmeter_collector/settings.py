@@ -16,7 +16,9 @@ from spanmeter_collector.setting import Address, SettingError
 from spanmeter_collector.tls_files import TlsFiles
 
 _PREFIX: Final = "SPANMETER_"
-_THE_APPLICATIONS: Final = frozenset({"SPANMETER_HASH_KEY", "SPANMETER_SPOOL_DIR", "SPANMETER_SPOOL_MB"})
+_THE_APPLICATIONS: Final = frozenset(
+    {"SPANMETER_CONTENT_LIMIT", "SPANMETER_HASH_KEY", "SPANMETER_SPOOL_DIR", "SPANMETER_SPOOL_MB"}
+)
 """What `spanmeter.instrument` reads: application and sidecar may share an environment."""
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from decimal import Decimal
 from operator import attrgetter
-from typing import Final
+from typing import Any, Final
 
 from spanmeter import semconv
 from spanmeter.opening import Attributes, AttributeValue
@@ -25,7 +25,7 @@ class Answer:
     `requests` says how many provider requests answered where that is not one, such as none of its own for the second
     of several prompts that were sent together. `parts` are what is billed apart where that is not the usage as a whole:
     each has a model and tiers of its own. `region` is where the provider says that it served, if that has prices of
-    its own.
+    its own. `quote` reads what goes onto the span where content is captured, as that of an `Opening`.
     """
 
     usage: Usage | None = None
@@ -38,6 +38,7 @@ class Answer:
     service_tier: str = ""
     attributes: Attributes = field(default_factory=dict)
     text: Callable[[], str] | None = field(default=None, compare=False, repr=False)
+    quote: Callable[[], Mapping[str, Any]] | None = field(default=None, compare=False, repr=False)
     usage_notes: tuple[str, ...] = ()
     requests: int | None = None
     parts: tuple[Part, ...] = ()

@@ -212,7 +212,15 @@ class Call(Telling):
                 super().forget()
                 return
             tally.add_unestimated()
+        if self._can_wait(ending) and settling.at_leisure(partial(self._finish, span, ending)):
+            super().forget()
+            return
         self._finish(span, ending)
+
+    def _can_wait(self, ending: Ending) -> bool:
+        """Whether all that is left to do is writing down what was said, which nobody waits for."""
+        quotes = self.opening.quote is not None or ending.answer.quote is not None
+        return quotes and ending.how == "stopped" and not self._counted and _goes_to_us_alone(self.span)
 
     def _can_be_estimated(self, ending: Ending) -> bool:
         if ending.answer.usage is not None or not self._counted:
@@ -247,7 +255,7 @@ class Call(Telling):
     def forget(self) -> None:
         """Keep neither the prompt nor what was answered."""
         super().forget()
-        self.opening.prompt = self.opening.asked = self.heard = None
+        self.opening.prompt = self.opening.asked = self.opening.quote = self.heard = None
         self._reports.clear()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from opentelemetry.trace import Span, SpanKind, Tracer
 
@@ -32,7 +32,8 @@ class Opening:
     `gen_ai.provider.name`. `wrapper` says from the start that the call only encloses the real one;
     for `claims_children` see `current.LiveSpan`. `prompt` reads the texts that were asked, one of each message and one
     of each tool definition; it is called only when the usage has to be estimated, later and in another thread.
-    `asked` is what is hashed of the same, at the end of a call that counts.
+    `asked` is what is hashed of the same, at the end of a call that counts. `quote` reads what goes onto the span of
+    it where content is captured (`content.content.Quote`), None where it is not.
     `region` is where the request has to be served when that has a price of its own, see `pricing.PriceKey`.
     """
 
@@ -47,6 +48,7 @@ class Opening:
     claims_children: bool = False
     prompt: Callable[[], Sequence[str]] | None = field(default=None, compare=False, repr=False)
     asked: Hashed | None = field(default=None, compare=False, repr=False)
+    quote: Callable[[], Mapping[str, Any]] | None = field(default=None, compare=False, repr=False)
 
 
 def opening_attributes(opening: Opening) -> dict[str, AttributeValue]:

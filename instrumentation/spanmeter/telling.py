@@ -17,6 +17,7 @@ from spanmeter.barrier import barrier
 from spanmeter.budget.budgets import budgets
 from spanmeter.budget.reservation import Reservation
 from spanmeter.cache_requests import CacheRequests
+from spanmeter.content.content import quoted
 from spanmeter.current import LiveSpan
 from spanmeter.ending import Ending
 from spanmeter.light_span import LightSpan
@@ -40,6 +41,7 @@ class Telling(LiveSpan):
     prices: Price | None
     wrapper: bool
     first_chunk_s: float | None
+    heard: list[str] | None
     cache_requests: CacheRequests | None
     reservation: Reservation | None
     _reports: list[Answer]
@@ -94,6 +96,8 @@ class Telling(LiveSpan):
     def _tell(self, span: Span, ending: Ending) -> None:
         """Write what is known at the end, and count it."""
         answer, counted = ending.answer, self._counted
+        if (self.opening.quote or answer.quote) is not None and not self.wrapper:
+            quoted(span, (self.opening.quote, answer.quote), how=ending.how, heard=self.heard)
         if answer.cache_hit and counted and self.cache_requests is None:
             self._note_other_cache(span, ending)
         if answer is NO_ANSWER and not counted and not self.wrapper and self.first_chunk_s is None:

@@ -25,7 +25,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 import spanmeter
-from spanmeter import barrier, semconv
+from spanmeter import barrier, capture, semconv
 from spanmeter.scope import current_scope
 from spanmeter.settling import settling
 
@@ -377,3 +377,12 @@ def sink() -> Iterator[Sink]:
     yield received
     received.speak.set()
     received.go_away()
+
+
+@pytest.fixture
+def quoting(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """An application whose operator switched content on."""
+    monkeypatch.setenv(capture.VARIABLE, "SPAN_ONLY")
+    capture.captures_content.cache_clear()
+    yield
+    capture.captures_content.cache_clear()

@@ -12,6 +12,9 @@ from langchain_core.outputs import LLMResult
 
 from spanmeter import semconv
 from spanmeter.answer import Answer, billed_apart, counted
+from spanmeter.capture import captures_content
+from spanmeter.content.content import Quote
+from spanmeter.langchain import quote
 from spanmeter.langchain.cached import is_cached, maker_of
 from spanmeter.langchain.generated import reader
 from spanmeter.opening import AttributeValue
@@ -76,6 +79,7 @@ def model_reader(result: LLMResult, *, run_id: UUID, provider: str, told: Mappin
         output,
         _blocks(message),
         is_cached(message, run_id=run_id),
+        quote.answered(generations) if captures_content() else None,
     )
     return Later(given, provider, told)
 
@@ -92,6 +96,7 @@ class _Given(NamedTuple):
     output: _Said
     blocks: object
     cached: bool
+    quote: Quote | None
 
 
 def _read(given: _Given, provider: str, told: _Said) -> Answer:
@@ -111,6 +116,7 @@ def _read(given: _Given, provider: str, told: _Said) -> Answer:
         cache_hit=given.cached,
         service_tier=_once(_word(said.get("service_tier"))) or read_service_tier(raw),
         text=reader(given.generations) if given.tells_usage else _text(given),
+        quote=given.quote,
         usage_notes=reading.notes if reading else (),
         parts=reading.parts if reading and billed_apart(reading.parts) else (),
         region=read_region(raw, _mapping(said.get("usage"))),
@@ -135,19 +141,20 @@ def _text(given: _Given) -> Callable[[], str]:
     return lambda: said
 
 
-def documents_found(documents: Sequence[Document]) -> dict[str, AttributeValue]:
+def retrieved(documents: Sequence[Document]) -> Answer:
     """Read how many documents a retriever found and the best score, where the retriever leaves one."""
     found: dict[str, AttributeValue] = {semconv.DOCUMENT_COUNT: len(documents)}
     scores = [score for document in documents if (score := _score(document.metadata)) is not None]
     if scores:
         found[semconv.TOP_SCORE] = max(scores)
-    return found
+    return Answer(attributes=found, quote=quote.found(documents) if captures_content() else None)
 
 
-def tool_answered(output: Any) -> dict[str, AttributeValue]:  # noqa: ANN401  a tool answers with anything
+def tool_answered(output: Any) -> Answer:  # noqa: ANN401  a tool answers with anything
     """Read which tool call was answered, which langchain-core tells only from 1.0 on when it starts."""
     call_id = output.tool_call_id if isinstance(output, ToolMessage) else ""
-    return {semconv.TOOL_CALL_ID: call_id} if call_id else {}
+    attributes: dict[str, AttributeValue] = {semconv.TOOL_CALL_ID: call_id} if call_id else {}
+    return Answer(attributes=attributes, quote=quote.tool_answered(output) if captures_content() else None)
 
 
 def _reading(metered: _Said, said: _Said, raw: _Said, told: _Said, provider: str) -> Reading | None:

@@ -14,10 +14,9 @@ from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.documents import Document
 from langchain_core.outputs import LLMResult
 
-from spanmeter.answer import Answer
 from spanmeter.barrier import barrier, raises_faults
 from spanmeter.call import NO_ANSWER
-from spanmeter.langchain.answer import documents_found, model_answer, model_reader, tool_answered
+from spanmeter.langchain.answer import model_answer, model_reader, retrieved, tool_answered
 from spanmeter.langchain.batch import Batch, batch_of
 from spanmeter.langchain.opening import (
     agent_name,
@@ -121,19 +120,19 @@ class SpanmeterCallbackHandler(BaseCallbackHandler):
     @barrier
     def on_tool_start(self, serialized: dict[str, Any], input_str: str, *, run_id: UUID, **options: Any) -> None:
         """Open a tool call."""
-        _start(tool_opening(serialized, options), run_id, options)
+        _start(tool_opening(serialized, options, asked=input_str), run_id, options)
 
     @barrier
     def on_retriever_start(self, serialized: dict[str, Any], query: str, *, run_id: UUID, **options: Any) -> None:
         """Open a retrieval."""
-        _start(retriever_opening(serialized, options), run_id, options)
+        _start(retriever_opening(serialized, options, asked=query), run_id, options)
 
     @barrier
     def on_retriever_end(self, documents: Sequence[Document], *, run_id: UUID, **options: Any) -> None:
         """End a retrieval."""
         call = runs.end(run_id)
         if call is not None:
-            call.stop(Answer(attributes=documents_found(documents)))
+            call.stop(retrieved(documents))
 
     @barrier
     def on_chain_start(self, serialized: dict[str, Any], inputs: Any, *, run_id: UUID, **options: Any) -> None:
@@ -157,7 +156,7 @@ class SpanmeterCallbackHandler(BaseCallbackHandler):
         """End a tool call."""
         call = runs.end(run_id)
         if call is not None:
-            call.stop(Answer(attributes=tool_answered(output)))
+            call.stop(tool_answered(output))
 
     @barrier
     def on_chain_error(self, error: BaseException, *, run_id: UUID, **options: Any) -> None:

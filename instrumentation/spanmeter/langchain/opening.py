@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from spanmeter import semconv
+from spanmeter.capture import captures_content
 from spanmeter.endpoint import NOWHERE, Endpoint, endpoint_at
-from spanmeter.langchain import prompt, stack
+from spanmeter.langchain import prompt, quote, stack
 from spanmeter.opening import AttributeValue, Opening
 from spanmeter.pricing.reported import read_region
 
@@ -69,22 +70,35 @@ def model_opening(
         claims_children=together,
         prompt=prompt.reader(asked, parameters),
         asked=prompt.asked_of(f"{operation} {served_by} {model}", asked, parameters),
+        quote=quote.asked(asked, parameters) if captures_content() else None,
     )
 
 
-def tool_opening(serialized: Options | None, options: Options) -> Opening:
+def tool_opening(serialized: Options | None, options: Options, *, asked: str = "") -> Opening:
     """Read a tool's start."""
     metadata, name = _metadata(options), _name(serialized, options)
     attributes = _session(metadata) | {semconv.TOOL_NAME: name}
     if call_id := options["tool_call_id"] if "tool_call_id" in options else stack.tool_call_id():
         attributes[semconv.TOOL_CALL_ID] = str(call_id)
-    return Opening("execute_tool", _joined("execute_tool", name), _framework(metadata), attributes=attributes)
+    return Opening(
+        "execute_tool",
+        _joined("execute_tool", name),
+        _framework(metadata),
+        attributes=attributes,
+        quote=quote.tool_asked(asked, options) if captures_content() else None,
+    )
 
 
-def retriever_opening(serialized: Options | None, options: Options) -> Opening:
+def retriever_opening(serialized: Options | None, options: Options, *, asked: str = "") -> Opening:
     """Read a retriever's start."""
     metadata, name = _metadata(options), _name(serialized, options)
-    return Opening("retrieval", _joined("retrieval", name), _framework(metadata), attributes=_session(metadata))
+    return Opening(
+        "retrieval",
+        _joined("retrieval", name),
+        _framework(metadata),
+        attributes=_session(metadata),
+        quote=quote.searched(asked) if captures_content() else None,
+    )
 
 
 def chain_opening(serialized: Options | None, options: Options, *, node: bool) -> Opening:

@@ -15,6 +15,8 @@ from llama_index.core.instrumentation.events import BaseEvent
 from spanmeter import anthropic_client, embeddings_client, openai_client
 from spanmeter.asked import AskedTexts
 from spanmeter.barrier import barrier
+from spanmeter.capture import captures_content
+from spanmeter.llama_index import quote
 from spanmeter.llama_index.asked import messages_asked, prompt_asked
 from spanmeter.llama_index.message import Reader, prompt_of
 from spanmeter.llama_index.open_spans import spans
@@ -51,12 +53,16 @@ def _start_chat(event: Any, span_id: str) -> None:
     anthropic_client.install()
     opening = _opening("chat", event, span_id, partial(prompt_of, event.messages, event.additional_kwargs))
     opening.asked = messages_asked(_whom(opening), event, spans.instance(span_id))
+    if captures_content():
+        opening.quote = quote.messages_asked(event.messages, event.additional_kwargs)
     _start(event, span_id, opening)
 
 
 def _start_completion(event: Any, span_id: str) -> None:
     opening = _opening("text_completion", event, span_id, partial(_alone, event.prompt))
     opening.asked = prompt_asked(_whom(opening), event, spans.instance(span_id))
+    if captures_content():
+        opening.quote = quote.prompt_asked(event.prompt)
     _start(event, span_id, opening)
 
 

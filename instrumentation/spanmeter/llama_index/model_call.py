@@ -10,7 +10,9 @@ from typing import Any
 from spanmeter.barrier import barrier
 from spanmeter.budget.pending import claim
 from spanmeter.call import NO_ANSWER, Answer, Call, Opening
+from spanmeter.capture import captures_content
 from spanmeter.current import is_suppressed
+from spanmeter.llama_index import quote
 from spanmeter.llama_index.message import tool_calls_text
 from spanmeter.llama_index.response import answer_reader, has_content, nothing
 from spanmeter.llama_index.stream import Stream, hand_out, is_over
@@ -55,7 +57,8 @@ class ModelCall:
         """End the call with an error; of a stream's calls of tools only now is known how far they came."""
         if piece := tool_calls_text(getattr(self.latest, "message", None)):
             self.call.hear(piece)
-        self.call.fail(error)
+        quotes = captures_content() and self.latest is not None
+        self.call.fail(error, Answer(quote=quote.answered(self.latest)) if quotes else NO_ANSWER)
 
 
 class ModelCalls:

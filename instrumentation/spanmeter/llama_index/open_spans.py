@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import inspect
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from llama_index.core.base.response.schema import AsyncStreamingResponse, StreamingResponse
 
 from spanmeter.barrier import barrier
 from spanmeter.call import NO_ANSWER, Answer, Call
+from spanmeter.capture import captures_content
 from spanmeter.current import is_suppressed
+from spanmeter.llama_index import quote
 from spanmeter.llama_index.model_call import ModelCalls
 from spanmeter.llama_index.operation import STEP, Method, method_of, opening_of
 from spanmeter.llama_index.retrieval import retrieval_attributes
@@ -53,7 +56,13 @@ class OpenSpans:
         self.models = ModelCalls()
         self._open: Unended[OpenSpan] = Unended(give_up=lambda span_id: self.drop(span_id, GeneratorExit()))
 
-    def enter(self, span_id: str, instance: Any, parent_id: str | None) -> None:  # noqa: ANN401  the framework's door
+    def enter(
+        self,
+        span_id: str,
+        instance: Any,  # noqa: ANN401  the framework's door
+        parent_id: str | None,
+        given: inspect.BoundArguments | None = None,
+    ) -> None:
         """Open a call for a span that is kept; any other hands its children on to the nearest one that is."""
         if span_id in self._open:
             return
@@ -61,6 +70,8 @@ class OpenSpans:
         above = self._open.get(parent_id) if parent_id else None
         enclosing = above.kept if above is not None else None
         opening = _opening(method, instance, above, enclosing)
+        if opening is not None and given is not None and opening.operation in _QUOTED and captures_content():
+            opening = replace(opening, quote=quote.started(opening.operation, given))
         call = None if opening is None or is_suppressed() else self._start(opening, parent_id, enclosing)
         structures = method.structures or (above is not None and above.structures)
         span = OpenSpan(instance, call, enclosing, structures)
@@ -130,8 +141,11 @@ class OpenSpans:
             return
         answer = NO_ANSWER
         try:
-            if span.call.opening.operation == "retrieval":
+            operation = span.call.opening.operation
+            if operation == "retrieval":
                 answer = Answer(attributes=retrieval_attributes(result))
+            if operation in _QUOTED and captures_content():
+                answer = replace(answer, quote=quote.ended(operation, result))
         finally:
             span.call.stop(answer)
 
@@ -156,5 +170,6 @@ def _opening(
     return None if is_repeated or is_constructor else opening_of(method, instance, enclosing_operation=around)
 
 
+_QUOTED: Final = frozenset({"retrieval", "execute_tool"})
 _RESPONSES: Final = (StreamingResponse, AsyncStreamingResponse)
 spans: Final = OpenSpans()

@@ -10,6 +10,9 @@ from typing import Any, Final, NamedTuple
 from spanmeter.answer import counted
 from spanmeter.barrier import barrier
 from spanmeter.call import NO_ANSWER, Answer, Opening
+from spanmeter.capture import captures_content
+from spanmeter.content.content import Quote
+from spanmeter.llama_index import quote
 from spanmeter.llama_index.message import Reader, message_text
 from spanmeter.llama_index.operation import FRAMEWORK
 from spanmeter.llama_index.provider import server_of
@@ -62,6 +65,10 @@ class _Given(NamedTuple):
     additional_kwargs: Any
     message: Any
     text: Any
+    quote: Quote | None
+
+
+_HELD: Final = _Given._fields[:-1]
 
 
 def answer_of(
@@ -94,7 +101,8 @@ def answer_reader(
     """
     if response is None:
         return nothing
-    return partial(_answer, _given(response), _given(finishing), (provider, model), heard)
+    quoting = quote.answered(response, finishing) if captures_content() else None
+    return partial(_answer, _given(response, quoting), _given(finishing), (provider, model), heard)
 
 
 def nothing() -> Answer:
@@ -110,11 +118,10 @@ def _answer(given: _Given | None, before: _Given | None, asked: tuple[str, str],
 
 
 @barrier
-def _given(response: Any) -> _Given | None:  # noqa: ANN401  the framework's door
+def _given(response: Any, quoting: Quote | None = None) -> _Given | None:  # noqa: ANN401  the framework's door
     if response is None:
         return None
-    held = [getattr(response, name, None) for name in _Given._fields]
-    return _Given(*held)
+    return _Given._make([*(getattr(response, name, None) for name in _HELD), quoting])
 
 
 @barrier
@@ -131,6 +138,7 @@ def _read(given: _Given, before: _Given | None, provider: str, asked: str) -> An
         reported_usd=reported.usd,
         service_tier=told_in(raw, SERVICE_TIER) or reported.service_tier,
         text=partial(_generated, given),
+        quote=given.quote,
         usage_notes=reported.notes,
         parts=reported.parts,
         region=reported.region,

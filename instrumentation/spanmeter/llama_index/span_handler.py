@@ -74,7 +74,7 @@ class SpanmeterSpanHandler(BaseSpanHandler[BaseSpan]):
         **kwargs: Any,
     ) -> None:
         """Open a call for a method that is kept."""
-        spans.enter(id_, instance, parent_span_id)
+        spans.enter(id_, instance, parent_span_id, bound_args)
 
     @barrier
     def prepare_to_exit_span(
