@@ -68,7 +68,7 @@ class BudgetLedger:
         filters = {name: (value,) for name, value in scope.items() if name != _MODEL}
         clauses, source = filtered(Selection(period, {}, filters=filters), CHARGES), _source(scope, period)
         parameters = {**clauses.parameters, **source.parameters, "models": _models(scope)}
-        rows = self._store.query("budget_spent", parameters, {**clauses.fragments, "source": source.sql})
+        rows = self._store.query("budget_spent", parameters, {**clauses.fragments, **source.fragments})
         return Spent(rows[0]["usd"], rows[0]["unpriced_calls"])
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from collections.abc import Iterable
+from typing import Final, cast
 
 from spanmeter_collector.answers import CostAnswer, CostFigures, CostRow, UnpricedModel
-from spanmeter_collector.clauses import Clauses, filtered, grouped
+from spanmeter_collector.clauses import filtered, grouped
 from spanmeter_collector.money import usd_text
 from spanmeter_collector.rollup import LEDGER, Source, chosen, rolled_up, stored
-from spanmeter_collector.selection import CHARGES, Options, Selection, grouped_by
+from spanmeter_collector.selection import CHARGES, Options, Selection, group_columns
 from spanmeter_collector.store import Store
 from spanmeter_collector.times import write_time
 
@@ -36,35 +36,36 @@ def answer_cost(store: Store, selection: Selection) -> CostAnswer:
         QuestionError: The limit is not allowed.
     """
     limit = selection.whole("limit", least=1, most=MOST_ROWS)
-    clauses = grouped(selection, CHARGES, most="cost_usd", limit=limit)
-    total, *rows = _asked(store, "cost", _source(selection, selection.group_by), clauses)
-    figures = cost_figures(total)
-    return CostAnswer(
-        rows=[
-            CostRow.model_validate({**grouped_by(row, selection), **cost_figures(row).model_dump()})
-            for row in rows[:limit]
-        ],
-        total=figures,
-        priced_share=priced_share(figures),
-        unpriced=_unpriced(store, selection) if figures.unpriced_calls else [],
+    total, rows = _grouped(store, selection, limit)
+    return CostAnswer.model_construct(
+        rows=rows[:limit],
+        total=total,
+        priced_share=priced_share(total),
+        unpriced=_unpriced(store, selection) if total.unpriced_calls else [],
         since=write_time(selection.period.since),
         until=write_time(selection.period.until),
         truncated=len(rows) > limit,
     )
 
 
-def _unpriced(store: Store, selection: Selection) -> list[UnpricedModel]:
-    source = _source(selection, ("provider", "model", "grade"))
-    rows = _asked(store, "unpriced", source, filtered(selection, CHARGES), limit=MOST_UNPRICED)
-    return [UnpricedModel.model_validate(row) for row in rows]
-
-
-def _asked(store: Store, question: str, source: Source, clauses: Clauses, **parameters: object) -> list[dict[str, Any]]:
-    return store.query(
-        question,
-        {**clauses.parameters, **source.parameters, **parameters},
-        {**clauses.fragments, "source": source.sql},
+def _grouped(store: Store, selection: Selection, limit: int) -> tuple[CostFigures, list[CostRow]]:
+    """The total, and the rows with one more than asked for where there are more."""
+    clauses, source = grouped(selection, CHARGES, most="cost_usd", limit=limit), _source(selection, selection.group_by)
+    columns = store.columns(
+        "cost", {**clauses.parameters, **source.parameters}, {**clauses.fragments, **source.fragments}
     )
+    figures = {name: columns[name] for name in COUNTS} | {"cost_usd": [*map(usd_text, columns["cost_usd"])]}
+    total = {name: column[0] for name, column in figures.items()}
+    table = group_columns(columns, selection) | figures
+    rows = [cast("CostRow", dict(zip(table, row, strict=True))) for row in zip(*table.values(), strict=True)]
+    return CostFigures.model_validate(total), rows[1:]
+
+
+def _unpriced(store: Store, selection: Selection) -> list[UnpricedModel]:
+    clauses, source = filtered(selection, CHARGES), _source(selection, ("provider", "model", "grade"))
+    parameters = {**clauses.parameters, **source.parameters, "limit": MOST_UNPRICED}
+    rows = store.query("unpriced", parameters, {**clauses.fragments, **source.fragments})
+    return [UnpricedModel.model_validate(row) for row in rows]
 
 
 def _source(selection: Selection, names: Iterable[str]) -> Source:
@@ -73,12 +74,8 @@ def _source(selection: Selection, names: Iterable[str]) -> Source:
     rollup = chosen(LEDGER, asked, selection.period)
     if rollup is None:
         return stored("charges", selection.period)
-    return rolled_up(rollup, selection.period, asked, ("time", *rollup.dimensions, *COUNTS, "usd"))
-
-
-def cost_figures(row: Mapping[str, Any]) -> CostFigures:
-    """The figures of one row of a question about the ledger."""
-    return CostFigures(cost_usd=usd_text(row["cost_usd"]), **{name: row[name] for name in COUNTS})
+    told = [name for name in rollup.dimensions if name in asked]
+    return rolled_up(rollup, selection.period, asked, ("time", *told, *COUNTS, "usd"))
 
 
 def priced_share(figures: CostFigures) -> float:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Final
+from string import Template
+from typing import Any, Final, cast
 
 from spanmeter_collector.answers import LatencyAnswer, LatencyFigures, LatencyRow
-from spanmeter_collector.clauses import grouped
+from spanmeter_collector.clauses import TIME_DIMENSIONS, grouped
 from spanmeter_collector.rollup import LATENCY, Rollup, chosen, rolled_up
-from spanmeter_collector.selection import SPANS, Options, Selection, grouped_by
+from spanmeter_collector.selection import SPANS, Options, Selection, group_columns
+from spanmeter_collector.statement import read_sql
 from spanmeter_collector.store import Store
 from spanmeter_collector.times import write_time
 
@@ -27,7 +29,10 @@ _SUMS: Final = (
     "first_chunks",
     "entries",
 )
-_NOTHING: Final = {"spans_seen": 0, "errors": 0, "streams": 0, "output_tokens": 0, "output_ns": 0}
+_FIGURES: Final = tuple(LatencyFigures.model_fields)
+_NOTHING: Final = LatencyFigures.model_validate(dict.fromkeys(_FIGURES) | {"count": 0, "errors": 0})
+
+Columns = Mapping[str, Sequence[Any]]
 
 
 def answer_latency(store: Store, selection: Selection) -> LatencyAnswer:
@@ -37,52 +42,51 @@ def answer_latency(store: Store, selection: Selection) -> LatencyAnswer:
         QuestionError: The limit is not allowed.
     """
     limit = selection.whole("limit", least=1, most=MOST_ROWS)
-    total, *rows = _asked(store, selection, limit)
-    return LatencyAnswer(
-        rows=[LatencyRow.model_validate({**grouped_by(row, selection), **_figures(row)}) for row in rows[:limit]],
-        total=LatencyFigures(**_figures(total)),
+    total, rows = _asked(store, selection, limit)
+    return LatencyAnswer.model_construct(
+        rows=rows[:limit],
+        total=total,
         since=write_time(selection.period.since),
         until=write_time(selection.period.until),
         truncated=len(rows) > limit,
     )
 
 
-def _asked(store: Store, selection: Selection, limit: int) -> list[dict[str, Any]]:
+def _asked(store: Store, selection: Selection, limit: int) -> tuple[LatencyFigures, list[LatencyRow]]:
     """The total and the rows: from sketches where there are some, else from the spans themselves."""
     rollup = chosen(LATENCY, [*selection.group_by, *selection.filters], selection.period)
     if rollup is None:
-        clauses = grouped(selection, SPANS, most="spans_seen", limit=limit)
-        return store.query("latency", clauses.parameters, clauses.fragments)
+        clauses = grouped(selection, SPANS, most="count", limit=limit)
+        seen = store.columns("latency", clauses.parameters, clauses.fragments)
+        return _first(seen), _rows(seen, selection)[1:]
     whole = replace(selection, group_by=())
-    smallest = chosen(LATENCY, selection.filters, selection.period) or rollup
-    total = _rolled_up(store, whole, smallest, 1)
-    return [*(total or [_NOTHING]), *(_rolled_up(store, selection, rollup, limit) if selection.group_by else total)]
+    total = _rolled_up(store, whole, chosen(LATENCY, selection.filters, selection.period) or rollup, 1)
+    columns = _rolled_up(store, selection, rollup, limit) if selection.group_by else total
+    return _first(total), _rows(columns, selection)
 
 
-def _rolled_up(store: Store, selection: Selection, rollup: Rollup, limit: int) -> list[dict[str, Any]]:
-    clauses = grouped(selection, SPANS, most="spans_seen", limit=limit)
+def _rolled_up(store: Store, selection: Selection, rollup: Rollup, limit: int) -> Columns:
+    clauses = grouped(selection, SPANS, most="count", limit=limit)
     names = [*selection.group_by, *selection.filters]
-    source = rolled_up(rollup, selection.period, names, ("time", *rollup.dimensions, *_SUMS))
-    fragments = {**clauses.fragments, "source": source.sql}
-    return store.query("latency_rolled_up", {**clauses.parameters, **source.parameters}, fragments)
+    told = [name for name in rollup.dimensions if name in names]
+    source = rolled_up(rollup, selection.period, names, ("time", "time AS start_time", *told, *_SUMS))
+    words = {**clauses.fragments, **source.fragments}
+    kept = Template(read_sql("latency_most")).substitute(words) if _has_many(selection) else "true"
+    return store.columns("latency_rolled_up", {**clauses.parameters, **source.parameters}, words | {"kept": kept})
 
 
-def _figures(row: Mapping[str, Any]) -> dict[str, Any]:
-    p50, p95, p99 = row["duration_quantiles_ns"] if row["spans_seen"] else (None,) * 3
-    first_p50, first_p95, *_ = row["first_chunk_quantiles_ns"] if row["streams"] else (None,) * 2
-    return {
-        "count": row["spans_seen"],
-        "errors": row["errors"],
-        "mean_s": _seconds(row["mean_ns"] if row["spans_seen"] else None),
-        "p50_s": _seconds(p50),
-        "p95_s": _seconds(p95),
-        "p99_s": _seconds(p99),
-        "max_s": _seconds(row["max_ns"] if row["spans_seen"] else None),
-        "time_to_first_chunk_p50_s": _seconds(first_p50),
-        "time_to_first_chunk_p95_s": _seconds(first_p95),
-        "output_tokens_per_s": row["output_tokens"] * 1e9 / row["output_ns"] if row["output_ns"] else None,
-    }
+def _has_many(selection: Selection) -> bool:
+    """Whether there may be many more groups than are answered, so that it pays to look first which these are."""
+    times = [name for name in selection.group_by if name in TIME_DIMENSIONS]
+    return "user" in selection.group_by or bool(times and {*selection.group_by} - {*times, "operation"})
 
 
-def _seconds(nanoseconds: float | None) -> float | None:
-    return None if nanoseconds is None else round(nanoseconds / 1e9, 6)
+def _rows(columns: Columns, selection: Selection) -> list[LatencyRow]:
+    table = group_columns(columns, selection) | {name: columns.get(name, ()) for name in _FIGURES}
+    return [cast("LatencyRow", dict(zip(table, row, strict=True))) for row in zip(*table.values(), strict=True)]
+
+
+def _first(columns: Columns) -> LatencyFigures:
+    if not columns:
+        return _NOTHING
+    return LatencyFigures.model_validate({name: columns[name][0] for name in _FIGURES})

@@ -65,13 +65,12 @@ def _unpriced(store: Store, since: str, now: datetime) -> list[UnpricedAnswer]:
     answer = cost.answer_cost(store, read_selection(asked, cost.OPTIONS, now=now))
     return [
         UnpricedAnswer(
-            provider=str(group["provider"]),
-            model=str(group["model"]),
-            calls=row.unpriced_calls,
-            input_tokens=row.input_tokens,
-            output_tokens=row.output_tokens,
+            provider=str(row.get("provider")),
+            model=str(row.get("model")),
+            calls=row["unpriced_calls"],
+            input_tokens=row["input_tokens"],
+            output_tokens=row["output_tokens"],
         )
         for row in answer.rows
-        if row.unpriced_calls > 0
-        for group in [row.model_extra or {}]
+        if row["unpriced_calls"] > 0
     ]

@@ -201,7 +201,7 @@ def _apart_from(store: Store, version: str, selection: Selection) -> Period | No
 def _asked(store: Store, question: str, selection: Selection, version: str) -> list[dict[str, Any]]:
     clauses, source = filtered(selection, CHARGES), _source(selection)
     parameters = {**clauses.parameters, **source.parameters, "version": version}
-    return store.query(question, parameters, {**clauses.fragments, "source": source.sql})
+    return store.query(question, parameters, {**clauses.fragments, **source.fragments})
 
 
 def _source(selection: Selection) -> Source:

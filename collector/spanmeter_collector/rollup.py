@@ -25,6 +25,7 @@ STANDARD_OPERATIONS: Final = sorted(
 )
 LENGTHS: Final = {"hour": timedelta(hours=1), "day": timedelta(days=1)}
 _EARLIEST: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_LAST_SECOND: Final = 2**32 - 1
 _CUTS: Final[Mapping[Cut, str]] = {"hour": "toStartOfHour", "day": "toStartOfDay"}
 _LEDGER_DIMENSIONS: Final = (
     *("service", "framework", "operation", "provider", "model", "grade", "component", "price_version"),
@@ -83,7 +84,11 @@ class Rollup:
 _CALL: Final = ("service", "framework", "operation", "provider", "model")
 _CALLS: Final = (*_CALL, "grade", "price_version")
 ROLLUPS: Final = (
+    Rollup("components_by_day", "charges", "day", ("provider", "model", "grade", "component"), "ledger_sums"),
     Rollup("calls_by_day", "charges", "day", _CALLS, "ledger_sums"),
+    Rollup("models_by_hour", "charges", "hour", ("provider", "model"), "ledger_sums"),
+    Rollup("tenants_alone_by_hour", "charges", "hour", ("tenant",), "ledger_sums"),
+    Rollup("features_alone_by_hour", "charges", "hour", ("feature",), "ledger_sums"),
     Rollup("calls_by_hour", "charges", "hour", _CALLS, "ledger_sums"),
     Rollup("components_by_hour", "charges", "hour", (*_CALL, "grade", "component"), "ledger_sums"),
     Rollup("payers_by_day", "charges", "day", ("user", "tenant"), "ledger_sums"),
@@ -170,10 +175,19 @@ def _began(cuts: Mapping[Cut, str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where a question is asked: SQL made of words of ours, and the values bound in it."""
+    """Where a question is asked: a table or a query, the condition on its rows, and the values bound in both.
+
+    It is made of words of ours.
+    """
 
     sql: str
     parameters: dict[str, object]
+    within: str = "true"
+
+    @property
+    def fragments(self) -> dict[str, str]:
+        """What a question's text has in place of `$source` and `$within`."""
+        return {"source": self.sql, "within": self.within}
 
 
 BILLED: Final = (
@@ -202,21 +216,25 @@ def rolled_up(rollup: Rollup, period: Period, names: Iterable[str], columns: Seq
     """The rows of a rollup for a period, and of its source for the ends of the period that are no whole hours or days.
 
     `names` is what it is grouped and filtered by: what is left of a period beside its whole days may come from a rollup
-    by the hour. The period has to hold at least one whole hour or day.
+    by the hour. The period has to hold at least one whole hour or day. What rollups hold all of is asked of their table
+    itself, at several levels at once: each query that is put together with another costs the engine more than its rows.
     """
     finer = chosen([one for one in ROLLUPS if one.table == rollup.table and one.cut == "hour"], names, period)
     pieces = list(_pieces(rollup, finer, period))
     if all(piece is None for piece, _ in pieces):
         raise ValueError(f"{rollup.name} has nothing whole between {period.since} and {period.until}")
-    listed = ", ".join(columns)
-    selects = [_rows(piece, listed, number) for number, (piece, _) in enumerate(pieces) if piece]
-    ends = [_between(rollup.source_time, number) for number, (piece, _) in enumerate(pieces) if not piece]
-    if ends:
-        selects.append(f"SELECT {listed} FROM ({rollup.select('(' + ' OR '.join(ends) + ')')})")  # noqa: S608
     parameters: dict[str, object] = {}
-    for number, (_, part) in enumerate(pieces):
-        parameters |= {f"since_{number}": part.since_us, f"until_{number}": part.until_us}
-    return Source(f"({' UNION ALL '.join(selects)})", parameters)
+    for number, (piece, part) in enumerate(pieces):
+        since, until = (_second(part.since_us), _second(part.until_us)) if piece else (part.since_us, part.until_us)
+        parameters |= {f"since_{number}": since, f"until_{number}": until}
+    within = " OR ".join(f"({_rows(piece, number)})" for number, (piece, _) in enumerate(pieces) if piece)
+    ends = [_between(rollup.source_time, number) for number, (piece, _) in enumerate(pieces) if not piece]
+    if not ends:
+        return Source(rollup.place, parameters, f"({within})")
+    listed = ", ".join(columns)
+    whole = f"SELECT {listed} FROM {rollup.place} WHERE {within}"  # noqa: S608  words of ours
+    rest = f"SELECT {listed} FROM ({rollup.select('(' + ' OR '.join(ends) + ')')})"  # noqa: S608  words of ours
+    return Source(f"({whole} UNION ALL {rest})", parameters)
 
 
 def _pieces(rollup: Rollup | None, finer: Rollup | None, period: Period) -> Iterator[tuple[Rollup | None, Period]]:
@@ -231,10 +249,14 @@ def _pieces(rollup: Rollup | None, finer: Rollup | None, period: Period) -> Iter
             yield from _pieces(finer, None, Period(since=since, until=until))
 
 
-def _rows(rollup: Rollup, columns: str, number: int) -> str:
-    since, until = (f"toDateTime(intDiv({{{name}_{number}:Int64}}, 1000000), 'UTC')" for name in ("since", "until"))
-    time = f"{rollup.place}.time >= {since} AND {rollup.place}.time < {until}"
-    return f"SELECT {columns} FROM {rollup.place} WHERE {rollup.its_rows} AND {time}"  # noqa: S608  words of ours
+def _rows(rollup: Rollup, number: int) -> str:
+    since, until = (f"{{{name}_{number}:DateTime('UTC')}}" for name in ("since", "until"))
+    return f"level = '{rollup.name}' AND time >= {since} AND time < {until}"
+
+
+def _second(microseconds: int) -> int:
+    """A time as a rollup tells it, which knows none after 2106."""
+    return min(microseconds // 1_000_000, _LAST_SECOND)
 
 
 def _between(time: str, number: int) -> str:

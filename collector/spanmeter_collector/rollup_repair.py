@@ -7,7 +7,7 @@ a rollup behind, never ahead. Entries are counted on both sides, and the hours t
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import groupby
 from string import Template
 from typing import Any, Final
@@ -19,6 +19,8 @@ _DAY_S: Final = 86_400
 _CUTS: Final = {"hour": "toStartOfHour", "day": "toStartOfDay", "month": "toStartOfDay"}
 _SETTINGS: Final = {"max_partitions_per_insert_block": 0, "mutations_sync": 1}
 _TABLES: Final = {rollup.source for rollup in ROLLUPS} - set(PLACES)
+_ASIDE: Final = "ledger_sums_by_model"
+_OLD_ORDER: Final = "tenant, feature, model"
 _DAYS: Final = {"spans_by_hour": "spans_by_day", "operations_by_hour": "operations_by_day"}
 _logger = logging.getLogger(__name__)
 
@@ -31,15 +33,37 @@ def create_rollups(client: Any) -> None:  # noqa: ANN401  a client of clickhouse
     existing = _tables(client)
     if missing := set(PLACES) - existing:
         _logger.info("creating %d tables of rollups", len(missing))
-        for statement in read_sql("rollups").split(";\n"):
-            client.command(statement)
     for name in existing.intersection((*FORMER_VIEWS, *map(view, PLACES))):
         client.command(f"DROP VIEW {name} SYNC")
+    _put_aside(client, existing)
+    for statement in read_sql("rollups").split(";\n"):
+        client.command(statement)
+    _take_back(client)
     _move(client, sorted(existing & FORMER))
     if _column(client, read_sql("rollup_sources"), {"sources": sorted(_TABLES)}):
         _repair(client)
     for place in PLACES:
         client.command(create_view(place))
+
+
+def _put_aside(client: Any, existing: Collection[str]) -> None:  # noqa: ANN401
+    """Name a table anew that an older store sorted in another way: nothing changes the order of one that is there."""
+    if "ledger_sums" not in existing or _ASIDE in existing:
+        return
+    (sorted_by,) = _column(client, read_sql("rollup_order"), {"name": "ledger_sums"})
+    if _OLD_ORDER in sorted_by:
+        client.command(f"RENAME TABLE ledger_sums TO {_ASIDE}")
+
+
+def _take_back(client: Any) -> None:  # noqa: ANN401
+    """Fill the table anew from the one put aside; what was interrupted begins again."""
+    if _ASIDE not in _tables(client):
+        return
+    _logger.info("sorting ledger_sums in another way")
+    columns = ", ".join(_column(client, read_sql("rollup_columns"), {"name": _ASIDE}))
+    client.command("TRUNCATE TABLE ledger_sums")
+    client.command(f"INSERT INTO ledger_sums ({columns}) SELECT {columns} FROM {_ASIDE}", settings=_SETTINGS)  # noqa: S608
+    client.command(f"DROP TABLE {_ASIDE} SYNC")
 
 
 def _move(client: Any, former: Iterable[str]) -> None:  # noqa: ANN401

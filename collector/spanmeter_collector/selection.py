@@ -7,7 +7,7 @@ No text of the asker ever becomes SQL: dimensions are looked up in a closed tabl
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Final
@@ -237,6 +237,16 @@ def _read_group_by(text: str, dimensions: Dimensions) -> tuple[str, ...]:
 def grouped_by(row: Mapping[str, object], selection: Selection) -> dict[str, str]:
     """The dimensions of a row, in dim_0, dim_1, …: minutes and hours as RFC 3339, days as dates, else as they are."""
     return {name: _text(row[f"dim_{index}"]) for index, name in enumerate(selection.group_by)}
+
+
+def group_columns(columns: Mapping[str, Sequence[object]], selection: Selection) -> dict[str, list[str]]:
+    """The same of whole columns; each value is written once, however many rows it stands in."""
+    found: dict[str, list[str]] = {}
+    for index, name in enumerate(selection.group_by):
+        column = columns.get(f"dim_{index}", ())
+        texts = {value: _text(value) for value in set(column)}
+        found[name] = [texts[value] for value in column]
+    return found
 
 
 def _text(value: object) -> str:

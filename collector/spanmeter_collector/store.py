@@ -99,9 +99,20 @@ class Store:
         `parameters` are bound by ClickHouse (`{name:Type}`). `fragments` replace `$name` in the text and may only
         be made of words of ours. Times come back in UTC where the process runs in UTC, else with their zone.
         """
-        sql = Template(read_sql(name)).substitute({"parts": self.layout.parts, **(fragments or {})})
+        found = self._ask(name, parameters, fragments or {})
+        return list(found.named_results())
+
+    def columns(
+        self, name: str, parameters: Mapping[str, object], fragments: Mapping[str, str]
+    ) -> dict[str, Sequence[Any]]:
+        """The same as columns by their names, the quicker way to many rows; without names where there are no rows."""
+        found = self._ask(name, parameters, fragments)
+        return dict(zip(found.column_names, found.result_columns, strict=True))
+
+    def _ask(self, name: str, parameters: Mapping[str, object], fragments: Mapping[str, str]) -> Any:  # noqa: ANN401
+        sql = Template(read_sql(name)).substitute({"parts": self.layout.parts, **fragments})
         with self._reader() as client:
-            return list(client.query(sql, parameters=dict(parameters), settings=_asked_by()).named_results())
+            return client.query(sql, parameters=dict(parameters), settings=_asked_by())
 
     def records(self, name: str, record: type[R], parameters: Mapping[str, object]) -> list[R]:
         """The same as tuples whose fields are named as the columns; of many rows the quicker way."""

@@ -92,8 +92,8 @@ def test_an_empty_period_has_no_durations(known: Store) -> None:
 @pytest.mark.parametrize("dimension", [*SPANS.names, "tag.branch", "attribute.any", "resource.any"])
 def test_every_dimension_counts_every_span_but_wrappers(known: Store, dimension: str) -> None:
     answer = answer_latency(known, read_selection([("group_by", dimension)], OPTIONS, now=NOW))
-    assert (sum(row.count for row in answer.rows), answer.total.count) == (8, 8)
-    assert sum(row.errors for row in answer.rows) == answer.total.errors == 1
+    assert (sum(row["count"] for row in answer.rows), answer.total.count) == (8, 8)
+    assert sum(row["errors"] for row in answer.rows) == answer.total.errors == 1
 
 
 def test_the_ledgers_own_dimensions_are_no_dimensions_of_spans(known: Store) -> None:

@@ -146,6 +146,39 @@ def test_what_an_older_store_summed_up_in_tables_of_their_own_outlives_its_spans
     moved.close()
 
 
+@pytest.mark.parametrize("is_half_way", [False, True])
+def test_sums_that_an_older_store_sorted_in_another_way_outlive_their_charges(
+    store_url: str, batch: Batch, *, is_half_way: bool
+) -> None:
+    store = Store.open(store_url)
+    store.write(batch, token="1")
+    before = told(store)
+    sort_as_before(store)
+    if is_half_way:
+        store._writer.command("RENAME TABLE ledger_sums TO ledger_sums_by_model")
+        store._writer.command("CREATE TABLE ledger_sums AS ledger_sums_by_model")
+        store._writer.command("INSERT INTO ledger_sums SELECT * FROM ledger_sums_by_model LIMIT 3")
+    store._writer.command("TRUNCATE TABLE charges")
+    store.close()
+    sorted_anew = Store.open(store_url)
+    assert told(sorted_anew) == before
+    assert "ledger_sums_by_model" not in tables(sorted_anew)
+    sorted_anew.close()
+
+
+def sort_as_before(store: Store) -> None:
+    """Lay the sums of the ledger as they were when models came before times."""
+    store._writer.command(f"DROP VIEW {view('ledger_sums')} SYNC")
+    store._writer.command("RENAME TABLE ledger_sums TO newer")
+    order = (
+        "level, user, tenant, feature, model, service, operation, provider, framework, team, grade, component, "
+        "price_version, time"
+    )
+    store._writer.command(f"CREATE TABLE ledger_sums AS newer ENGINE = AggregatingMergeTree ORDER BY ({order})")
+    store._writer.command("INSERT INTO ledger_sums SELECT * FROM newer")
+    store._writer.command("DROP TABLE newer SYNC")
+
+
 def tables(store: Store) -> set[str]:
     return {row[0] for row in store._writer.query("SELECT name FROM system.tables").result_rows}
 

@@ -164,9 +164,9 @@ class Ledger:
 
     def totals(self) -> dict[str, dict[str, Any]]:
         """What each application spent."""
-        rows = cost.answer_cost(self.store, _selection(cost.OPTIONS, group_by="service")).rows
+        rows = cost.answer_cost(self.store, _selection(cost.OPTIONS, group_by="service")).model_dump()["rows"]
         figures = {"calls", "input_tokens", "output_tokens", "cost_usd", "unpriced_calls"}
-        return {row.model_dump()["service"]: row.model_dump(include=figures) for row in rows}
+        return {row["service"]: {name: row[name] for name in figures} for row in rows}
 
     def left_out(self) -> dict[str, set[tuple[str, str, str]]]:
         """Of each application the spans that were not counted, with the reason and the counted span."""

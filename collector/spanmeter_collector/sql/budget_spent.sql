@@ -2,4 +2,4 @@
 -- `models` is a pattern of names; an empty one is for all.
 SELECT ifNull(sum(charges.usd), 0) AS usd, sum(charges.unpriced_calls) AS unpriced_calls
 FROM $source AS charges
-WHERE $filters AND match(charges.model, {models:String})
+WHERE $within AND $filters AND match(charges.model, {models:String})

@@ -18,7 +18,7 @@ SELECT
     ) AS cost_usd,
     sum(charges.unpriced_calls) AS unpriced_calls
 FROM $source AS charges
-WHERE $filters
+WHERE $within AND $filters
 GROUP BY GROUPING SETS (($keys), ())
 ORDER BY is_total DESC, $order
 LIMIT {limit:UInt32}

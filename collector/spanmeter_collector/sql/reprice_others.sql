@@ -7,7 +7,8 @@ SELECT
 FROM (
     SELECT toStartOfHour(charges.time) AS hour
     FROM $source AS charges
-    WHERE grade != ''
+    WHERE $within
+      AND grade != ''
       AND price_version != {version:String}
       AND $filters
     GROUP BY hour

@@ -7,7 +7,8 @@ SELECT
     sum(charges.billed_priced) AS priced,
     sum(charges.usd) AS usd
 FROM $source AS charges
-WHERE grade != ''
+WHERE $within
+  AND grade != ''
   AND price_version = {version:String}
   AND $filters
 GROUP BY provider, model

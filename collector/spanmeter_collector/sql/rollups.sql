@@ -34,7 +34,7 @@ CREATE TABLE IF NOT EXISTS ledger_sums (
     INDEX feature_index feature TYPE set(64) GRANULARITY 1
 ) ENGINE = AggregatingMergeTree
 PARTITION BY toYYYYMM(time)
-ORDER BY (level, user, tenant, feature, model, service, operation, provider, framework, team, grade, component, price_version, time)
+ORDER BY (level, user, tenant, feature, grade, time, model, service, operation, provider, framework, team, component, price_version)
 SETTINGS non_replicated_deduplication_window = 10000, index_granularity = 1024, merge_selector_base = 16;
 
 -- What spans did and how long they took by hour or day, at several levels of detail.
@@ -56,11 +56,14 @@ CREATE TABLE IF NOT EXISTS span_sums (
     max_ns                SimpleAggregateFunction(max, UInt64),
     durations             AggregateFunction(quantilesTDigest(0.5, 0.95, 0.99), UInt64),
     first_chunks          AggregateFunction(quantilesTDigest(0.5, 0.95, 0.99), UInt64),
-    entries               SimpleAggregateFunction(sum, UInt64)
+    entries               SimpleAggregateFunction(sum, UInt64),
+    start_time            DateTime('UTC') ALIAS time
 ) ENGINE = AggregatingMergeTree
 PARTITION BY toYYYYMM(time)
 ORDER BY (level, user, time, operation, model, service, provider, framework, wrapper)
 SETTINGS non_replicated_deduplication_window = 10000, index_granularity = 1024, merge_selector_base = 16;
+
+ALTER TABLE span_sums ADD COLUMN IF NOT EXISTS start_time DateTime('UTC') ALIAS time;
 
 -- The ledger since it began, by the labels of the exported counters. Kept when the ledger's old months are dropped.
 CREATE TABLE IF NOT EXISTS ledger_totals (

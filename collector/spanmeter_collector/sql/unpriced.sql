@@ -6,7 +6,8 @@ SELECT
     sum(charges.input_tokens) AS input_tokens,
     sum(charges.output_tokens) AS output_tokens
 FROM $source AS charges
-WHERE grade = 'unpriced'
+WHERE $within
+  AND grade = 'unpriced'
   AND $filters
 GROUP BY provider, model
 HAVING calls > 0
