@@ -52,7 +52,8 @@ class Totals:
 class Bill:
     """The sums over every call started inside `spanmeter.measure()`, in all its threads and tasks, so far.
 
-    The fields are those of `Totals`. Reading one first counts the tokens of ended calls whose provider reported none,
+    The fields are those of `Totals`, with `saved_usd` and `unpriced_hits` beside them. Reading one first counts
+    the tokens of ended calls whose provider reported none,
     some milliseconds a call.
     """
 
@@ -61,12 +62,23 @@ class Bill:
         self._lock = threading.RLock()
         self._totals = Totals()
         self._by_model: dict[str, Totals] = {}
+        self._saved_usd = Decimal(0)
+        self._priced_hits = self._unpriced_hits = 0
 
     def add(self, receipt: Receipt) -> None:
         """Count one ended call in; safe from any thread, and while another is being counted."""
         with self._lock:
             self._totals.add(receipt)
             self._by_model.setdefault(receipt.model, Totals()).add(receipt)
+
+    def save(self, saved_usd: Decimal | None) -> None:
+        """Count one hit of an application's cache in; safe from any thread."""
+        with self._lock:
+            if saved_usd is None:
+                self._unpriced_hits += 1
+            else:
+                self._priced_hits += 1
+                self._saved_usd += saved_usd
 
     def by_model(self) -> Mapping[str, Totals]:
         """The same sums for each model that answered, by its name as the provider reports it."""
@@ -123,6 +135,22 @@ class Bill:
     def cost_usd(self) -> Decimal | None:
         """US dollars, None when nothing that was answered has a price."""
         return self._settled.cost_usd
+
+    @property
+    def saved_usd(self) -> Decimal | None:
+        """US dollars that hits of the application's caches saved, None when nobody knows it of any of them.
+
+        What `unpriced_hits` saved is missing from it. Hits of `spanmeter.cache` count, whatever they replaced, and
+        those of any other cache that LangChain asks.
+        """
+        settling.now()
+        return None if self._unpriced_hits and not self._priced_hits else self._saved_usd
+
+    @property
+    def unpriced_hits(self) -> int:
+        """Hits of the application's caches of which nobody knows what they saved."""
+        settling.now()
+        return self._unpriced_hits
 
     @property
     def _settled(self) -> Totals:

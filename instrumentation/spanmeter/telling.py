@@ -144,7 +144,10 @@ class Telling(LiveSpan):
         """Tell of a hit in a cache that is not ours: what was read there still has the tokens of the call it saved."""
         cost = self._cost(span, ending)
         self.cache_requests = CacheRequests(semconv.OTHER_CACHE)
-        self.cache_requests.add(hit=True, saved_usd=None if cost is None else cost.usd)
+        saved_usd = None if cost is None else cost.usd
+        self.cache_requests.add(hit=True, saved_usd=saved_usd)
+        for bill in self.scope.bills:
+            bill.save(saved_usd)
         span.set_attributes(self.cache_requests.attributes())
         metrics.observe_cache(semconv.OTHER_CACHE, "hit")
 

@@ -52,6 +52,25 @@ def test_a_bill_of_unpriced_calls_has_no_cost_but_says_how_many() -> None:
     assert (bill.cost_usd, bill.unpriced_calls) == (Decimal("0.5"), 1)
 
 
+@pytest.mark.parametrize(
+    ("saved", "usd", "unpriced"),
+    [
+        ([], Decimal(0), 0),
+        ([Decimal("0.25"), Decimal("0.5")], Decimal("0.75"), 0),
+        ([Decimal("0.25"), None], Decimal("0.25"), 1),
+        ([None, None], None, 2),
+        ([Decimal(0)], Decimal(0), 0),
+    ],
+    ids=["no hit", "known", "one unknown", "unknown", "nothing"],
+)
+def test_a_bill_says_what_hits_saved(saved: list[Decimal | None], usd: Decimal | None, unpriced: int) -> None:
+    bill = Bill()
+    for each in saved:
+        bill.save(each)
+
+    assert (bill.saved_usd, bill.unpriced_hits) == (usd, unpriced)
+
+
 @pytest.mark.parametrize("ledger", [Bill(), Tally()], ids=["bill", "tally"])
 def test_a_call_that_ends_while_another_is_being_counted_is_counted_too(ledger: Bill | Tally) -> None:
     collected = [receipt(calls=1)]  # as a dropped stream ends that is garbage
