@@ -26,7 +26,15 @@ from time import perf_counter, time_ns
 from typing import Final
 
 from opentelemetry import trace
-from opentelemetry.trace import Span, Status, StatusCode, Tracer, TracerProvider
+from opentelemetry.trace import (
+    ProxyTracer,
+    ProxyTracerProvider,
+    Span,
+    Status,
+    StatusCode,
+    Tracer,
+    TracerProvider,
+)
 
 from spanmeter import semconv
 from spanmeter.answer import NO_ANSWER, Answer, combined
@@ -38,7 +46,7 @@ from spanmeter.ending import Ending, How, estimated
 from spanmeter.error import error_type
 from spanmeter.light_span import LightSpan
 from spanmeter.light_tracer import lightened
-from spanmeter.opening import Attributes, Opening, opening_attributes, start_span
+from spanmeter.opening import Attributes, AttributeValue, Opening, opening_attributes, start_span, write_span
 from spanmeter.price import Price
 from spanmeter.receipt import Receipt
 from spanmeter.scope import Scope, current_scope
@@ -83,6 +91,13 @@ class Calls:
         """Open a call that is current only where it is `held`, for code of ours that surrounds what it measures."""
         behind = here()
         return Call(opening, calls=self, scope=current_scope(), place=resolve(behind, None), behind=behind)
+
+    def tell(self, name: str, attributes: dict[str, AttributeValue], *, began_ns: int) -> None:
+        """Write the span of what has ended already and counts as no call, under the deepest known parent."""
+        if type(self.tracer) is ProxyTracer and type(trace.get_tracer_provider()) is ProxyTracerProvider:
+            return  # nobody listens
+        told = {**attributes, **current_scope().attributes}
+        write_span(name, told, tracer=self.tracer, parent=resolve(here(), None).span, began_ns=began_ns)
 
 
 class Call(Telling):

@@ -112,6 +112,10 @@ class LightSpan(Span):
         span._start_time = time_ns()
         return span
 
+    def began(self, at_ns: int) -> None:
+        """Correct when it began."""
+        self._start_time = at_ns
+
     @property
     def attributes(self) -> Mapping[str, Any]:
         """What was written so far; while the span is open others may write meanwhile, which the SDK's own allows."""

@@ -56,11 +56,17 @@ class LightTracer(Tracer):
         """Start a span of the SDK's."""
         return self.sdk.start_as_current_span(*args, **options)
 
-    def start_below(self, parent: Span, name: str, *, kind: SpanKind, attributes: dict[str, Any]) -> Span:
-        """Start a span as if `parent` were current; `attributes` is the span's own from here on."""
+    def start_below(
+        self, parent: Span, name: str, *, kind: SpanKind, attributes: dict[str, Any], at_ns: int | None = None
+    ) -> Span:
+        """Start a span as if `parent` were current; `attributes` is the span's own from here on.
+
+        `at_ns` is when it began, in nanoseconds since 1970, None for now.
+        """
         above = parent.get_span_context()
         if not self._is_plain(above) or len(attributes) > self.room or not is_clean(attributes):
-            return self.sdk.start_span(name, context=context_below(parent), kind=kind, attributes=attributes)
+            below = context_below(parent)
+            return self.sdk.start_span(name, context=below, kind=kind, attributes=attributes, start_time=at_ns)
         if above.is_valid:
             identity, over = (
                 self._identity(above.trace_id, _FLAGS[above.trace_flags & _RANDOM], above.trace_state),
@@ -69,6 +75,8 @@ class LightTracer(Tracer):
         else:
             identity, over = self._root_identity(), None
         span = LightSpan.started(name, identity, parent=over, kind=kind, attributes=attributes, by=self)
+        if at_ns is not None:
+            span.began(at_ns)
         for processor in self.listeners(self.sdk.span_processor).at_start:
             processor.on_start(span, parent_context=context_below(parent))
         return span

@@ -75,7 +75,23 @@ def start_span(opening: Opening, *, tracer: Tracer, parent: Span, stamps: Mappin
     if stamps:
         attributes |= stamps
     kind = SpanKind.CLIENT if opening.operation in semconv.CALL_OPERATIONS else SpanKind.INTERNAL
-    own = parent.span if isinstance(parent, LiveSpan) else parent  # of a live span the SDK asks three times what it is
+    own = _own(parent)
     if type(tracer) is LightTracer:
         return tracer.start_below(own, opening.name, kind=kind, attributes=attributes)
     return tracer.start_span(opening.name, context=context_below(own), kind=kind, attributes=attributes)
+
+
+def write_span(
+    name: str, attributes: dict[str, AttributeValue], *, tracer: Tracer, parent: Span, began_ns: int
+) -> None:
+    """Write the span of what began at `began_ns`, in nanoseconds since 1970, and ends now; nothing is below it."""
+    own = _own(parent)
+    if type(tracer) is LightTracer:
+        tracer.start_below(own, name, kind=SpanKind.INTERNAL, attributes=attributes, at_ns=began_ns).end()
+    else:
+        tracer.start_span(name, context=context_below(own), attributes=attributes, start_time=began_ns).end()
+
+
+def _own(parent: Span) -> Span:
+    """Of a live span the SDK would ask three times what it is."""
+    return parent.span if isinstance(parent, LiveSpan) else parent

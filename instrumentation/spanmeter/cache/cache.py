@@ -8,14 +8,18 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any, Final, ParamSpec, TypeVar, overload
 
-from spanmeter.cache.codec import UNREADABLE, Codec
+from spanmeter.cache.cached import ASKED, cached
+from spanmeter.cache.claim import CLAIM_S, Claims, Found
+from spanmeter.cache.codec import UNREADABLE, Codec, is_read_once
 from spanmeter.cache.entry import Entry
 from spanmeter.cache.flight import Flights
-from spanmeter.cache.key import context_of, key_of
+from spanmeter.cache.identity import Identities
+from spanmeter.cache.key import Context, key_of
 from spanmeter.cache.level import Level
 from spanmeter.cache.memory import Held, Memory
 from spanmeter.cache.shelf import Shelf, again_of
 from spanmeter.cache.stats import Counts, Stats
+from spanmeter.cache.told import Told
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -31,8 +35,10 @@ class Cache:
     with the default no tenant is ever given another's answer; name what has to be apart (`("tenant", "user")`), or
     nothing (`()`) for what is the same for all, such as embeddings.
 
-    As a decorator it takes plain and `async` functions, and of several callers that miss at once one computes. A cache
-    that fails is a miss: only what the function itself raises reaches the caller.
+    As a decorator it takes plain and `async` functions, and of several callers that miss at once one computes, also in
+    other processes that share the level `behind`: a key is claimed there for `claim_s` seconds at most, and others wait
+    for twice as long at most before they compute themselves. A cache that fails is a miss: only what the function
+    itself raises reaches the caller, and is not kept.
     """
 
     def __init__(  # noqa: PLR0913  each by its name
@@ -43,6 +49,7 @@ class Cache:
         isolate: Sequence[str] = ("tenant",),
         memory: Memory | None = None,
         behind: Level | None = None,
+        claim_s: float = CLAIM_S,
         clock: Callable[[], float] = time.time,
     ) -> None:
         if not _NAME.fullmatch(name):
@@ -51,12 +58,17 @@ class Cache:
             raise ValueError(f"ttl_s={ttl_s} is not allowed; allowed: a number of seconds above 0, or None")
         if isinstance(isolate, str):
             raise TypeError(f"isolate={isolate!r} is not allowed; allowed: a tuple of dimensions, as ('tenant',)")
+        if not claim_s > 0:
+            raise ValueError(f"claim_s={claim_s} is not allowed; allowed: a number of seconds above 0")
         self.name = name
         self.counts = Counts(name)
+        self.told = Told(name)
+        self.context = Context(isolate)
+        self.identities = Identities()
         self.flights = Flights()
         self.shelf = Shelf(name, memory=memory or Memory(), behind=behind, counts=self.counts, clock=clock)
+        self.claims = Claims(self.shelf, claim_s=claim_s)
         self._ttl_s = ttl_s
-        self._isolate = tuple(isolate)
         self._clock = clock
 
     @overload
@@ -85,7 +97,6 @@ class Cache:
         Raises:
             TypeError: The function is a generator, lacks an ignored parameter or returns what cannot be written.
         """
-        from spanmeter.cache.cached import cached  # noqa: PLC0415  it needs this class
 
         def decorate(decorated: Callable[..., Any]) -> Callable[..., Any]:
             return cached(self, decorated, ignore=ignore, version=version, codec=codec)
@@ -96,17 +107,13 @@ class Cache:
         """The key of something in the running context.
 
         Raises:
-            TypeError: There is something in it that has no stable text.
+            TypeError: There is something in it that has no stable spelling.
         """
-        return key_of([asked, context_of(self._isolate)])
+        return key_of(asked, context=self.context)
 
-    def find(self, key: str, codec: Codec) -> tuple[Held, str] | None:
+    def find(self, key: str, codec: Codec) -> Found | None:
         """What is held, and which level answered: `memory_hits` or ""."""
-        held = self.shelf.near(key)
-        if held is not None:
-            return held, "memory_hits"
-        held = self.shelf.far(key, codec)
-        return None if held is None else (held, "")
+        return self.shelf.find(key, codec)
 
     def keep(self, key: str, value: Any, codec: Codec, *, saved_usd: Decimal | None) -> Held | None:  # noqa: ANN401
         """Keep a value, or count it as uncached where it would come back as another one."""
@@ -121,11 +128,27 @@ class Cache:
         memory = self.shelf.memory
         return self.counts.stats(entries=memory.entries, size=memory.bytes)
 
+    def invalidate(self, function: Callable[P, object], /, *args: P.args, **options: P.kwargs) -> bool:
+        """Forget what a decorated function returned for these arguments in the running context; whether it was known.
+
+        The memory of other processes keeps it until it expires there.
+
+        Raises:
+            TypeError: The function is not decorated with this cache, or takes no such arguments.
+        """
+        asked: Any = getattr(function, ASKED, None)
+        if asked is None or asked.cache is not self:
+            raise TypeError(f"{function!r} is not allowed; allowed: a function decorated with cache {self.name}")
+        bound = getattr(function, "__self__", None)
+        return bool(asked.forget(args if bound is None else (bound, *args), options))
+
     def clear(self) -> None:
-        """Forget every entry of this cache, on all levels."""
+        """Forget every entry of this cache, on all levels; the memory of other processes keeps theirs."""
         self.shelf.clear()
 
     def _written(self, value: Any, codec: Codec, saved_usd: Decimal | None) -> Held | None:  # noqa: ANN401
+        if is_read_once(value):
+            return None
         try:
             payload = codec.encode(value)
             again = again_of(payload, codec)

@@ -9,6 +9,7 @@ import functools
 import inspect
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from time import time_ns
 from typing import TYPE_CHECKING, Any, Final
 
 from spanmeter.barrier import barrier
@@ -17,7 +18,6 @@ from spanmeter.cache.cost import cost_of
 from spanmeter.cache.flight import MOST_WAITS
 from spanmeter.cache.key import Calls, Unkeyable
 from spanmeter.cache.memory import Held
-from spanmeter.cache.told import opening_of
 from spanmeter.call import Call
 from spanmeter.scope import measure
 from spanmeter.surrounding import surrounding
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from spanmeter.cache.cache import Cache
 
 _log: Final = logging.getLogger("spanmeter")
+ASKED: Final = "_spanmeter_asked"
+"""Where a decorated function keeps what stands before it."""
 
 Args = tuple[Any, ...]
 Options = Mapping[str, Any]
@@ -41,58 +43,79 @@ def cached(
     """
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
         raise TypeError(f"{function.__qualname__} yields its values; allowed: functions that return one")
-    asked = _Asked(cache, function, Calls(function, ignored=ignore, version=version), codec or codec_of(function))
-    return functools.wraps(function)(_awaited(asked) if inspect.iscoroutinefunction(function) else _plain(asked))
+    identity = cache.identities.of(function, version=version)
+    calls = Calls(function, identity=identity, context=cache.context, ignored=ignore)
+    asked = Asked(cache, function, calls, codec or codec_of(function))
+    decorated = functools.wraps(function)(_awaited(asked) if inspect.iscoroutinefunction(function) else _plain(asked))
+    setattr(decorated, ASKED, asked)
+    return decorated
 
 
-def _plain(asked: _Asked) -> Callable[..., Any]:
+def _plain(asked: Asked) -> Callable[..., Any]:
     def ask(*args: Any, **options: Any) -> Any:
-        key = asked.key(args, options)
-        return asked.function(*args, **options) if key is None else asked.ask(key, args, options)
+        began_ns = time_ns()
+        asking = asked.asking(args, options)
+        if asking is None:
+            return asked.function(*args, **options)
+        key, held = asking
+        if held is None:
+            return asked.ask(key, args, options)
+        asked.tell_near(held, began_ns)
+        return held.again()
 
     return ask
 
 
-def _awaited(asked: _Asked) -> Callable[..., Any]:
+def _awaited(asked: Asked) -> Callable[..., Any]:
     async def ask(*args: Any, **options: Any) -> Any:
-        key = asked.key(args, options)
-        if key is None:
+        began_ns = time_ns()
+        asking = asked.asking(args, options)
+        if asking is None:
             return await asked.function(*args, **options)
-        return await asked.ask_async(key, args, options)
+        key, held = asking
+        if held is None:
+            return await asked.ask_async(key, args, options)
+        asked.tell_near(held, began_ns)
+        return held.again()
 
     return ask
 
 
-class _Asked:
+class Asked:
     """One function and the cache before it."""
 
     def __init__(self, cache: Cache, function: Callable[..., Any], calls: Calls, codec: Codec) -> None:
         self.function = function
-        self._cache = cache
+        self.cache = cache
         self._flights = cache.flights
+        self._claims = cache.claims
         self._calls = calls
         self._codec = codec
-        self._opening = opening_of(cache.name)
         self._warned = False
 
     @barrier
-    def key(self, args: Args, options: Options) -> str | None:
-        """The key of a call; None where it cannot be cached, or is part of computing itself."""
+    def asking(self, args: Args, options: Options) -> tuple[str, Held | None] | None:
+        """The key of a call and what memory holds; None where it cannot be cached, or is part of computing itself."""
         try:
-            key = self._cache.key(self._calls.key(args, options))
+            key = self._calls.key(args, options)
         except Unkeyable as fault:
             self._refuse(fault)
             return None
         except TypeError:  # wrong arguments: the function says so itself
             return None
-        return None if self._flights.is_led_here(key) else key
+        held = self.cache.shelf.near(key)
+        return None if held is None and self._flights.is_led_here(key) else (key, held)
+
+    @barrier
+    def tell_near(self, held: Held, began_ns: int) -> None:
+        """Count and tell of a hit in memory."""
+        saved_usd = held.entry.saved_usd
+        self.cache.counts.hit(saved_usd, "memory_hits")
+        self.cache.told.hit(saved_usd, began_ns)
 
     def ask(self, key: str, args: Args, options: Options) -> Any:
-        """What is cached, or what the function returns."""
-        with surrounding(self._opening) as call:
-            held = self._near(key)
-            if held is not None:
-                return self._hit(call, held, "memory_hits")
+        """What is cached behind memory, what another caller computes, or what the function returns."""
+        with surrounding(self.cache.told.opening) as call:
             for _ in range(MOST_WAITS):
                 flight = self._flights.board(key)
                 if flight is None:
@@ -105,7 +128,7 @@ class _Asked:
     def _lead(self, key: str, call: Call | None, args: Args, options: Options) -> Any:
         held = None
         try:
-            found = self._find(key)
+            found = self._claims.search(key, self._codec)
             if found is not None:
                 held, how = found
                 return self._hit(call, held, how)
@@ -113,6 +136,7 @@ class _Asked:
             return value
         finally:
             self._flights.land(key, held)
+            self._claims.free(key)
 
     def _compute(self, key: str, call: Call | None, args: Args, options: Options) -> tuple[Any, Held | None]:
         self._miss(call)
@@ -121,11 +145,8 @@ class _Asked:
         return value, self._keep(key, value, lambda: cost_of(bill))
 
     async def ask_async(self, key: str, args: Args, options: Options) -> Any:
-        """What is cached, or what the function returns."""
-        with surrounding(self._opening) as call:
-            held = self._near(key)
-            if held is not None:
-                return self._hit(call, held, "memory_hits")
+        """What is cached behind memory, what another caller computes, or what the function returns."""
+        with surrounding(self.cache.told.opening) as call:
             for _ in range(MOST_WAITS):
                 flight = self._flights.board(key)
                 if flight is None:
@@ -138,8 +159,7 @@ class _Asked:
     async def _lead_async(self, key: str, call: Call | None, args: Args, options: Options) -> Any:
         held = None
         try:
-            far = self._cache.shelf.is_shared
-            found = await asyncio.to_thread(self._find, key) if far else self._find(key)
+            found = await self._claims.search_async(key, self._codec)
             if found is not None:
                 held, how = found
                 return self._hit(call, held, how)
@@ -147,6 +167,7 @@ class _Asked:
             return value
         finally:
             self._flights.land(key, held)
+            self._claims.free_soon(key)
 
     async def _compute_async(
         self, key: str, call: Call | None, args: Args, options: Options
@@ -156,17 +177,17 @@ class _Asked:
             value = await self.function(*args, **options)
         return value, await asyncio.to_thread(self._keep, key, value, lambda: cost_of(bill))
 
-    @barrier
-    def _near(self, key: str) -> Held | None:
-        return self._cache.shelf.near(key)
+    def forget(self, args: Args, options: Options) -> bool:
+        """Forget one call's entry; whether one was known.
 
-    @barrier
-    def _find(self, key: str) -> tuple[Held, str] | None:
-        return self._cache.find(key, self._codec)
+        Raises:
+            TypeError: The function does not take these arguments, or one of them has no stable spelling.
+        """
+        return self.cache.shelf.drop(self._calls.key(args, options))
 
     @barrier
     def _keep(self, key: str, value: Any, cost: Callable[[], Any]) -> Held | None:
-        return self._cache.keep(key, value, self._codec, saved_usd=cost())
+        return self.cache.keep(key, value, self._codec, saved_usd=cost())
 
     def _hit(self, call: Call | None, held: Held, how: str) -> Any:
         self._tell_hit(call, held, how)
@@ -175,18 +196,22 @@ class _Asked:
     @barrier
     def _tell_hit(self, call: Call | None, held: Held, how: str) -> None:
         saved_usd = held.entry.saved_usd
-        self._cache.counts.hit(saved_usd, *filter(None, (how,)))
+        self.cache.counts.hit(saved_usd, how)
         if call is not None:
-            call.note_cache(self._cache.name, hit=True, saved_usd=saved_usd)
+            call.note_cache(self.cache.name, hit=True, saved_usd=saved_usd)
 
     @barrier
     def _miss(self, call: Call | None) -> None:
-        self._cache.counts.miss()
+        self.cache.counts.miss()
         if call is not None:
-            call.note_cache(self._cache.name, hit=False)
+            call.note_cache(self.cache.name, hit=False)
 
     def _refuse(self, fault: Unkeyable) -> None:
-        self._cache.counts.add("uncached")
+        self.cache.counts.add("uncached")
         if not self._warned:
             self._warned = True
-            _log.warning("cache %s: %s is not cached: %s", self._cache.name, self.function.__qualname__, fault)
+            _log.warning("cache %s: %s is not cached: %s", self.cache.name, _name(self.function), fault)
+
+
+def _name(function: Callable[..., Any]) -> str:
+    return getattr(function, "__qualname__", None) or type(function).__qualname__

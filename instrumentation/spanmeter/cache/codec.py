@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import typing
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any, Final, Protocol
 
 try:
@@ -61,11 +62,22 @@ def codec_of(function: Callable[..., Any]) -> Codec:
     Raises:
         TypeError: It returns what pydantic does not know.
     """
+    told = function if inspect.isroutine(function) else getattr(function, "func", type(function).__call__)
     try:
-        annotation = typing.get_type_hints(function).get("return", Any)
+        annotation = typing.get_type_hints(told).get("return", Any)
     except NameError:  # names that stand under TYPE_CHECKING only
         annotation = Any
     return Typed(annotation)
+
+
+def is_read_once(value: Any) -> bool:  # noqa: ANN401
+    """Whether a value, or something in it, is gone once it is read: to write a generator would empty the caller's."""
+    if isinstance(value, (Iterator, AsyncIterator, Awaitable)):
+        return True
+    inside = value.values() if isinstance(value, dict) else value
+    if not isinstance(value, (list, tuple, set, frozenset, dict)) or set(_SCALARS).issuperset(map(type, inside)):
+        return False
+    return any(map(is_read_once, inside))
 
 
 def fresh(value: Any) -> Callable[[], Any] | None:  # noqa: ANN401

@@ -10,7 +10,7 @@ from spanmeter.cache import cost
 from spanmeter.cache.cache import Cache
 from spanmeter.cache.codec import Codec
 from spanmeter.cache.memory import Held
-from spanmeter.cache.told import asking_call, tell
+from spanmeter.cache.told import asking_call
 
 
 class Kept:
@@ -18,24 +18,19 @@ class Kept:
 
     def __init__(self, cache: Cache, codec: Codec) -> None:
         self.cache = cache
-        self._codec = codec
+        self.codec = codec
 
     def key(self, *parts: str) -> str:
         """The cache's key for a key of the framework."""
         return self.cache.key(parts)
 
-    def known(self, key: str) -> Held | None:
-        """What memory holds; neither counted nor told."""
-        return self.cache.shelf.near(key)
-
     @barrier
     def find(self, *parts: str) -> Held | None:
         """What is held for a key; a miss without a model call around it starts a bill of what comes next."""
         call = asking_call()
-        found = self.cache.find(self.key(*parts), self._codec)
+        found = self.cache.find(self.key(*parts), self.codec)
         if found is None:
-            self.cache.counts.miss()
-            tell(call, self.cache.name, hit=False)
+            self.miss()
             if call is None:
                 cost.begin()
             return None
@@ -46,8 +41,13 @@ class Kept:
     def hit(self, held: Held, how: str) -> None:
         """Count and tell of a hit."""
         saved_usd = held.entry.saved_usd
-        self.cache.counts.hit(saved_usd, *filter(None, (how,)))
-        tell(asking_call(), self.cache.name, hit=True, saved_usd=saved_usd)
+        self.cache.counts.hit(saved_usd, how)
+        self.cache.told.request(asking_call(), hit=True, saved_usd=saved_usd)
+
+    def miss(self) -> None:
+        """Count and tell of a miss."""
+        self.cache.counts.miss()
+        self.cache.told.request(asking_call(), hit=False)
 
     @barrier
     def keep(self, value: Any, *parts: str, among: int = 0) -> None:  # noqa: ANN401
@@ -57,7 +57,7 @@ class Kept:
 
     def put(self, value: Any, *parts: str, saved_usd: Decimal | None) -> Held | None:  # noqa: ANN401
         """Keep a value whose cost is known, or known to be unknown."""
-        return self.cache.keep(self.key(*parts), value, self._codec, saved_usd=saved_usd)
+        return self.cache.keep(self.key(*parts), value, self.codec, saved_usd=saved_usd)
 
     @barrier
     def drop(self, *parts: str) -> bool:

@@ -6,24 +6,17 @@ equal types, in an equal part of the running context.
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import inspect
-import json
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date, datetime, time
-from decimal import Decimal
-from enum import Enum
 from typing import Any, Final
-from uuid import UUID
-
-from pydantic import BaseModel
 
 from spanmeter import semconv
+from spanmeter.cache.spelling import Unkeyable, spell
 from spanmeter.scope import current_scope
 
-_AS_THEY_ARE: Final = (str, int, bool, type(None), float)
-_BY_TEXT: Final = (Decimal, datetime, date, time, UUID)
+__all__ = ["Calls", "Context", "Unkeyable", "key_of"]
+
 _DIMENSIONS: Final[Mapping[str, str]] = {
     "user": semconv.USER_ID,
     "session": semconv.CONVERSATION_ID,
@@ -32,78 +25,89 @@ _DIMENSIONS: Final[Mapping[str, str]] = {
     "team": semconv.TEAM,
 }
 _DIGEST: Final = 20
+_MISSING: Final = inspect.Parameter.empty
+_PLAIN: Final = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
 
-class Unkeyable(TypeError):  # noqa: N818  reads as what it says of an argument
-    """An argument that cannot be part of a key."""
+class Context:
+    """The part of the running `spanmeter.context` that keeps entries apart."""
+
+    def __init__(self, dimensions: Sequence[str]) -> None:
+        self._keys = [_DIMENSIONS.get(name, semconv.TAG_PREFIX + name) for name in dimensions]
+        self._empty = self._spelled({})
+
+    def spelled(self) -> bytes:
+        """What the running context says of these dimensions, "" where it says nothing."""
+        attributes = current_scope().attributes
+        return self._spelled(attributes) if attributes else self._empty
+
+    def _spelled(self, attributes: Mapping[str, str]) -> bytes:
+        return b"".join(spell(attributes.get(key, "")) for key in self._keys)
 
 
 class Calls:
-    """Tells the calls of one function apart: `ignored` names parameters that do not matter, such as `self`."""
+    """Tells the calls of one function apart: `ignored` names parameters that do not matter, such as `self`.
 
-    def __init__(self, function: Callable[..., Any], *, ignored: Sequence[str], version: str) -> None:
+    `identity` is what tells the function from others.
+    """
+
+    def __init__(
+        self, function: Callable[..., Any], *, identity: Sequence[object], context: Context, ignored: Sequence[str]
+    ) -> None:
         self._signature = inspect.signature(function)
-        unknown = [name for name in ignored if name not in self._signature.parameters]
+        parameters = self._signature.parameters
+        unknown = [name for name in ignored if name not in parameters]
         if unknown:
-            raise TypeError(f"ignore={unknown} is not allowed; allowed: {', '.join(self._signature.parameters)}")
+            raise TypeError(f"ignore={unknown} is not allowed; allowed: {', '.join(parameters)}")
+        matters = [name for name in parameters if name not in ignored]
+        self._context = context
+        self._prefix = spell([*identity, matters])
         self._ignored = frozenset(ignored)
-        self._name = [function.__module__, function.__qualname__, version]
+        self._parameters = [(name, parameter.default) for name, parameter in parameters.items()]
+        self._is_plain = all(parameter.kind in _PLAIN for parameter in parameters.values())
+        self._most = sum(parameter.kind is _PLAIN[0] for parameter in parameters.values())
 
     def key(self, args: tuple[Any, ...], options: Mapping[str, Any]) -> str:
         """The key of a call, however its arguments were given.
 
         Raises:
-            Unkeyable: An argument is of a type that has no stable text.
+            Unkeyable: An argument is of a type that has no stable spelling.
             TypeError: The function does not take these arguments.
         """
+        values = self._values(args, options)
+        try:
+            spelled = b"".join((self._prefix, self._context.spelled(), *map(spell, values)))
+        except RecursionError as error:
+            raise Unkeyable("an argument holds itself, or is nested too deep") from error
+        return _digest(spelled)
+
+    def _values(self, args: tuple[Any, ...], options: Mapping[str, Any]) -> Sequence[Any]:
+        """The values of all parameters that matter, in their order."""
+        given = len(args)
+        if self._ignored or not self._is_plain or given > self._most:
+            return self._bound(args, options)
+        if given == len(self._parameters) and not options:
+            return args
+        rest = [options.get(name, default) for name, default in self._parameters[given:]]
+        known = sum(name in options for name, _ in self._parameters[given:])
+        if known != len(options) or any(value is _MISSING for value in rest):
+            return self._bound(args, options)
+        return (*args, *rest)
+
+    def _bound(self, args: tuple[Any, ...], options: Mapping[str, Any]) -> Sequence[Any]:
         bound = self._signature.bind(*args, **options)
         bound.apply_defaults()
-        asked = {name: value for name, value in bound.arguments.items() if name not in self._ignored}
-        return key_of([*self._name, asked])
+        return [value for name, value in bound.arguments.items() if name not in self._ignored]
 
 
-def key_of(parts: object) -> str:
-    """The key of whatever has a stable text.
+def key_of(parts: object, *, context: Context) -> str:
+    """The key of whatever has a stable spelling, in the running context.
 
     Raises:
         Unkeyable: Something in it has none.
     """
-    return hashlib.blake2b(json.dumps(_spelled(parts)).encode(), digest_size=_DIGEST).hexdigest()
+    return _digest(spell(parts) + context.spelled())
 
 
-def context_of(dimensions: Sequence[str]) -> list[str]:
-    """What the running `spanmeter.context` says of these dimensions, "" where it says nothing."""
-    attributes = current_scope().attributes
-    return [attributes.get(_DIMENSIONS.get(name, semconv.TAG_PREFIX + name), "") for name in dimensions]
-
-
-def _spelled(value: Any) -> Any:  # noqa: ANN401, PLR0911  one line for each kind of value
-    if type(value) in _AS_THEY_ARE:
-        return value
-    if isinstance(value, (list, tuple)):
-        return [_spelled(item) for item in value]
-    if isinstance(value, Mapping):
-        return {"mapping": sorted(([_spelled(key), _spelled(item)] for key, item in value.items()), key=json.dumps)}
-    if isinstance(value, (set, frozenset)):
-        return {"set": sorted(map(_spelled, value), key=json.dumps)}
-    if isinstance(value, (bytes, bytearray)):
-        return {"bytes": value.hex()}
-    if isinstance(value, Enum):
-        return {_kind(value): value.name}
-    if isinstance(value, _BY_TEXT):
-        return {_kind(value): str(value)}
-    return {_kind(value): _spelled(_fields(value))}
-
-
-def _fields(value: Any) -> Mapping[str, Any]:  # noqa: ANN401
-    if isinstance(value, BaseModel):
-        return value.model_dump()
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
-    raise Unkeyable(
-        f"an argument of type {_kind(value)} cannot be part of a key; name its parameter in ignore=, or give key="
-    )
-
-
-def _kind(value: object) -> str:
-    return f"{type(value).__module__}.{type(value).__qualname__}"
+def _digest(spelled: bytes) -> str:
+    return hashlib.blake2b(spelled, digest_size=_DIGEST).hexdigest()

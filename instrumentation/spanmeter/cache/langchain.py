@@ -27,6 +27,7 @@ from langchain_core.stores import BaseStore
 
 from spanmeter.barrier import barrier
 from spanmeter.cache.cache import Cache
+from spanmeter.cache.claim import Found
 from spanmeter.cache.flight import MOST_WAITS, Flight
 from spanmeter.cache.framework import Kept
 from spanmeter.cache.memory import Held
@@ -82,27 +83,36 @@ class LLMCache(BaseCache):
     def __init__(self, cache: Cache) -> None:
         self._kept = Kept(cache, Generations())
         self._flights = cache.flights
+        self._claims = cache.claims
 
     def lookup(self, prompt: str, llm_string: str) -> RETURN_VAL_TYPE | None:
-        """What is kept, or what another call brings that asks already."""
-        for _ in range(MOST_WAITS):
-            asked = self._asked(prompt, llm_string)
-            if not isinstance(asked, Flight):
-                return _again(asked)
-            held = self._flights.wait(self._kept.key(prompt, llm_string), asked)
+        """What is kept, or what another call brings that asks already, in this process or in another."""
+        key, held = self._near(prompt, llm_string) or ("", None)
+        if held is not None:
+            return _again(held)
+        call = asking_call()
+        for _ in range(0 if call is None or not key else MOST_WAITS):
+            flight = self._board(key, call)
+            if flight is None:
+                return _again(self._lead(key, call, self._claims.search(key, self._kept.codec)))
+            held = self._flights.wait(key, flight)
             if held is not None:
-                return _again(self._shared(held))
+                return _again(self._hit(held, "shared_hits"))
         return _again(self._kept.find(prompt, llm_string))
 
     async def alookup(self, prompt: str, llm_string: str) -> RETURN_VAL_TYPE | None:
         """The same for those who await."""
-        for _ in range(MOST_WAITS):
-            asked = await asyncio.to_thread(self._asked, prompt, llm_string)
-            if not isinstance(asked, Flight):
-                return _again(asked)
-            held = await self._flights.wait_async(self._kept.key(prompt, llm_string), asked)
+        key, held = self._near(prompt, llm_string) or ("", None)
+        if held is not None:
+            return _again(held)
+        call = asking_call()
+        for _ in range(0 if call is None or not key else MOST_WAITS):
+            flight = self._board(key, call)
+            if flight is None:
+                return _again(self._lead(key, call, await self._claims.search_async(key, self._kept.codec)))
+            held = await self._flights.wait_async(key, flight)
             if held is not None:
-                return _again(self._shared(held))
+                return _again(self._hit(held, "shared_hits"))
         return _again(await asyncio.to_thread(self._kept.find, prompt, llm_string))
 
     def update(self, prompt: str, llm_string: str, return_val: RETURN_VAL_TYPE) -> None:
@@ -118,29 +128,37 @@ class LLMCache(BaseCache):
         self._kept.cache.clear()
 
     @barrier
-    def _asked(self, prompt: str, llm_string: str) -> Held | Flight | None:
-        """What is kept, the flight to wait for, or None for a miss that is now this call's to answer."""
-        key, call = self._kept.key(prompt, llm_string), asking_call()
-        if call is None:  # nobody would tell that its model failed
-            return self._kept.find(prompt, llm_string)
-        known = self._kept.known(key)
-        flight = None if known else self._flights.board(key, is_led=partial(_is_asking, call))
-        if flight is not None:
-            return flight
-        held = self._kept.find(prompt, llm_string)
-        if known is None:
-            self._lead(key, call, held)
-        return held
-
-    def _lead(self, key: str, call: Call, held: Held | None) -> None:
+    def _near(self, prompt: str, llm_string: str) -> tuple[str, Held | None]:
+        """The key, and what memory holds; that is counted."""
+        key = self._kept.key(prompt, llm_string)
+        held = self._kept.cache.shelf.near(key)
         if held is not None:
-            self._flights.land(key, held)
-        else:
-            call.when_closed = partial(self._flights.land, key, None)
+            self._kept.hit(held, "memory_hits")
+        return key, held
 
     @barrier
-    def _shared(self, held: Held) -> Held:
-        self._kept.hit(held, "shared_hits")
+    def _board(self, key: str, call: Call | None) -> Flight | None:
+        """The flight to wait for; None makes this call the one that asks the model, and its end tells of a failure."""
+        return None if call is None else self._flights.board(key, is_led=partial(_is_asking, call))
+
+    @barrier
+    def _lead(self, key: str, call: Call | None, found: Found | None) -> Held | None:
+        """What was found behind memory, for all who wait, or a miss that is now this call's to answer."""
+        if found is not None:
+            self._land(key, found[0])
+            return self._hit(*found)
+        self._kept.miss()
+        if call is not None:
+            call.when_closed = partial(self._land, key, None)
+        return None
+
+    def _land(self, key: str, held: Held | None) -> None:
+        self._flights.land(key, held)
+        self._claims.free(key)
+
+    @barrier
+    def _hit(self, held: Held, how: str) -> Held:
+        self._kept.hit(held, how)
         return held
 
     @barrier
@@ -148,7 +166,7 @@ class LLMCache(BaseCache):
         call = asking_call()
         saved_usd = None if call is None else _price(call, generations)
         held = self._kept.put(list(generations), prompt, llm_string, saved_usd=saved_usd)
-        self._flights.land(self._kept.key(prompt, llm_string), held)
+        self._land(self._kept.key(prompt, llm_string), held)
 
 
 class EmbeddingStore(BaseStore[str, bytes]):

@@ -22,6 +22,12 @@ class Level(Protocol):
     def put(self, cache: str, key: str, written: bytes, *, expires_at: float | None) -> None:
         """Write an entry that holds until `expires_at` seconds after 1970, None for ever."""
 
+    def claim(self, cache: str, key: str, holder: str, *, for_s: float) -> bool:
+        """Claim a key for `holder` until it is freed, for `for_s` seconds at most; whether nobody else has it."""
+
+    def free(self, cache: str, key: str, holder: str) -> None:
+        """Give up the claim of `holder`, and nobody else's."""
+
     def drop(self, cache: str, key: str) -> bool:
         """Forget an entry; whether there was one."""
 
@@ -29,4 +35,4 @@ class Level(Protocol):
         """The keys of a cache."""
 
     def clear(self, cache: str) -> None:
-        """Forget all entries of a cache."""
+        """Forget all entries and claims of a cache."""

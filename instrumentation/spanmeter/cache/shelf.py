@@ -45,6 +45,14 @@ class Shelf:
         """What memory holds."""
         return self.memory.get(key, now=self._clock())
 
+    def find(self, key: str, codec: Codec) -> tuple[Held, str] | None:
+        """What is held, and which level answered: `memory_hits` or ""."""
+        held = self.near(key)
+        if held is not None:
+            return held, "memory_hits"
+        held = self.far(key, codec)
+        return None if held is None else (held, "")
+
     def far(self, key: str, codec: Codec) -> Held | None:
         """What the level behind holds; memory holds it from then on."""
         written = self._ask(lambda level: level.get(self._name, key))
@@ -53,6 +61,7 @@ class Shelf:
         held = self._read(key, written, codec)
         if held is None:
             self._counts.add("damaged")
+            self._ask(lambda level: level.drop(self._name, key))
         elif held.entry.holds(self._clock()):
             self.memory.put(key, held)
             return held
@@ -66,6 +75,16 @@ class Shelf:
             written = write_entry(entry, place=self._place(key))
             self._ask(lambda level: level.put(self._name, key, written, expires_at=entry.expires_at))
         return held
+
+    def claim(self, key: str, holder: str, *, for_s: float) -> bool | None:
+        """Claim a key before others that share the level; None where it fails, which is counted where it is asked."""
+        if monotonic() < self._paused_until:
+            return None
+        return self._ask(lambda level: level.claim(self._name, key, holder, for_s=for_s))
+
+    def free(self, key: str, holder: str) -> None:
+        """Give up the claim of `holder`."""
+        self._ask(lambda level: level.free(self._name, key, holder))
 
     def drop(self, key: str) -> bool:
         """Forget an entry; whether one was known."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections import Counter
+from collections import defaultdict
 from dataclasses import dataclass
 from decimal import Decimal
 
 from spanmeter import metrics
 from spanmeter.fork import in_child
+from spanmeter.scope import current_scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ class Counts:
 
     def _begin(self) -> None:
         self._lock = threading.RLock()  # reentrant for what the collection of garbage ends in the middle of `add`
-        self._counts: Counter[str] = Counter()
+        self._counts: defaultdict[str, int] = defaultdict(int)  # a Counter counts three times as slowly
         self._saved_usd = Decimal(0)
 
     def add(self, *what: str) -> None:
@@ -54,17 +55,20 @@ class Counts:
             for name in what:
                 self._counts[name] += 1
 
-    def hit(self, saved_usd: Decimal | None, *how: str) -> None:
-        """Count a hit and what it saved."""
+    def hit(self, saved_usd: Decimal | None, how: str = "") -> None:
+        """Count a hit and what it saved, here and on the bills that are kept around it."""
         metrics.observe_cache(self._name, "hit")
         with self._lock:
-            self._counts["hits"] += 1
-            for name in how:
-                self._counts[name] += 1
+            counts = self._counts
+            counts["hits"] += 1
+            if how:
+                counts[how] += 1
             if saved_usd is None:
-                self._counts["unpriced_hits"] += 1
+                counts["unpriced_hits"] += 1
             else:
                 self._saved_usd += saved_usd
+        for bill in current_scope().bills:
+            bill.save(saved_usd)
 
     def miss(self) -> None:
         """Count a miss."""

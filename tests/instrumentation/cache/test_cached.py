@@ -174,6 +174,66 @@ def test_a_generator_is_refused(answers: Cache) -> None:
         answers(stream)
 
 
+@pytest.mark.parametrize("wrap", [lambda it: it, lambda it: [it], lambda it: {"a": (1, it)}])
+def test_a_stream_that_is_returned_is_its_callers(answers: Cache, wrap: Callable[[Any], Any]) -> None:
+    made = []
+
+    @answers
+    def stream(question: str) -> Any:
+        made.append(iter(question))
+        return wrap(made[-1])
+
+    stream("ab")
+    stream("ab")
+    assert ([list(one) for one in made], answers.stats().uncached) == ([["a", "b"]] * 2, 2)
+
+
+def test_an_entry_can_be_forgotten(counted: Any, level: Any) -> None:
+    answers = Cache("answers", behind=level)
+    ask: Any = answers(counted)
+    said = [ask("a"), ask("b")]
+    forgotten = [answers.invalidate(ask, "a"), answers.invalidate(ask, question="a")]
+
+    assert ([*said, ask("a"), ask("b")], forgotten) == (["a 1", "b 2", "a 3", "b 2"], [True, False])
+
+
+def test_an_entry_is_forgotten_in_the_running_context(answers: Cache, counted: Callable[[str], str]) -> None:
+    ask = answers(counted)
+    with spanmeter.context(tenant="acme"):
+        ask("a")
+    forgotten = [answers.invalidate(ask, "a")]
+    with spanmeter.context(tenant="acme"):
+        forgotten.append(answers.invalidate(ask, "a"))
+
+    assert forgotten == [False, True]
+
+
+def test_a_methods_entry_can_be_forgotten(answers: Cache, counted: Callable[[str], str]) -> None:
+    class Shop:
+        @answers(ignore=("self",))
+        def ask(self, question: str) -> str:
+            return str(counted(question))
+
+    shop = Shop()
+    shop.ask("a")
+    assert (answers.invalidate(shop.ask, "a"), shop.ask("a")) == (True, "a 2")
+
+
+def test_only_a_function_of_this_cache_can_be_forgotten(answers: Cache, counted: Callable[[str], str]) -> None:
+    for function in (counted, Cache("others")(counted)):
+        with pytest.raises(TypeError, match="is not allowed; allowed: a function decorated with cache answers"):
+            answers.invalidate(function, "a")
+
+
+def test_clearing_forgets_everything(counted: Callable[[str], str], level: Any) -> None:
+    answers = Cache("answers", behind=level)
+    ask = answers(counted)
+    ask("a")
+    answers.clear()
+
+    assert (ask("a"), answers.stats().memory_entries) == ("a 2", 1)
+
+
 def test_a_failure_is_the_callers_and_not_kept(answers: Cache) -> None:
     told = iter([OSError("away"), "well"])
 

@@ -101,7 +101,7 @@ def test_a_hit_costs_nothing(provider: Any, answers: Cache) -> None:
     with spanmeter.measure() as bill:
         answer(provider.url, "a")
 
-    assert (bill.calls, bill.cost_usd) == (0, Decimal(0))
+    assert (bill.calls, bill.cost_usd, bill.saved_usd, bill.unpriced_hits) == (0, Decimal(0), CALL_USD, 0)
 
 
 @pytest.mark.usefixtures("instrumented")

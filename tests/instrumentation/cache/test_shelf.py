@@ -67,8 +67,10 @@ def test_an_entry_of_another_type_is_a_miss(level: Any) -> None:
 
 
 def named(kind: type, value: object) -> Callable[[str], Any]:
+    values = [value]
+
     def ask(question: str) -> Any:  # noqa: ARG001
-        return value
+        return values[0]
 
     ask.__annotations__["return"] = kind
     return ask
