@@ -11,7 +11,7 @@ from spanmeter_collector.charge import Charge
 from spanmeter_collector.counter import Counter
 from spanmeter_collector.duplicate import Duplicate
 from spanmeter_collector.row import Row
-from spanmeter_collector.staging import Kept
+from spanmeter_collector.staged import Kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,4 +33,4 @@ class Batch:
     @property
     def spans(self) -> int:
         """How many spans it adds."""
-        return len(self.rows) + (len(self.staged.keys) if self.staged else 0)
+        return len(self.rows) + (len(self.staged) if self.staged else 0)

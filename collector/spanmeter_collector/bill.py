@@ -27,7 +27,8 @@ _MILLISECOND_NS: Final = 1_000_000
 _OTHER_MODEL: Final = "@"
 _MOST_LAYOUTS: Final = 1024
 _LARGEST: Final = 2**63 - 1
-_UNKNOWN: Final = -1
+UNKNOWN: Final = -1
+"""Stands for a price or an amount that is not known."""
 _NOTHING: Final = Decimal(0)
 _INPUT, _CACHED, _OUTPUT, _REASONING = 1, 2, 4, 8
 _CACHED_BUCKETS: Final = frozenset({"cache_read", "cache_read_audio", "cache_read_image"})
@@ -85,7 +86,7 @@ class Bill(NamedTuple):
     @property
     def usd(self) -> Decimal | None:
         """What the call costs; None when it is not known."""
-        return None if _UNKNOWN in self.picos else _usd(sum(self.picos))
+        return None if UNKNOWN in self.picos else _usd(sum(self.picos))
 
     @property
     def fits(self) -> bool:
@@ -99,8 +100,8 @@ class Bill(NamedTuple):
         counts = (self.calls, self.failed_calls, self.cache_hits, self.unpriced_calls)
         for component, quantity, unit, tokens, attos, picos in zip(*self[_TAGS + 1 :], strict=True):
             among = (quantity if tokens & kind else 0 for kind in (_INPUT, _CACHED, _OUTPUT, _REASONING))
-            each = None if attos == _UNKNOWN else Decimal(attos).scaleb(-18, MONEY)
-            usd = None if picos == _UNKNOWN else _usd(picos)
+            each = None if attos == UNKNOWN else Decimal(attos).scaleb(-18, MONEY)
+            usd = None if picos == UNKNOWN else _usd(picos)
             yield Charge._make((*head, component, *counts, *among, quantity, unit, each, usd, *about))
             counts = (0, 0, 0, 0)
 
@@ -157,12 +158,12 @@ def _bill(  # noqa: PLR0913, PLR0917  what a bill is made of
     version: str = "",
 ) -> Bill:
     if cost is None:
-        counted: tuple[Any, ...] = (("call",), [0], ("call",), (0,), [_UNKNOWN], [0])
+        counted: tuple[Any, ...] = (("call",), [0], ("call",), (0,), [UNKNOWN], [0])
     else:
         components, units, tokens = _named(tuple(cost.labels))
-        attos = [_UNKNOWN, *(_UNKNOWN if each is None else each for each in cost.attos)]
-        unbilled = _UNKNOWN if cost.picos is None else 0
-        picos = [unbilled, *(_UNKNOWN if amount is None else amount for amount in cost.amounts)]
+        attos = [UNKNOWN, *(UNKNOWN if each is None else each for each in cost.attos)]
+        unbilled = UNKNOWN if cost.picos is None else 0
+        picos = [unbilled, *(UNKNOWN if amount is None else amount for amount in cost.amounts)]
         counted = (components, [counts[0], *cost.counts], units, tokens, attos, picos)
     grade = "" if cost is None else cost.grade
     whom = *_of_whom(row), row.instance if is_our_scope(row.scope) else "", _ended_at(row)
@@ -171,6 +172,11 @@ def _bill(  # noqa: PLR0913, PLR0917  what a bill is made of
 
 def _ended_at(row: Row) -> int:
     return (row.start_time + row.duration_ns) // _MILLISECOND_NS
+
+
+def tokens_of(labels: Sequence[str]) -> list[int]:
+    """Which tokens each component is, as table `bills_1` says it."""
+    return [_KINDS[label][1] for label in labels]
 
 
 @lru_cache(_MOST_LAYOUTS)

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from typing import Final, NamedTuple
+from dataclasses import dataclass
+from typing import Final, NamedTuple, Self
 
 from spanmeter import semconv
 from spanmeter_collector.otlp import LAST_NANOSECOND
@@ -31,6 +32,7 @@ from spanmeter_collector.same_call import (
     kept_of,
 )
 from spanmeter_collector.sighting import Sighting, is_our_scope, stored_sighting
+from spanmeter_collector.staged import Extents
 from spanmeter_collector.store import Store
 
 _LONGEST_CALL_NS: Final = 600_000_000_000
@@ -61,19 +63,36 @@ def companions(calls: Iterable[Companion]) -> dict[SpanKey, Found]:
     return {call.key: found for group in groups.values() for call, found in _left_out(group)}
 
 
-def under_way(store: Store, called: Collection[Row]) -> list[Companion]:
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What calls came in: from when until when they were under way, and by service and scope who told of them."""
+
+    since: int
+    until: int
+    tellers: frozenset[tuple[str, str]]
+
+    @classmethod
+    def of(cls, called: Collection[Row], spans: Extents | None, tellers: Collection[tuple[str, str]]) -> Self | None:
+        """The same of rows and of spans that only the engine has read, of these `tellers`; None where there is none."""
+        starts = [row.start_time for row in called] + ([int(spans.starts.min())] if spans else [])
+        ends = [row.start_time + row.duration_ns for row in called] + ([int(spans.ends.max())] if spans else [])
+        if not starts:
+            return None
+        return cls(min(starts), max(ends), frozenset(tellers).union((row.service, row.scope) for row in called))
+
+
+def under_way(store: Store, came: Told) -> list[Companion]:
     """What was counted before of the calls of the same services that were under way when these were.
 
     Where all that came in is ours, only what others told can be one call with it.
     """
-    since = min(row.start_time for row in called) - TOLD_SLACK_NS
-    until = max(row.start_time + row.duration_ns for row in called) + TOLD_SLACK_NS
-    scopes = {row.scope for row in called}
-    told = store.recent.tell({(row.service, row.scope) for row in called}, since=since, until=until)
+    since, until = came.since - TOLD_SLACK_NS, came.until + TOLD_SLACK_NS
+    scopes = {scope for _, scope in came.tellers}
+    told = store.recent.tell(came.tellers, since=since, until=until)
     others_only = all(map(is_our_scope, scopes))
     if told is not None and _is_one_teller(scopes | told, others_only=others_only):
         return []
-    return _stored(store, {row.service for row in called}, since, until, others_only=others_only)
+    return _stored(store, {service for service, _ in came.tellers}, since, until, others_only=others_only)
 
 
 def _is_one_teller(scopes: Collection[str], *, others_only: bool) -> bool:

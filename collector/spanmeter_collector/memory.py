@@ -12,7 +12,7 @@ from typing import Final
 _TRIM_THRESHOLD: Final = -1
 _MMAP_THRESHOLD: Final = -3
 _MOST_ARENAS: Final = -8
-_UNUSED: Final = ("numpy", "pandas", "pyarrow")
+_UNUSED: Final = ("pandas", "pyarrow")
 _DONTNEED: Final = 4
 _NEW_OBJECTS: Final = 100_000
 _MAPS: Final = Path("/proc/self/maps")
@@ -22,8 +22,8 @@ _ENGINE: Final = "/_chdb."
 def prepare_memory() -> None:
     """Choose how memory is taken; to be called before the store is opened.
 
-    chDB and clickhouse-connect import pyarrow, pandas and numpy where they are installed, which takes 100 MB and half
-    a second at the first insert, and nothing here uses them. The C library is told to take the bodies of requests from
+    chDB and clickhouse-connect import pyarrow and pandas where they are installed, which takes 85 MB and half a second
+    at the first insert, and nothing here uses them. The C library is told to take the bodies of requests from
     the heap instead of mapping fresh pages for each, and to use two heaps instead of eight a core, see mallopt(3);
     where it has no mallopt, nothing changes. Python looks for cycles of unused objects once in 100,000 new ones: a
     batch makes many more, none of them in a cycle, and looking after every 700 takes a seventh of the time.

@@ -20,8 +20,8 @@ def post(
     A span is named by trace id and span id; of one that comes several times the first is kept. With `content` its row
     holds what was said, asked and retrieved.
     """
-    incoming = Incoming.of(received, store, content=content)
-    if not incoming.spans and not incoming.plain:
+    incoming = Incoming.of(received, store, book, content=content)
+    if not incoming:
         return Batch(counters=incoming.counters, too_old=incoming.too_old)
     settlement = Settlement(incoming, store, book, recorded_at=recorded_at)
     settlement.settle()
@@ -35,5 +35,5 @@ def post(
         too_old=incoming.too_old,
         bills=bills,
         cache_requests=[found for row in rows if (found := cache_request(row)) is not None],
-        staged=incoming.kept(settlement.stored),
+        staged=incoming.kept(settlement.stored, recorded_at=recorded_at, version=book.version),
     )

@@ -8,22 +8,24 @@ than is remembered of each day.
 from __future__ import annotations
 
 import random
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from itertools import compress
+from collections.abc import Collection, Mapping
 from mmap import mmap
 from typing import Final
 
-from spanmeter_collector.row import SpanKey
+import numpy as np
+from numpy.typing import NDArray
+
+from spanmeter_collector.staged import Extents, Mask, Numbers, mixed
 
 _WORDS: Final = 2**22
 _MOST_ITEMS: Final = 4_000_000
-_LAST_WORD: Final = _WORDS - 1
+_LAST_WORD: Final = np.uint64(_WORDS - 1)
 _PATTERNS: Final = 4096
-_LAST_PATTERN: Final = _PATTERNS - 1
+_LAST_PATTERN: Final = np.uint64(_PATTERNS - 1)
+_AFTER_PLACE: Final = np.uint64(22)
+_AFTER_LOWER: Final = np.uint64(34)
 _BITS_OF_A_PATTERN: Final = 3
 _DAY_NS: Final = 86_400_000_000_000
-_TRACE_BYTES: Final = 16
-_OTHERS: Final = b"others"
 _MOST_TELLERS: Final = 4096
 _LONGEST_SKEW_NS: Final = 60_000_000_000
 
@@ -42,46 +44,38 @@ class Recent:
         self._stored = {day: max(newest, opened_at) + _LONGEST_SKEW_NS for day, newest in stored.items()}
         self._told_before = -1
 
-    def doubtful(
-        self, keys: Sequence[SpanKey], starts: Sequence[int], ends: Sequence[int], *, others: Collection[bytes]
-    ) -> set[bytes]:
+    def doubtful(self, spans: Extents, *, others: Collection[bytes]) -> set[bytes]:
         """The traces of which the store may hold what matters; all these spans are remembered from now on.
 
         That is one of the spans or, where spans of other instrumentations than ours tell of calls, any span of their
-        trace. `others` are the traces in which such spans came in. Times are in nanoseconds since 1970.
+        trace. `others` are the traces in which such spans came in.
         """
         if len(self._newer) >= _MOST_ITEMS:
             self._forget()
-        traces = list(dict.fromkeys(trace_id for trace_id, _ in keys))
-        seen = set(self._met(traces))
-        doubted = {trace_id for trace_id in self._told_by_others(seen, others) if trace_id in seen}
-        again = self._met([trace_id + span_id for trace_id, span_id in keys])
-        doubted.update(trace_id for key in again if (trace_id := key[:_TRACE_BYTES]) in seen)
-        doubted.update(self._old(keys, starts, ends))
-        return doubted
+        traces, of_span = np.unique(mixed(spans.ids[:, :2]), return_inverse=True)
+        seen = self._met(traces)
+        self._met(_marked(mixed(np.frombuffer(b"".join(others), "<u8").reshape(-1, 2))))
+        told = seen & self._held(_marked(traces))
+        doubted = told[of_span] | (seen[of_span] & self._met(mixed(spans.ids))) | self._old(spans)
+        return {trace_id.tobytes() for trace_id in spans.ids[doubted, :2]}
 
-    def _met(self, items: Sequence[bytes]) -> list[bytes]:
-        """Those that may have been met before."""
-        numbers = list(map(hash, items))
-        known = compress(items, self._newer.add(numbers))
-        return [*known, *compress(items, self._older.hold(numbers))] if len(self._older) else list(known)
+    def _met(self, numbers: Numbers) -> Mask:
+        """Which may have been met before; all are met from now on."""
+        return self._older.hold(numbers) | self._newer.add(numbers)
 
-    def _told_by_others(self, seen: Collection[bytes], others: Collection[bytes]) -> set[bytes]:
-        self._met([trace_id + _OTHERS for trace_id in others])
-        marked = [trace_id + _OTHERS for trace_id in seen]
-        numbers = list(map(hash, marked))
-        told = {*compress(marked, self._newer.hold(numbers)), *compress(marked, self._older.hold(numbers))}
-        return {trace_id[:_TRACE_BYTES] for trace_id in told}
+    def _held(self, numbers: Numbers) -> Mask:
+        return self._older.hold(numbers) | self._newer.hold(numbers)
 
-    def _old(self, keys: Sequence[SpanKey], starts: Sequence[int], ends: Sequence[int]) -> Iterator[bytes]:
-        """The traces of spans that began when others had that were stored before, or are forgotten."""
-        newest = self._newer.newest
-        for (trace_id, _), start, end in zip(keys, starts, ends, strict=True):
-            day = start // _DAY_NS
-            if start <= self._before.get(day, 0) or start <= self._before.get(day - 1, 0):
-                yield trace_id
-            if end > newest.get(day, 0):
-                newest[day] = end
+    def _old(self, spans: Extents) -> Mask:
+        """The spans that began when others had that were stored before, or are forgotten."""
+        newest, old = self._newer.newest, np.zeros(len(spans.starts), bool)
+        days = spans.starts // _DAY_NS
+        for day in np.unique(days).tolist():
+            then = days == day
+            before = max(self._before.get(day, 0), self._before.get(day - 1, 0))
+            old |= then & (spans.starts <= before)
+            newest[day] = max(int(spans.ends[then].max()), newest.get(day, 0))
+        return old
 
     def tell(self, tellers: Collection[tuple[str, str]], *, since: int, until: int) -> set[str] | None:
         """Which instrumentations told of calls of the same services that were under way since then.
@@ -107,11 +101,9 @@ class Recent:
 class Unknown:
     """What is recent in a store that others write to as well: it has to be asked about everything."""
 
-    def doubtful(
-        self, keys: Sequence[SpanKey], _starts: Sequence[int], _ends: Sequence[int], *, others: Collection[bytes]
-    ) -> set[bytes]:
+    def doubtful(self, spans: Extents, *, others: Collection[bytes]) -> set[bytes]:
         """All traces."""
-        return {trace_id for trace_id, _ in keys}.union(others)
+        return {trace_id.tobytes() for trace_id in spans.ids[:, :2]}.union(others)
 
     def tell(self, _tellers: Collection[tuple[str, str]], **_period: int) -> set[str] | None:
         """None: nothing is known of the instrumentations that told of calls."""
@@ -125,36 +117,43 @@ class _Filter:
     """
 
     def __init__(self) -> None:
-        self._words = memoryview(mmap(-1, 8 * _WORDS)).cast("Q")
+        self._words = np.frombuffer(mmap(-1, 8 * _WORDS), "<u8")
         self._items = 0
         self.newest: dict[int, int] = {}
 
     def __len__(self) -> int:
         return self._items
 
-    def add(self, numbers: Iterable[int]) -> list[bool]:
+    def add(self, numbers: Numbers) -> Mask:
         """Add numbers; which of them may have been there."""
-        words, known = self._words, []
-        for number in numbers:
-            bits = _LOWER[number >> 22 & _LAST_PATTERN] | _UPPER[number >> 34 & _LAST_PATTERN]
-            word = words[place := number & _LAST_WORD]
-            known.append(word & bits == bits)
-            words[place] = word | bits
-        self._items += len(known)
+        places, bits = _place(numbers)
+        known: Mask = self._words[places] & bits == bits
+        np.bitwise_or.at(self._words, places, bits)
+        self._items += len(numbers)
         return known
 
-    def hold(self, numbers: Iterable[int]) -> list[bool]:
+    def hold(self, numbers: Numbers) -> Mask:
         """Which numbers may be there."""
-        words, known = self._words, []
-        for number in numbers:
-            bits = _LOWER[number >> 22 & _LAST_PATTERN] | _UPPER[number >> 34 & _LAST_PATTERN]
-            known.append(words[number & _LAST_WORD] & bits == bits)
+        places, bits = _place(numbers)
+        known: Mask = self._words[places] & bits == bits
         return known
 
 
-def _patterns(seed: int) -> list[int]:
+def _place(numbers: Numbers) -> tuple[NDArray[np.int64], Numbers]:
+    """In which word the bits of each number are, and which ones."""
+    lower, upper = numbers >> _AFTER_PLACE & _LAST_PATTERN, numbers >> _AFTER_LOWER & _LAST_PATTERN
+    return (numbers & _LAST_WORD).astype("<i8"), _LOWER[lower.astype("<i8")] | _UPPER[upper.astype("<i8")]
+
+
+def _marked(traces: Numbers) -> Numbers:
+    """What stands for traces as those in which other instrumentations told of calls."""
+    return mixed((traces + np.uint64(1)).reshape(-1, 1))
+
+
+def _patterns(seed: int) -> Numbers:
     chance = random.Random(seed)  # noqa: S311  spreads bits, hides nothing
-    return [sum(1 << bit for bit in chance.sample(range(64), _BITS_OF_A_PATTERN)) for _ in range(_PATTERNS)]
+    bits = [sum(1 << bit for bit in chance.sample(range(64), _BITS_OF_A_PATTERN)) for _ in range(_PATTERNS)]
+    return np.array(bits, "<u8")
 
 
 _LOWER: Final = _patterns(1)

@@ -8,7 +8,7 @@ its reason. The outcome depends on the spans alone, so a batch that comes again 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Final
 
@@ -16,7 +16,7 @@ from spanmeter import semconv
 from spanmeter.pricing import PriceBook
 from spanmeter_collector.bill import Bill, bill, unmarked_bill
 from spanmeter_collector.charge import Charge, reversal, usd_of
-from spanmeter_collector.companions import Companion, companions, under_way
+from spanmeter_collector.companions import Companion, Told, companions, under_way
 from spanmeter_collector.duplicate import NOBODY, SAME_SPAN, Duplicate, duplicate, withdrawn
 from spanmeter_collector.history import History, again, history
 from spanmeter_collector.incoming import Incoming
@@ -24,6 +24,7 @@ from spanmeter_collector.reading import Reading
 from spanmeter_collector.row import Row, SpanKey
 from spanmeter_collector.same_call import Found, same_calls
 from spanmeter_collector.sighting import WRAPPER, Sighting, is_our_scope, mark, sighting
+from spanmeter_collector.staged import Extents
 from spanmeter_collector.store import Store
 
 _MOST_STEPS: Final = 64
@@ -37,13 +38,13 @@ class Settlement:
         self._store = store
         self._book = book
         self._recorded_at = recorded_at
-        self._since, self._until = incoming.period()
-        self._called = {
-            key: row for key, (row, _) in incoming.spans.items() if row.operation in semconv.CALL_OPERATIONS
-        }
-        doubted = self._doubted()
+        spans = incoming.extents()
+        self._since, self._until = int(spans.starts.min()), int(spans.ends.max())
+        self._called = self._read_called()
+        doubted = self._doubted(spans)
         self.stored = store.known("spans", doubted, since_ns=self._since, until_ns=self._until)
         self._charged = store.known("charges", doubted, since_ns=self._since, until_ns=self._until)
+        self._read_calls(trace_ids=self._told_of())
         self._contested = _contested(self._called, self.stored)
         incoming.read_traces(self._contested)
         self._history = self._read_history()
@@ -61,6 +62,7 @@ class Settlement:
     def settle(self) -> None:
         """Find what the ledger lacks, and what is not counted."""
         contested: defaultdict[bytes, list[Sighting]] = defaultdict(list)
+        counted_before = self._counted_before()
         for row, reading in self._incoming.spans.values() if self._contested else ():
             if row.trace_id in self._contested:
                 contested[row.trace_id].append(sighting(row, reading))
@@ -69,7 +71,7 @@ class Settlement:
                 self._settle_alone(key, *self._incoming.spans[key])
         for trace_id, came in contested.items():
             self._settle(trace_id, came)
-        self._settle_across_traces()
+        self._settle_across_traces(counted_before)
         for key in self._sent_again():
             self._note_sent_again(sighting(*self._incoming.spans[key]))
 
@@ -79,11 +81,37 @@ class Settlement:
         elif key not in self._charged and key not in self._history.duplicates:
             self._charge(key, row, reading)
 
-    def _doubted(self) -> list[SpanKey]:
+    def _doubted(self, spans: Extents) -> list[SpanKey]:
         """The traces of which the store may hold what matters."""
-        others = {row.trace_id for row in self._called.values() if _role(row) == "others"}
-        doubted = self._store.recent.doubtful(*self._incoming.intervals(), others=others)
+        doubted = self._store.recent.doubtful(spans, others=_traces_of_others(self._called))
         return [(trace_id, b"") for trace_id in doubted]
+
+    def _read_called(self) -> dict[SpanKey, Row]:
+        spans = self._incoming.spans
+        return {key: row for key, (row, _) in spans.items() if row.operation in semconv.CALL_OPERATIONS}
+
+    def _told_of(self) -> set[bytes]:
+        """The traces of which more is known than a few calls of ours; the engine is not to charge their calls."""
+        others = {trace_id for (trace_id, _), role in self.stored.items() if role == "others"}
+        known = {trace_id for trace_id, _ in (*self.stored, *self._charged)}
+        return others | known | _traces_of_others(self._called)
+
+    def _read_calls(self, *, trace_ids: Collection[bytes] = (), services: Collection[str] = ()) -> None:
+        self._incoming.read_calls(trace_ids=trace_ids, services=services)
+        self._called = self._read_called()
+
+    def _counted_before(self) -> list[Companion]:
+        """The calls under way that were counted before; where several told of a service's calls, Python has to know."""
+        by_engine, tellers = self._incoming.calls_of_engine(), self._incoming.tellers()
+        came = Told.of(self._called.values(), by_engine, tellers)
+        if came is None:
+            return []
+        stored = under_way(self._store, came)
+        scopes = defaultdict[str, set[str]](set)
+        for service, scope in (*came.tellers, *((call.seen.service, call.seen.scope) for call in stored)):
+            scopes[service].add(scope)
+        self._read_calls(services={service for service, told in scopes.items() if len(told) > 1})
+        return stored
 
     def _read_history(self) -> History:
         known = self.stored.keys() | self._charged.keys()
@@ -114,12 +142,11 @@ class Settlement:
             return None
         return earlier.found
 
-    def _settle_across_traces(self) -> None:
-        """Leave out what another trace of the same process tells of too."""
+    def _settle_across_traces(self, stored: Sequence[Companion]) -> None:
+        """Leave out what another trace of the same process tells of too; `stored` are calls counted before."""
         called = self._called.values()
         if not called or not (self._bills or self._reversals):
             return
-        stored = under_way(self._store, called)
         if len({row.scope for row in called} | {call.seen.scope for call in stored}) > 1:
             new = self._new_companions()
             settled = {call.key for call in new} | {(one.trace_id, one.span_id) for one in self.duplicates}
@@ -207,6 +234,10 @@ def _contested(called: Mapping[SpanKey, Row], stored: Mapping[SpanKey, str]) -> 
         return others
     calls = Counter(trace_id for (trace_id, _), _ in roles)
     return {trace_id for trace_id in others if calls[trace_id] > 1}
+
+
+def _traces_of_others(called: Mapping[SpanKey, Row]) -> set[bytes]:
+    return {row.trace_id for row in called.values() if _role(row) == "others"}
 
 
 def _role(row: Row) -> str:

@@ -12,6 +12,7 @@ from operator import itemgetter
 from typing import Final, NamedTuple, Self
 
 from spanmeter import semconv
+from spanmeter.pricing import PriceKey
 from spanmeter_collector.number import count, dollars, nanoseconds
 from spanmeter_collector.otlp import Value, text
 from spanmeter_collector.raw_usage import RAW_USAGE_KEYS
@@ -26,6 +27,7 @@ from spanmeter_collector.reading import (
     winners,
 )
 from spanmeter_collector.row import CANCELLED, LANGFUSE_RUN
+from spanmeter_collector.sighting import is_our_scope
 from spanmeter_collector.vocabulary import OPERATION_KEYS, TEXT_KEYS
 
 DECIDING: Final = frozenset(
@@ -55,6 +57,13 @@ _TELLING: Final = frozenset(
 )
 _PLAIN: Final = (str, bool, int, float)
 _NUMBERS: Final = frozenset({semconv.CALLS, semconv.REPORTED_COST_USD, semconv.TIME_TO_FIRST_CHUNK})
+_COUNTED: Final = {
+    "input_total": "input_at",
+    "output_total": "output_at",
+    **{name: f"{name}_at" for name in ("cache_read", "cache_write", "cache_write_5m", "cache_write_1h", "reasoning")},
+}
+"""The counts that the engine can bill, and where it is told their places."""
+_UNCOUNTED: Final = frozenset({semconv.CALLS, semconv.REPORTED_COST_USD})
 _PLACED: Final = frozenset({"error_type", "response_id", "user", "session", "tenant", "feature", "team"})
 
 
@@ -80,6 +89,17 @@ class ShapeRow(NamedTuple):
     team_at: int = 0
     said_at: Sequence[int] = ()
     rest: Sequence[bool] = ()
+    counted: bool = False
+    input_at: int = 0
+    output_at: int = 0
+    cache_read_at: int = 0
+    cache_write_at: int = 0
+    cache_write_5m_at: int = 0
+    cache_write_1h_at: int = 0
+    reasoning_at: int = 0
+    first_chunk_at: int = 0
+    tag: Sequence[bool] = ()
+    tags: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +140,27 @@ class Shape:
             wrapper=there.wrapper,
             said_at=[places[key] for key in self.said] if self.is_measured else (),
             rest=[key in there.rest for key in self.keys],
+            counted=self.is_counted(known),
+            first_chunk_at=places.get(semconv.TIME_TO_FIRST_CHUNK, 0),
+            tag=[key in self.layout.tags for key in self.keys],
+            tags=[key.removeprefix(semconv.TAG_PREFIX) for key in self.layout.tags],
             **placed,
+            **{_COUNTED[name]: places[keys[0]] for name, keys in self.layout.counts if name in _COUNTED},
         )
+
+    def is_counted(self, known: Mapping[str, Value]) -> bool:
+        """Whether its spans are calls of ours whose counts alone decide what they cost; `known` are those of one."""
+        there, counts = self.example, self.layout.counts
+        is_call = there.operation in semconv.CALL_OPERATIONS and is_our_scope(self.scope)
+        is_marked = there.wrapper or there.inside_call or not _UNCOUNTED.isdisjoint(self.keys)
+        is_clear = all(name in _COUNTED and known[keys[0]] != "" for name, keys in counts)
+        return is_call and not is_marked and bool(counts) and is_clear
+
+    @property
+    def price_key(self) -> PriceKey:
+        """What selects the price of its calls."""
+        there = self.example
+        return PriceKey(there.provider, there.model, "", there.service_tier, there.region)
 
     @property
     def is_measured(self) -> bool:

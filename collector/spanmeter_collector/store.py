@@ -15,6 +15,7 @@ from typing import Any, Final, Self, TypeVar
 from urllib.parse import urlsplit
 
 from spanmeter import semconv
+from spanmeter.pricing import PriceBook
 from spanmeter_collector.asker import ASKER, Asker, GoneError
 from spanmeter_collector.batch import Batch
 from spanmeter_collector.bundle import Bundle
@@ -27,7 +28,7 @@ from spanmeter_collector.recent import Recent, Unknown
 from spanmeter_collector.rollup import rollups_sql
 from spanmeter_collector.rollup_repair import create_rollups
 from spanmeter_collector.row import Row, SpanKey
-from spanmeter_collector.staging import Staged
+from spanmeter_collector.staged import Staged
 from spanmeter_collector.statement import read_sql
 from spanmeter_collector.writing import Writing
 
@@ -140,12 +141,12 @@ class Store:
                 while piece := stream.read(_PIECE_BYTES):
                     yield piece
 
-    def stage(self, bundles: Sequence[Bundle], *, content: bool = False) -> Staged | None:
-        """Let the engine read spans, to be stored with the next `write`; None where that is not for it to do.
+    def stage(self, bundles: Sequence[Bundle], book: PriceBook, *, content: bool = False) -> Staged | None:
+        """Let the engine read spans, to be priced and stored with the next `write`; None where that is not for it.
 
         A server has no business with the bytes that came in, and what the engine cannot read is left to Python.
         """
-        return self._writing.stage(bundles, closed=self.closed, content=content)
+        return self._writing.stage(bundles, book, closed=self.closed, content=content)
 
     def write(self, batch: Batch, *, token: str) -> None:
         """Add a batch; the same token with the same batch adds nothing a second time."""

@@ -7,11 +7,11 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import chain
 from typing import Any, Final
 
 from clickhouse_connect.driver.exceptions import DatabaseError, OperationalError
 
+from spanmeter.pricing import PriceBook
 from spanmeter_collector.batch import Batch
 from spanmeter_collector.bill import Bill
 from spanmeter_collector.bundle import Bundle
@@ -22,7 +22,8 @@ from spanmeter_collector.digest import digest
 from spanmeter_collector.duplicate import Duplicate
 from spanmeter_collector.rollup_repair import create_rollups
 from spanmeter_collector.row import Row
-from spanmeter_collector.staging import Kept, Staged, Staging
+from spanmeter_collector.staged import Kept, Staged
+from spanmeter_collector.staging import Staging
 
 _WRITE_SETTINGS: Final = {
     "async_insert": 0,
@@ -60,13 +61,15 @@ class Writing:
         self.writes = 0
         """How often a batch was written, or tried to be."""
 
-    def stage(self, bundles: Sequence[Bundle], *, closed: frozenset[int], content: bool) -> Staged | None:
+    def stage(
+        self, bundles: Sequence[Bundle], book: PriceBook, *, closed: frozenset[int], content: bool
+    ) -> Staged | None:
         """Let the engine read spans; None where that is not for it to do, or where it cannot."""
         if self._staging is None:
             return None
         with self.lock:
             try:
-                return self._staging.read(bundles, closed=closed, content=content)
+                return self._staging.read(bundles, book, closed=closed, content=content)
             except DatabaseError:
                 _logger.warning("the engine cannot read a batch of spans; it is read without it", exc_info=True)
                 return None
@@ -139,10 +142,16 @@ class Writing:
         )
 
     def _insert_staged(self, kept: Kept | None, token: str) -> None:
-        if self._staging is None or kept is None or not kept.keys:
+        if self._staging is None or kept is None:
             return
-        token = f"staged-{token}-{digest({'span_id': [*chain.from_iterable(kept.keys)]})}"
-        self._staging.store(kept, settings={**_WRITE_SETTINGS, "insert_deduplication_token": token})
+        if kept.ids:
+            self._staging.store(kept, settings=_staged_settings("staged", token, kept.ids))
+        if kept.billing:
+            self._staging.bill(kept.billing, settings=_staged_settings("billed", token, kept.billing.ids))
+
+
+def _staged_settings(what: str, token: str, ids: bytes) -> dict[str, object]:
+    return {**_WRITE_SETTINGS, "insert_deduplication_token": f"{what}-{token}-{digest({'span_id': [ids]})}"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ import pytest
 
 from spanmeter_collector import recent
 from spanmeter_collector.recent import Recent, Unknown
+from spanmeter_collector.staged import Extents
 
 DAY_NS = 86_400_000_000_000
 NOW = 20_000 * DAY_NS + 5
@@ -15,7 +16,7 @@ OTHERS = {("shop", "openinference.instrumentation.openai")}
 def doubted(memory: Recent, *spans: tuple[bytes, int], start: int = NOW, others: tuple[bytes, ...] = ()) -> set[bytes]:
     """The traces that are doubted of these spans, each of which is named by its trace and a number."""
     keys = [(trace_id, number.to_bytes(8)) for trace_id, number in spans]
-    return memory.doubtful(keys, [start] * len(keys), [start + 1] * len(keys), others=others)
+    return memory.doubtful(Extents.of(keys, [start] * len(keys), [start + 1] * len(keys)), others=others)
 
 
 def test_only_the_trace_of_a_span_that_came_before_is_doubted() -> None:
@@ -70,5 +71,6 @@ def test_who_told_of_calls_before_the_start_or_what_is_forgotten_is_not_known(mo
 
 
 def test_a_store_that_others_write_to_is_asked_about_everything() -> None:
-    assert Unknown().doubtful([(ONE, b"1"), (TWO, b"1")], [1, 1], [1, 1], others=()) == {ONE, TWO}
+    spans = Extents.of([(ONE, bytes(8)), (TWO, bytes(8))], [1, 1], [1, 1])
+    assert Unknown().doubtful(spans, others=()) == {ONE, TWO}
     assert Unknown().tell(OURS, since=1, until=1) is None

@@ -38,6 +38,11 @@ def test_the_engine_is_told_what_all_spans_say_and_where_they_differ() -> None:
         user_at=6,
         said_at=[4, 5, 7],
         rest=[False, False, False, True, True, False, True, False],
+        counted=True,
+        input_at=4,
+        output_at=5,
+        tag=[False, False, False, False, False, False, True, False],
+        tags=["branch"],
     )
 
 
@@ -51,8 +56,37 @@ def test_of_a_step_nothing_is_measured() -> None:
     }
 
     assert shape_of(step).row(1, step) == ShapeRow(
-        1, telling=False, cancelled=True, operation="chain", user_at=3, rest=[False, True, False, True, True]
+        1,
+        telling=False,
+        cancelled=True,
+        operation="chain",
+        user_at=3,
+        rest=[False, True, False, True, True],
+        tag=[False] * 5,
+        tags=[],
     )
+
+
+@pytest.mark.parametrize(
+    ("differs", "scope", "counted"),
+    [
+        ({}, "spanmeter.langchain", True),
+        ({"gen_ai.usage.cache_read.input_tokens": "1", "gen_ai.usage.reasoning.output_tokens": 2}, "spanmeter", True),
+        ({}, "openinference.instrumentation.openai", False),
+        ({"spanmeter.calls": 2}, "spanmeter", False),
+        ({"spanmeter.wrapper": True}, "spanmeter", False),
+        ({"spanmeter.inside_call": True}, "spanmeter", False),
+        ({"spanmeter.reported_cost.usd": "0.1"}, "spanmeter", False),
+        ({"spanmeter.usage.web_searches": 1}, "spanmeter", False),
+        ({"gen_ai.usage.input_tokens": ""}, "spanmeter", False),
+        ({"gen_ai.operation.name": "execute_tool"}, "spanmeter", False),
+    ],
+)
+def test_the_engine_charges_calls_of_ours_whose_cost_only_tokens_decide(
+    differs: dict[str, Any], scope: str, *, counted: bool
+) -> None:
+    known = CALL | differs
+    assert shape_of(known, scope).row(1, known).counted is counted
 
 
 @pytest.mark.parametrize(

@@ -11,11 +11,12 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
+from spanmeter.pricing import PriceBook
 from spanmeter_collector.batch import Batch
 from spanmeter_collector.bundle import Bundle, bundles
 from spanmeter_collector.reading import Reading
 from spanmeter_collector.row import Row, read_span
-from spanmeter_collector.staging import Kept
+from spanmeter_collector.staged import Kept
 from spanmeter_collector.store import Store
 from spanmeter_collector.vocabulary import COUNT_KEYS, OPERATION_KEYS, TEXT_KEYS
 
@@ -163,17 +164,17 @@ def test_a_row_is_the_same_whoever_reads_the_span(store: Store, by_python: Store
     read = read_by_python(opened, content=content)
     rows = [row for row, _ in read]
 
-    staged = store.stage(opened, content=content)
+    staged = store.stage(opened, PriceBook.load(), content=content)
 
     assert staged is not None
-    assert staged.keys == [(row.trace_id, row.span_id) for row in rows]
-    plain = [row for row, telling in zip(rows, staged.telling, strict=True) if not telling]
+    assert [staged.key(number) for number in range(len(staged))] == [(row.trace_id, row.span_id) for row in rows]
+    plain = [row for row, telling in zip(rows, staged.spans["telling"], strict=True) if not telling]
     assert len(plain) > SPANS / 8
     assert len(staged.measured) > SPANS / 16
     assert staged.measured == {number: measured_of(*read[number]) for number in staged.measured}
-    keys = [(row.trace_id, row.span_id) for row in plain]
+    ids = b"".join(row.trace_id + row.span_id for row in plain)
     measured = {number: row for number, (row, _) in staged.measured.items()}
-    store.write(Batch(staged=Kept(keys, measured=measured)), token="1")
+    store.write(Batch(staged=Kept(ids, measured=measured)), token="1")
     by_python.write(Batch(rows=plain), token="1")
     for by_engine, expected in zip(stored(store), stored(by_python), strict=True):
         assert by_engine == expected

@@ -42,11 +42,40 @@ CREATE OR REPLACE TABLE shapes (
     feature_at            UInt16,
     team_at               UInt16,
     said_at               Array(UInt16),
-    rest                  Array(Bool)                                  -- of each key, whether it stays an attribute
+    rest                  Array(Bool),                                 -- of each key, whether it stays an attribute
+    counted               Bool,                                        -- its spans are calls whose counts the engine reads
+    input_at              UInt16,
+    output_at             UInt16,
+    cache_read_at         UInt16,
+    cache_write_at        UInt16,
+    cache_write_5m_at     UInt16,
+    cache_write_1h_at     UInt16,
+    reasoning_at          UInt16,
+    first_chunk_at        UInt16,
+    tag                   Array(Bool),                                 -- of each key, whether it is one of the tags
+    tags                  Array(String)                                -- the names of those
 ) ENGINE = Memory;
 
--- The staged spans as rows, but for what is measured.
+-- What the tokens of a shape's calls cost on the UTC day on which they end, as the price book says.
+CREATE OR REPLACE TABLE prices (
+    shape                 UInt64,
+    day                   Int64,                                       -- since 1970
+    grade                 String,
+    steps                 Array(UInt64),                               -- from more input tokens than these on, the next `attos` hold
+    attos                 Array(Array(Int64))                          -- of one token of each bucket, in 1e-18 US dollars; -1: not known
+) ENGINE = Memory;
+
+-- The staged spans as rows, but for what is measured. Counts in plain digits are read here, others are left to Python.
 CREATE OR REPLACE VIEW staged_rows AS
+WITH
+    texts[input_at] AS input_text,
+    texts[output_at] AS output_text,
+    texts[cache_read_at] AS cache_read_text,
+    texts[cache_write_at] AS cache_write_text,
+    texts[cache_write_5m_at] AS cache_write_5m_text,
+    texts[cache_write_1h_at] AS cache_write_1h_text,
+    texts[reasoning_at] AS reasoning_text,
+    texts[first_chunk_at] AS first_chunk_text
 SELECT
     number,
     shape,
@@ -79,6 +108,27 @@ SELECT
     texts[team_at] AS team,
     wrapper,
     arrayMap(place -> texts[place], said_at) AS said,
+    shapes.counted
+        AND match(input_text, '^[0-9]{0,9}$')
+        AND match(output_text, '^[0-9]{0,9}$')
+        AND match(cache_read_text, '^[0-9]{0,9}$')
+        AND match(cache_write_text, '^[0-9]{0,9}$')
+        AND match(cache_write_5m_text, '^[0-9]{0,9}$')
+        AND match(cache_write_1h_text, '^[0-9]{0,9}$')
+        AND match(reasoning_text, '^[0-9]{0,9}$')
+        AND match(first_chunk_text, '^([0-9]{1,6}([.][0-9]{1,20})?)?$') AS counted,
+    toInt64OrZero(input_text) AS input_total,
+    toInt64OrZero(output_text) AS output_total,
+    toInt64OrZero(cache_read_text) AS cache_read,
+    toInt64OrZero(cache_write_5m_text) AS cache_written_5m,
+    toInt64OrZero(cache_write_1h_text) AS cache_write_1h,
+    if(cache_written_5m = 0 AND cache_write_1h = 0, toInt64OrZero(cache_write_text), cache_written_5m) AS cache_write_5m,
+    toInt64OrZero(reasoning_text) AS reasoning,
+    cache_read + cache_write_5m + cache_write_1h AS cached,
+    input_total - if(input_total >= cached, cached, 0) AS input,         -- a total below its parts was counted without them
+    output_total - if(output_total >= reasoning, reasoning, 0) AS output,
+    toUInt64(toDecimal128OrZero(if(counted, first_chunk_text, ''), 9) * 1000000000) AS first_chunk_ns,
+    mapFromArrays(shapes.tags, arrayFilter((text, is_tag) -> is_tag, texts, tag)) AS tags,
     mapFromArrays(
         arrayFilter((key, stays) -> stays, keys, rest),
         arrayFilter((text, stays) -> stays, texts, rest)

@@ -1,4 +1,4 @@
--- The staged spans of which Python reads what they measure, and all that says to whom and with whom they belong.
+-- Of some staged spans what they measure, for Python to read, and all that says to whom and with whom they belong.
 SELECT
     number,
     shape,
@@ -30,5 +30,5 @@ SELECT
     team,
     wrapper
 FROM staged_rows
-WHERE measured AND NOT telling
+WHERE number IN (SELECT number FROM file({numbers:String}, 'RowBinary', 'number UInt32'))
 ORDER BY number

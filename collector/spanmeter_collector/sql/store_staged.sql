@@ -1,4 +1,4 @@
--- Store the staged spans that Python is not to read, with what it measured of some, and without those left out.
+-- Store the staged spans that Python is not to read, with what it measured of those that the engine does not count, and without those left out.
 INSERT INTO spans (
     trace_id, span_id, parent_span_id, start_time, duration_ns, received_at, name, kind, status, status_message,
     error_type, service, instance, scope, framework, operation, provider, request_model, model, response_id,
@@ -12,7 +12,11 @@ SELECT
     fromUnixTimestamp64Milli(received_at, 'UTC'), name, kind, status, status_message,
     error_type, service, instance, scope, framework, operation, provider, request_model, model, response_id,
     user, session, tenant, feature, team, wrapper,
-    input_tokens, cached_input_tokens, output_tokens, reasoning_tokens, first_chunk_ns,
+    if(counted, toUInt64(input + cached), told.input_tokens),
+    if(counted, toUInt64(cache_read), told.cached_input_tokens),
+    if(counted, toUInt64(output + reasoning), told.output_tokens),
+    if(counted, toUInt64(reasoning), told.reasoning_tokens),
+    if(counted, staged_rows.first_chunk_ns, told.first_chunk_ns),
     attributes, resource, '[]'
 FROM staged_rows
 ANY LEFT JOIN file({measured:String}, 'RowBinary', '
@@ -22,5 +26,5 @@ ANY LEFT JOIN file({measured:String}, 'RowBinary', '
     output_tokens UInt64,
     reasoning_tokens UInt64,
     first_chunk_ns UInt64
-') AS counted USING (number)
+') AS told USING (number)
 WHERE NOT telling AND number NOT IN {left_out:Array(UInt32)}

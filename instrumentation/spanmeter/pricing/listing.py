@@ -44,6 +44,11 @@ class Listing:
         self._overlay = overlay
         self._providers = list(providers)
 
+    @property
+    def has_tenants(self) -> bool:
+        """Whether any tenant may pay other prices than the others."""
+        return bool(self._tenants)
+
     def names_tenant(self, tenant: str) -> bool:
         """Whether that tenant may pay other prices than the others."""
         return bool(self._tenants) and any(fnmatchcase(tenant, pattern) for pattern in self._tenants)
