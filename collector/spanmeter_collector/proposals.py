@@ -57,6 +57,11 @@ def _whole(holds: Callable[[Group], bool]) -> Callable[[Group], Touched]:
     )
 
 
+def _part(holds: Callable[[Group], int], tokens: Callable[[Group], int]) -> Callable[[Group], Touched]:
+    """The calls of a group with some of their input, if something holds of the group."""
+    return lambda group: Touched(group.calls, tokens(group), 0, group.examples) if holds(group) else _NONE
+
+
 def _wasted(kind: str) -> Callable[[Group], Touched]:
     return _whole(lambda group: group.waste == kind)
 
@@ -65,12 +70,15 @@ def _is_embedding(group: Group) -> bool:
     return group.operation == "embeddings"
 
 
+_KNOWN_IN_PART: Final = _part(lambda group: group.is_known_in_part, lambda group: group.repeated_tokens)
+
+
 def _embedded_again(group: Group) -> Touched:
     if not _is_embedding(group):
         return _NONE
     if group.is_repeated:
         return Touched(group.calls, group.input_tokens, group.output_tokens, group.examples)
-    return Touched(group.repeated_calls, group.repeated_tokens, 0, group.repeated_examples)
+    return _KNOWN_IN_PART(group)
 
 
 def _gone(state: State, group: Group, prices: Prices) -> State | None:  # noqa: ARG001  one signature for all
@@ -166,7 +174,7 @@ PROPOSALS: Final = (
             "Input that was written into the provider's cache and that no call of the same service and model read "
             "within 5 minutes, or an hour where that was paid, is sent as plain input."
         ),
-        lambda group: Touched(group.unread_calls, group.unread_5m + group.unread_1h, 0, group.unread_examples),
+        _part(lambda group: group.is_unread, lambda group: group.unread_5m + group.unread_1h),
         _unwritten,
     ),
     Proposal(
@@ -190,7 +198,7 @@ PROPOSALS: Final = (
     Proposal(
         "input_limit",
         _limit_assumption,
-        lambda group: Touched(group.beyond_calls, group.beyond_tokens, 0, group.beyond_examples),
+        _part(lambda group: group.is_beyond, lambda group: group.beyond_tokens),
         _limited,
     ),
     Proposal(
@@ -200,7 +208,7 @@ PROPOSALS: Final = (
             "were asked within that time are read from it, from 1,024 tokens on in steps of 128, and written once at "
             "its price. Tokens are taken by their share of the length."
         ),
-        lambda group: Touched(group.shared_calls, group.read_tokens, 0, group.shared_examples),
+        _part(lambda group: group.is_shared, lambda group: group.read_tokens),
         _prefixed,
     ),
     Proposal(

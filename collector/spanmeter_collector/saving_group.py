@@ -36,8 +36,11 @@ class Group(NamedTuple):
     swap: int
     is_unpriced: int
     is_in_parts: int
+    is_known_in_part: int
+    is_unread: int
+    is_beyond: int
+    is_shared: int
     calls: int
-    hashed_calls: int
     usd: Decimal | None
     used: tuple[Sequence[str], Sequence[int]]
     input_tokens: int
@@ -52,15 +55,7 @@ class Group(NamedTuple):
     write_tokens: int
     read_tokens_within: int
     write_tokens_within: int
-    repeated_calls: int
-    unread_calls: int
-    beyond_calls: int
-    shared_calls: int
     examples: Sequence[Example]
-    repeated_examples: Sequence[Example]
-    unread_examples: Sequence[Example]
-    beyond_examples: Sequence[Example]
-    shared_examples: Sequence[Example]
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> Self:

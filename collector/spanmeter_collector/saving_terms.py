@@ -83,20 +83,22 @@ class Terms:
         )
 
     def fragments(self) -> tuple[dict[str, str], dict[str, object]]:
-        """Fragments `swap` (the number of the first that names a call, 0: none) and `offline`, and what they bind."""
+        """Fragments `swap` (the number of the first that names a call, 0: none) and `offline`, and what they bind.
+
+        Neither tells of calls that say themselves that nobody waits for them.
+        """
         bound: dict[str, object] = {}
         choices = []
         for number, swap in enumerate(self.swaps, 1):
             where = _where(swap.conditions, f"swap_{number}", bound)
             choices.append(f"match(charges.model, {{swap_{number}:String}}){where}, {number}")
             bound[f"swap_{number}"] = f"^{re.escape(swap.model)}{_SNAPSHOT}$"
-        tagged = "lower(charges.tags['offline']) IN ('true', 'yes', '1')"
         named = [
             "true" + _where(conditions, f"offline_{number}", bound) for number, conditions in enumerate(self.offline)
         ]
         return {
             "swap": f"multiIf({', '.join(choices)}, 0)" if choices else "0",
-            "offline": " OR ".join([tagged, *(f"({each})" for each in named)]),
+            "offline": " OR ".join(f"({each})" for each in named) or "0",
         }, bound
 
 

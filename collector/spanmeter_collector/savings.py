@@ -34,7 +34,7 @@ PARSE_ERRORS: Final = (
     "json.decoder.JSONDecodeError",
 )
 """How the errors are called that parsers of answers raise, by `error.type`."""
-_CALLS_AT_ONCE: Final = 300_000
+_CALLS_AT_ONCE: Final = 1_000_000
 _EXAMPLES: Final = 5
 _ZERO: Final = Decimal(0)
 
@@ -71,21 +71,13 @@ class _Sums:
 
 @dataclass(slots=True)
 class _Account:
-    """What the calls cost, and what each proposal would have saved of it."""
+    """What each proposal would have saved of what calls cost."""
 
     prices: Prices
     sums: dict[str, _Sums] = field(default_factory=lambda: {proposal.name: _Sums() for proposal in PROPOSALS})
-    calls: int = 0
-    unpriced_calls: int = 0
-    compared_calls: int = 0
-    spend: Decimal = _ZERO
 
     def add(self, group: Group) -> None:
         """Ask every proposal what it would have made of a group: of the whole of it, and of what those before left."""
-        self.calls += group.calls
-        self.unpriced_calls += group.calls if group.is_unpriced else 0
-        self.compared_calls += group.hashed_calls
-        self.spend = MONEY.add(self.spend, group.usd or _ZERO)
         first = left = State.of(group, self.prices.lines(group.key, group))
         for proposal in PROPOSALS:
             left = self._propose(proposal, group, first, left)
@@ -116,6 +108,7 @@ def answer_savings(store: Store, book: PriceBook, selection: Selection, *, now: 
     terms = Terms.of(selection)
     clauses = filtered(selection, SAVINGS)
     models = store.query("savings_models", clauses.parameters, clauses.fragments)
+    compared = store.query("savings_compared", clauses.parameters, clauses.fragments)
     epochs = Epochs(_changes(book, models, terms))
     account = _Account(Prices(book, epochs, terms))
     if models:
@@ -125,10 +118,10 @@ def answer_savings(store: Store, book: PriceBook, selection: Selection, *, now: 
                 account.add(group)
     return SavingsAnswer(
         proposals=[account.sums[proposal.name].answer(proposal, terms) for proposal in PROPOSALS],
-        calls=account.calls,
-        unpriced_calls=account.unpriced_calls,
-        compared_calls=account.compared_calls,
-        spend_usd=usd_text(account.spend) or "0",
+        calls=sum(row["calls"] for row in models),
+        unpriced_calls=sum(row["unpriced_calls"] for row in models),
+        compared_calls=sum(row["calls"] for row in compared),
+        spend_usd=usd_text(sum((row["usd"] or _ZERO for row in models), _ZERO)) or "0",
         saved_usd=usd_text(sum((sums.saved for sums in account.sums.values()), _ZERO)) or "0",
         since=write_time(selection.period.since),
         until=write_time(selection.period.until),

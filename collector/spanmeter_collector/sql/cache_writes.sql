@@ -15,22 +15,31 @@ SELECT
     writes.time + toIntervalSecond(if(component = 'cache_write_5m', 300, 3600)) AS gone,
     (reads.time <= writes.time OR reads.time > gone) AND gone <= fromUnixTimestamp64Micro({now:Int64}, 'UTC') AS is_unread
 FROM (
-    SELECT time, trace_id, span_id, component, service, provider, model, sum(charges.quantity) AS quantity, sum(charges.usd) AS usd
+    SELECT
+        time,
+        trace_id,
+        span_id,
+        component,
+        any(charges.service) AS service,
+        any(charges.provider) AS provider,
+        any(charges.model) AS model,
+        sum(charges.quantity) AS quantity,
+        sum(charges.usd) AS usd
     FROM charges
     WHERE time >= fromUnixTimestamp64Micro({since:Int64}, 'UTC')
       AND time < fromUnixTimestamp64Micro({until:Int64}, 'UTC')
       AND component IN ('cache_write_5m', 'cache_write_1h')
       AND $filters
-    GROUP BY time, trace_id, span_id, component, service, provider, model
+    GROUP BY time, trace_id, span_id, component
     HAVING quantity > 0
 ) AS writes
 ASOF LEFT JOIN (
-    SELECT service, provider, model, time
+    SELECT any(charges.service) AS service, any(charges.provider) AS provider, any(charges.model) AS model, time
     FROM charges
     WHERE time >= fromUnixTimestamp64Micro({since:Int64}, 'UTC')
       AND time < fromUnixTimestamp64Micro({until:Int64}, 'UTC') + INTERVAL 1 HOUR
       AND component IN ('cache_read', 'cache_read_audio', 'cache_read_image')
-    GROUP BY service, provider, model, time, trace_id, span_id
+    GROUP BY time, trace_id, span_id
     HAVING sum(charges.quantity) > 0
 ) AS reads
 ON reads.service = writes.service AND reads.provider = writes.provider AND reads.model = writes.model

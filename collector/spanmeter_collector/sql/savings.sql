@@ -1,6 +1,7 @@
--- The calls of a period, those together that any proposal treats alike, with what it needs of them: what they cost and
--- used, whom they asked and on which terms, in which half hour, which proposals name them, and the dearest of them.
--- Nothing here knows a price but the ledger's.
+-- The calls of a period that any proposal is about, those together that all treat alike, with what they need of them:
+-- what they cost and used, whom they asked and on which terms, which prices held, which proposals name them, and the
+-- dearest of them. First the calls are found, from a few columns of spans and ledger each; what was paid is read for
+-- them alone. Nothing here knows a price but the ledger's.
 WITH
     -- Answered before by an equal call that had ended, since the cache was last emptied.
     repeated AS (
@@ -88,7 +89,7 @@ WITH
                 dateDiff('second', lagInFrame(start_time) OVER asked, start_time) AS since_last,
                 dateDiff('second', start_time, leadInFrame(start_time) OVER asked) AS until_next
             FROM spans
-            ARRAY JOIN prompt_prefixes AS prefix, arrayEnumerate(prompt_prefixes) AS level
+            ARRAY JOIN asked_prefixes AS prefix, arrayEnumerate(asked_prefixes) AS level
             WHERE start_time >= fromUnixTimestamp64Micro({since:Int64}, 'UTC') - INTERVAL 5 MINUTE
               AND start_time < fromUnixTimestamp64Micro({until:Int64}, 'UTC') + INTERVAL 5 MINUTE
               AND prompt_hash != 0
@@ -98,17 +99,87 @@ WITH
         GROUP BY trace_id, span_id
         HAVING read_level + write_level > 0
     ),
+    -- Every call that a proposal is about, once, with what is known of it by now.
+    touched AS (
+        SELECT
+            trace_id,
+            reinterpretAsUInt64(span_id) AS number,
+            max(repeated) AS is_repeated,
+            max(unparsed) AS is_unparsed,
+            max(offline) AS is_offline,
+            max(swapped) AS swap,
+            max(tokens_5m) AS unread_5m,
+            max(tokens_1h) AS unread_1h,
+            max(read_level) AS read_prefix,
+            max(write_level) AS write_prefix
+        FROM (
+            SELECT trace_id, span_id, 1 AS repeated, 0 AS unparsed, 0 AS offline, 0 AS swapped, 0 AS tokens_5m, 0 AS tokens_1h, 0 AS read_level, 0 AS write_level
+            FROM repeated
+            UNION ALL
+            SELECT trace_id, span_id, 0, 1, 0, 0, 0, 0, 0, 0 FROM unparsed
+            UNION ALL
+            SELECT trace_id, span_id, 0, 0, 0, 0, tokens_5m, tokens_1h, 0, 0 FROM unread
+            UNION ALL
+            SELECT trace_id, span_id, 0, 0, 0, 0, 0, 0, read_level, write_level FROM shared
+            UNION ALL
+            -- Given up, or embedded in part before.
+            SELECT trace_id, span_id, 0, 0, 0, 0, 0, 0, 0, 0
+            FROM spans
+            WHERE start_time >= fromUnixTimestamp64Micro({since:Int64}, 'UTC')
+              AND start_time < fromUnixTimestamp64Micro({until:Int64}, 'UTC')
+              AND (status = 'cancelled' OR asked_before_bytes > 0)
+              AND operation IN {operations:Array(String)}
+            UNION ALL
+            -- Failed, or named by the question.
+            SELECT trace_id, span_id, 0, 0, ($offline), $swap, 0, 0, 0, 0
+            FROM charges
+            WHERE time >= fromUnixTimestamp64Micro({since:Int64}, 'UTC')
+              AND time < fromUnixTimestamp64Micro({until:Int64}, 'UTC')
+              AND component = 'call'
+              AND charges.grade != ''
+              AND (charges.failed_calls > 0 OR ($offline) OR $swap > 0)
+              AND $filters
+            UNION ALL
+            SELECT trace_id, span_id, 0, 0, 1, 0, 0, 0, 0, 0
+            FROM charges
+            PREWHERE component = 'call' AND has(charges.tags.keys, 'offline')
+            WHERE time >= fromUnixTimestamp64Micro({since:Int64}, 'UTC')
+              AND time < fromUnixTimestamp64Micro({until:Int64}, 'UTC')
+              AND charges.grade != ''
+              AND lower(charges.tags['offline']) IN ('true', 'yes', '1')
+              AND $filters
+            UNION ALL
+            -- Longer than they should be.
+            SELECT trace_id, span_id, 0, 0, 0, 0, 0, 0, 0, 0
+            FROM charges
+            WHERE {input_limit:Int64} > 0
+              AND time >= fromUnixTimestamp64Micro({since:Int64}, 'UTC')
+              AND time < fromUnixTimestamp64Micro({until:Int64}, 'UTC')
+              AND operation IN {generations:Array(String)}
+              AND charges.grade != ''
+              AND $filters
+            GROUP BY time, trace_id, span_id
+            HAVING sum(charges.input_tokens) > {input_limit:Int64}
+        )
+        GROUP BY trace_id, number
+    ),
     paid AS (
         SELECT
             time,
-            trace_id,
-            span_id,
+            charges.trace_id AS trace_id,
+            charges.span_id AS span_id,
             any(charges.provider) AS provider,
             any(charges.model) AS model,
             any(charges.operation) AS operation,
             any(charges.tenant) AS tenant,
-            max($offline) AS is_offline,
-            max($swap) AS swap,
+            any(touched.is_repeated) AS is_repeated,
+            any(touched.is_unparsed) AS is_unparsed,
+            any(touched.is_offline) AS is_offline,
+            any(touched.swap) AS swap,
+            any(touched.unread_5m) AS unread_5m,
+            any(touched.unread_1h) AS unread_1h,
+            any(touched.read_prefix) AS read_prefix,
+            any(touched.write_prefix) AS write_prefix,
             max(greatest(toUnixTimestamp64Milli(ended_at), toUnixTimestamp64Milli(charges.time))) AS ended_ms,
             ended_ms - toUnixTimestamp64Milli(time) AS duration_ms,
             sum(charges.failed_calls) > 0 AS is_failed,
@@ -119,7 +190,9 @@ WITH
             sum(charges.cached_input_tokens) AS cached_tokens,
             sum(charges.output_tokens) AS output_tokens
         FROM charges
-        WHERE time >= fromUnixTimestamp64Micro({since:Int64}, 'UTC')
+        INNER JOIN touched ON touched.number = reinterpretAsUInt64(charges.span_id)  -- looked up in half the time
+        WHERE touched.trace_id = charges.trace_id
+          AND time >= fromUnixTimestamp64Micro({since:Int64}, 'UTC')
           AND time < fromUnixTimestamp64Micro({until:Int64}, 'UTC')
           AND charges.grade != ''
           AND $filters
@@ -134,6 +207,7 @@ WITH
             model,
             operation,
             tenant,
+            is_repeated,
             is_offline,
             swap,
             ended_ms,
@@ -145,47 +219,30 @@ WITH
             output_tokens,
             service_tier,
             price_region,
-            is_hashed,
+            unread_5m,
+            unread_1h,
             used.2[indexOf(used.1, 'input')] AS plain_tokens,
-            (trace_id, span_id) IN (SELECT trace_id, span_id FROM repeated) AS is_repeated,
-            multiIf(
-                is_failed, 'failed',
-                told.status = 'cancelled', 'aborted',
-                (trace_id, span_id) IN (SELECT trace_id, span_id FROM unparsed), 'unparsed',
-                ''
-            ) AS waste,
-            unread.tokens_5m AS unread_5m,
-            unread.tokens_1h AS unread_1h,
-            if(operation = 'embeddings' AND told.prompt_bytes > 0, intDiv(plain_tokens * least(told.repeated_bytes, told.prompt_bytes), told.prompt_bytes), 0)
+            multiIf(is_failed, 'failed', told.status = 'cancelled', 'aborted', is_unparsed, 'unparsed', '') AS waste,
+            if(operation = 'embeddings' AND told.asked_bytes > 0, intDiv(plain_tokens * least(told.asked_before_bytes, told.asked_bytes), told.asked_bytes), 0)
                 AS repeated_tokens,
             if({input_limit:Int64} > 0 AND operation IN {generations:Array(String)}, least(plain_tokens, greatest(0, input_tokens - {input_limit:Int64})), 0)
                 AS beyond_tokens,
             arrayMap(
-                level -> if(level = 0, 0, intDiv(intDiv(input_tokens * least(bitShiftLeft(2048, level), told.prompt_bytes), told.prompt_bytes), 128) * 128),
-                [shared.read_level, shared.write_level]
+                level -> if(level = 0, 0, intDiv(intDiv(input_tokens * least(bitShiftLeft(2048, level), told.asked_bytes), told.asked_bytes), 128) * 128),
+                [read_prefix, write_prefix]
             ) AS prefix_tokens,
             if(prefix_tokens[1] < 1024, 0, least(plain_tokens, greatest(0, prefix_tokens[1] - cached_tokens))) AS read_tokens,
             if(prefix_tokens[2] < 1024, 0, least(plain_tokens - read_tokens, greatest(0, prefix_tokens[2] - greatest(prefix_tokens[1], cached_tokens))))
                 AS write_tokens
-        FROM paid
-        LEFT ANY JOIN (
-            SELECT
-                start_time,
-                trace_id,
-                span_id,
-                status,
-                prompt_hash != 0 AS is_hashed,
-                prompt_bytes,
-                repeated_bytes,
-                service_tier,
-                price_region
+        FROM (
+            SELECT trace_id, span_id, status, asked_bytes, asked_before_bytes, asked_tier AS service_tier, asked_region AS price_region
             FROM spans
             WHERE start_time >= fromUnixTimestamp64Micro({since:Int64}, 'UTC')
               AND start_time < fromUnixTimestamp64Micro({until:Int64}, 'UTC')
               AND operation IN {operations:Array(String)}
-        ) AS told USING (trace_id, span_id)
-        LEFT ANY JOIN unread USING (trace_id, span_id)
-        LEFT ANY JOIN shared USING (trace_id, span_id)
+              AND (status = 'cancelled' OR asked_bytes > 0 OR asked_tier != '' OR asked_region != '')
+        ) AS told
+        RIGHT ANY JOIN paid USING (trace_id, span_id)
     )
 SELECT
     arrayCount(start -> start <= ended_ms, {price_changes:Array(Int64)}) AS epoch,
@@ -202,8 +259,11 @@ SELECT
     swap,
     grade = 'unpriced' AS is_unpriced,
     arrayExists(label -> position(label, '@') > 0, calls.used.1) AS is_in_parts,
+    calls.repeated_tokens > 0 AS is_known_in_part,
+    calls.unread_5m + calls.unread_1h > 0 AS is_unread,
+    calls.beyond_tokens > 0 AS is_beyond,
+    calls.read_tokens + calls.write_tokens > 0 AS is_shared,
     count() AS calls,
-    countIf(is_hashed) AS hashed_calls,
     sum(calls.usd) AS usd,
     sumMap(calls.used) AS used,
     sum(calls.input_tokens) AS input_tokens,
@@ -218,15 +278,7 @@ SELECT
     sum(calls.write_tokens) AS write_tokens,
     sum(least(calls.read_tokens, calls.plain_tokens - calls.beyond_tokens)) AS read_tokens_within,
     sum(least(calls.write_tokens, greatest(0, calls.plain_tokens - calls.beyond_tokens - calls.read_tokens))) AS write_tokens_within,
-    countIf(calls.repeated_tokens > 0) AS repeated_calls,
-    countIf(calls.unread_5m + calls.unread_1h > 0) AS unread_calls,
-    countIf(calls.beyond_tokens > 0) AS beyond_calls,
-    countIf(calls.read_tokens + calls.write_tokens > 0) AS shared_calls,
-    groupArrayLast(3)(example) AS examples,
-    groupArrayLastIf(3)(example, calls.repeated_tokens > 0) AS repeated_examples,
-    groupArrayLastIf(3)(example, calls.unread_5m + calls.unread_1h > 0) AS unread_examples,
-    groupArrayLastIf(3)(example, calls.beyond_tokens > 0) AS beyond_examples,
-    groupArrayLastIf(3)(example, calls.read_tokens > 0) AS shared_examples
-FROM (SELECT *, (usd, trace_id, span_id) AS example FROM calls) AS calls
+    groupArrayLast(3)((calls.usd, calls.trace_id, calls.span_id)) AS examples
+FROM calls
 GROUP BY ALL
-SETTINGS max_execution_time = 30
+SETTINGS max_execution_time = 30, optimize_aggregation_in_order = 1

@@ -1,14 +1,15 @@
--- Whom the calls of a period asked, how many there are, and on which days and for whose tenants.
+-- What the calls of a period cost, by whom they asked: how many there are, on which days they ended and for whose tenants.
 SELECT
     provider,
     model,
-    groupUniqArray(toDate(greatest(ended_at, charges.time))) AS days,
-    groupUniqArray(1000)(tenant) AS tenants,
-    sum(if(entry = 'reversal', -1, 1)) AS calls
+    groupUniqArrayIf(toDate(greatest(ended_at, charges.time)), component = 'call') AS days,
+    groupUniqArrayIf(1000)(tenant, component = 'call') AS tenants,
+    sumIf(if(entry = 'reversal', -1, 1), component = 'call') AS calls,
+    sumIf(if(entry = 'reversal', -1, 1), component = 'call' AND grade = 'unpriced') AS unpriced_calls,
+    sum(charges.usd) AS usd
 FROM charges
 WHERE time >= fromUnixTimestamp64Micro({since:Int64}, 'UTC')
   AND time < fromUnixTimestamp64Micro({until:Int64}, 'UTC')
-  AND component = 'call'
   AND grade != ''
   AND $filters
 GROUP BY provider, model

@@ -40,25 +40,36 @@ PARTITION BY toDate(start_time)
 ORDER BY (start_time, trace_id, span_id)
 SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1;
 
--- What a question about savings reads of calls' spans. One is computed when a span is written, for calls alone; the others
--- when they are asked for, since every span that is written would pay for them.
+-- What a question about savings reads of calls' spans, kept beside them: who asks about millions of calls has no time to
+-- search their attributes. Nothing is looked for in spans of anything else.
 ALTER TABLE spans
     ADD COLUMN IF NOT EXISTS prompt_hash UInt64
         MATERIALIZED if(kind = 'client', reinterpretAsUInt64(unhex(attributes['spanmeter.prompt.hash'])), 0) CODEC(ZSTD(1)),
-    ADD COLUMN IF NOT EXISTS prompt_prefixes Array(UInt64)
-        ALIAS arrayMap(
-            place -> reinterpretAsUInt64(unhex(substring(attributes['spanmeter.prompt.prefixes'], place * 16 + 1, 16))),
-            range(toUInt64(least(8, intDiv(length(attributes['spanmeter.prompt.prefixes']), 16))))
+    ADD COLUMN IF NOT EXISTS asked_prefixes Array(UInt64)
+        MATERIALIZED if(
+            prompt_hash = 0,
+            [],
+            arrayMap(
+                place -> reinterpretAsUInt64(unhex(substring(attributes['spanmeter.prompt.prefixes'], place * 16 + 1, 16))),
+                range(toUInt64(least(8, intDiv(length(attributes['spanmeter.prompt.prefixes']), 16))))
+            )
+        ) CODEC(ZSTD(1)),
+    ADD COLUMN IF NOT EXISTS asked_bytes UInt64
+        MATERIALIZED if(prompt_hash = 0, 0, toUInt64OrZero(attributes['spanmeter.prompt.bytes'])) CODEC(T64, ZSTD(1)),
+    ADD COLUMN IF NOT EXISTS asked_before_bytes UInt64
+        MATERIALIZED if(prompt_hash = 0, 0, toUInt64OrZero(attributes['spanmeter.prompt.repeated_bytes'])) CODEC(T64, ZSTD(1)),
+    ADD COLUMN IF NOT EXISTS asked_tier LowCardinality(String)
+        MATERIALIZED if(
+            operation IN ('chat', 'text_completion', 'generate_content', 'embeddings', 'rerank'),
+            multiIf(
+                attributes['openai.response.service_tier'] != '', attributes['openai.response.service_tier'],
+                attributes['gen_ai.openai.response.service_tier'] != '', attributes['gen_ai.openai.response.service_tier'],
+                attributes['anthropic.response.service_tier']
+            ),
+            ''
         ),
-    ADD COLUMN IF NOT EXISTS prompt_bytes UInt64 ALIAS toUInt64OrZero(attributes['spanmeter.prompt.bytes']),
-    ADD COLUMN IF NOT EXISTS repeated_bytes UInt64 ALIAS toUInt64OrZero(attributes['spanmeter.prompt.repeated_bytes']),
-    ADD COLUMN IF NOT EXISTS service_tier String
-        ALIAS multiIf(
-            attributes['openai.response.service_tier'] != '', attributes['openai.response.service_tier'],
-            attributes['gen_ai.openai.response.service_tier'] != '', attributes['gen_ai.openai.response.service_tier'],
-            attributes['anthropic.response.service_tier']
-        ),
-    ADD COLUMN IF NOT EXISTS price_region String ALIAS attributes['spanmeter.price.region'];
+    ADD COLUMN IF NOT EXISTS asked_region LowCardinality(String)
+        MATERIALIZED if(kind = 'client', attributes['spanmeter.price.region'], '');
 
 -- The ledger: append-only. A correction is a reversing entry, never an update.
 CREATE TABLE IF NOT EXISTS charges (
