@@ -32,6 +32,8 @@ _PLACE: Final = "'/clickhouse/tables/{shard}/{database}/{table}', '{replica}'"
 _KEYS: Final = {"trace_id": "cityHash64(trace_id)", "instance": "cityHash64(service, instance)"}
 _ELSEWHERE: Final = "1"
 """What has neither a trace nor an instance and is not written by views lies on the first shard."""
+_STORED_ONLY: Final = ("MODIFY SETTING", "ADD INDEX")
+"""What is said of the tables that hold rows, and not of those before them."""
 _ON_CLUSTER_SETTINGS: Final[Mapping[str, object]] = {
     "distributed_foreground_insert": 1,
     "distributed_product_mode": "global",
@@ -71,7 +73,11 @@ class Layout:
 
     def altered(self, table: str) -> str:
         """What a statement has to name that alters a table or its partitions."""
-        return f"{table}_local ON CLUSTER '{self.cluster}'" if self.cluster else table
+        return f"{self.stored(table)} ON CLUSTER '{self.cluster}'" if self.cluster else table
+
+    def stored(self, table: str) -> str:
+        """The table that holds the rows of `table`."""
+        return f"{table}_local" if self.cluster else table
 
     def statements(self, schema: str) -> Iterator[str]:
         """The statements that make the tables and views of a schema."""
@@ -96,7 +102,7 @@ class Layout:
             yield f"{text} ON CLUSTER '{self.cluster}'"
         elif (found := _ALTER.fullmatch(text)) and found[1] in tables:
             yield f"ALTER TABLE {self.altered(found[1])} {found[2]}"
-            if not found[2].startswith("MODIFY SETTING"):
+            if not found[2].startswith(_STORED_ONLY):
                 yield f"ALTER TABLE {found[1]} ON CLUSTER '{self.cluster}' {found[2]}"
         else:
             raise ValueError(f"no cluster can be given this statement of the schema: {text}")

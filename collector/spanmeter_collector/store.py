@@ -86,8 +86,12 @@ class Store:
             read_sql("schema") if is_embedded else ";\n".join([read_sql("schema"), rollups_sql(), read_sql("turns")])
         )
         with closing(connect()) as client:
+            ledger = {"charges": layout.stored("charges")}
+            unindexed = client.query(read_sql("unindexed"), parameters=ledger).result_rows
             for statement in layout.statements(schema):
                 client.command(statement)
+            if unindexed:  # entries of an older version; the engine does it beside everything else
+                client.command(f"ALTER TABLE {layout.altered('charges')} MATERIALIZE INDEX recorded_index")
             if is_embedded:
                 create_rollups(client)
         return cls(connect, directory=Path(parts.path) if is_embedded else None, layout=layout)

@@ -16,6 +16,8 @@ SETTINGS non_replicated_deduplication_window = 10;
 ALTER TABLE spans
     ADD COLUMN IF NOT EXISTS name String;
 
+ALTER TABLE spans ADD INDEX IF NOT EXISTS names name TYPE minmax;
+
 CREATE TABLE IF NOT EXISTS sums (
     time DateTime
 ) ENGINE = SummingMergeTree(n)
@@ -40,6 +42,7 @@ ON_CLUSTER = [
     ),
     "ALTER TABLE spans_local ON CLUSTER 'c' ADD COLUMN IF NOT EXISTS name String",
     "ALTER TABLE spans ON CLUSTER 'c' ADD COLUMN IF NOT EXISTS name String",
+    "ALTER TABLE spans_local ON CLUSTER 'c' ADD INDEX IF NOT EXISTS names name TYPE minmax",
     (
         "CREATE TABLE IF NOT EXISTS sums_local ON CLUSTER 'c' (\n    time DateTime\n) "
         f"ENGINE = ReplicatedSummingMergeTree({PLACE}, n)\nORDER BY time"

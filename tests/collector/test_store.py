@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
@@ -18,6 +19,7 @@ MakeSpan = Callable[..., Span]
 START = 1_795_352_400_000_000_007
 TRACE = b"\x0a" * 16
 CENT = Decimal("0.010000000001")
+AT_ONCE = {"mutations_sync": 1}
 
 
 def row_of(span: Span) -> Row:
@@ -102,6 +104,22 @@ def test_a_reopened_store_still_has_everything(store_url: str, store: Store) -> 
 
     assert total(again) == (1, CENT)
     again.close()
+
+
+def test_a_ledger_of_an_older_version_is_given_its_index(store_url: str) -> None:
+    store = Store.open(store_url)
+    store.write(Batch([], [charge()], []), token="1")
+    with store._reader() as client:
+        client.command(f"ALTER TABLE {store.layout.altered('charges')} DROP INDEX recorded_index", settings=AT_ONCE)
+    store.close()
+    again = Store.open(store_url)
+    sizes = "SELECT sum(marks_bytes) FROM system.data_skipping_indices WHERE name = 'recorded_index'"
+    with again._reader() as client:
+        deadline = time.monotonic() + 60
+        while not (size := client.query(sizes).result_rows[0][0]) and time.monotonic() < deadline:
+            time.sleep(0.05)
+    again.close()
+    assert size > 0
 
 
 def test_a_closed_store_is_not_asked_any_more(store_url: str) -> None:

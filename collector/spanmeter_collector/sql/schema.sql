@@ -117,6 +117,8 @@ ALTER TABLE charges
     ADD COLUMN IF NOT EXISTS counted_by LowCardinality(String),
     ADD COLUMN IF NOT EXISTS ended_at DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1));
 
+ALTER TABLE charges ADD INDEX IF NOT EXISTS recorded_index recorded_at TYPE minmax GRANULARITY 1;
+
 -- Where new calls are written: one row a call, of which the view below makes entries of the ledger. Keeps nothing.
 CREATE TABLE IF NOT EXISTS bills_1 (
     time                  DateTime64(9, 'UTC'),
