@@ -275,6 +275,17 @@ def test_what_no_cache_takes_or_has_is_not_proposed(take: Take, ask: Ask, more: 
     assert figures(ask(), "calls") == {}
 
 
+def test_spans_of_an_older_version_tell_the_same(store_url: str, store: Store, take: Take, ask: Ask) -> None:
+    take(call(_long(A)), call(_long(A), (100, 101)), call(SMALL | {HASH: B, BYTES: 400, REPEATED: 100}, (5, 6)))
+    told = ask()
+    assert figures(told, "calls") == {"embedding_cache": (1,), "prompt_cache": (2,)}
+    with store._reader() as client:
+        for name in ("asked_prefixes", "asked_bytes", "asked_before_bytes", "asked_tier", "asked_region"):
+            client.command(f"ALTER TABLE {store.layout.altered('spans')} DROP COLUMN {name}")
+    Store.open(store_url).close()
+    assert ask() == told
+
+
 def test_another_model_is_priced_with_the_same_tokens(take: Take, ask: Ask) -> None:
     dated = LARGE | {"gen_ai.response.model": "gpt-4o-2024-08-06", "gen_ai.usage.cache_read.input_tokens": 200}
     take(call(dated | {"spanmeter.feature": "search"}), call(dated), call(MINI | {"spanmeter.feature": "search"}))
