@@ -39,9 +39,10 @@ class Hasher:
 
     def hash(self, data: bytes) -> str:
         """The hash of some bytes, in 16 hexadecimal digits."""
-        state = self._inner.copy()
+        state, outer = self._inner.copy(), self._outer.copy()
         state.update(data)
-        return self._finished(state)
+        outer.update(state.digest())
+        return str(outer.hexdigest()[:_DIGITS])
 
     def hashes(self, body: bytes, rest: bytes) -> tuple[str, str]:
         """The hash of both together, and those of each long enough prefix of the body, one after the other."""

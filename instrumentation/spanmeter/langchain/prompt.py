@@ -60,13 +60,15 @@ def asked_of(whom: str, asked: Sequence[Any], parameters: Mapping[str, Any]) -> 
     """Take what is hashed of a request: prompts, or the messages of each, tools and forms, and its other parameters."""
     if not is_hashing():
         return None
-    forms = [parameters[name] for name in _FORMS if parameters.get(name)]
     texts = [whom]
     for prompt in asked:
         if isinstance(prompt, str):
             texts.append(prompt)
         else:
             _gather(prompt, texts)
+    if _BESIDE.isdisjoint(parameters):
+        return Asked(b"", texts, spelled(parameters))
+    forms = [parameters[name] for name in _FORMS if parameters.get(name)]
     return Asked(spelled(forms) if forms else b"", texts, spelled(without(parameters, _BESIDE)))
 
 
