@@ -19,9 +19,7 @@ from spanmeter_collector.store import Store
 from spanmeter_collector.times import Period
 
 _FOR_EVER: Final = datetime(2200, 1, 1, tzinfo=UTC)
-_LATELY: Final = timedelta(hours=1)
 _MOST_KEPT: Final = 10_000
-_HOUR_S: Final = 3600
 _MODEL: Final = "model"
 
 
@@ -55,13 +53,9 @@ class BudgetLedger:
             self._known[time.key] = (asked_at, spent)
         return spent
 
-    def usd_per_hour(self, time: BudgetTime, now: datetime) -> Decimal:
-        """How fast money went in the last hour, or since the period began where that is later."""
-        since = max(now - _LATELY, time.period.start)
-        seconds = Decimal(max((now - since).total_seconds(), 1.0))
-        return self._ask(time.budget, Period(since=since, until=max(now, since + timedelta(seconds=1)))).usd * (
-            _HOUR_S / seconds
-        )
+    def since(self, time: BudgetTime, since: datetime, now: datetime) -> Decimal:
+        """What the ledger has of a budget from a time of its period until now."""
+        return self._ask(time.budget, Period(since=since, until=max(now, since + timedelta(seconds=1)))).usd
 
     def _ask(self, budget: Budget, period: Period) -> Spent:
         scope = budget.definition.scope

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 from functools import partial
+from pathlib import Path
 from time import monotonic
 from typing import Final
 
@@ -18,23 +19,29 @@ from spanmeter.budget_definition import BudgetDefinition
 from spanmeter_collector.budgets import Budgets, Standing
 from spanmeter_collector.budgets_gauge import BudgetsCollector
 from spanmeter_collector.money import readable_usd, usd_text
+from spanmeter_collector.outbox import Message, Outbox
 from spanmeter_collector.repeating import repeating
 from spanmeter_collector.store import Store
 from spanmeter_collector.times import write_time
-from spanmeter_collector.webhook import Message, Webhooks
+from spanmeter_collector.webhook import Webhooks
 
 _EVERY_S: Final = 2.0
+_SWEPT_EVERY_S: Final = 86_400.0
 _MOST_SHARE: Final = 20
 """Looking takes at most a twentieth of the time: the more there is to look at, the longer the pauses."""
 _logger = logging.getLogger(__name__)
 
 
 class BudgetWatch:
-    """Looks at every budget, so that the ledger's sums are fresh for leases."""
+    """Looks at every budget, so that the ledger's sums are fresh for leases, and sweeps leases once a day."""
 
-    def __init__(self, budgets: Budgets, tell: Callable[[Message], None]) -> None:
+    def __init__(
+        self, budgets: Budgets, tell: Callable[[Message], None], *, elapsed: Callable[[], float] = monotonic
+    ) -> None:
         self._budgets = budgets
         self._tell = tell
+        self._elapsed = elapsed
+        self._sweep_at = elapsed()
 
     def look(self) -> None:
         """Look once.
@@ -43,6 +50,9 @@ class BudgetWatch:
             clickhouse_connect.driver.exceptions.Error: the store cannot be asked.
         """
         self._budgets.register.refresh()
+        if self._elapsed() >= self._sweep_at:
+            self._sweep_at = self._elapsed() + _SWEPT_EVERY_S
+            self._budgets.sweep()
         for budget in self._budgets.register.all():
             if budget.is_leased:
                 standing = self._budgets.standing(budget, most_old_s=0)
@@ -78,9 +88,14 @@ def _body(standing: Standing, threshold: Decimal) -> dict[str, object]:
 
 
 @contextmanager
-def at_work(store: Store, definitions: Sequence[BudgetDefinition], registry: CollectorRegistry) -> Iterator[Budgets]:
-    """The budgets of a store, watched on a thread of its own and told of in a registry and by webhooks."""
-    budgets, webhooks = Budgets(store, definitions), Webhooks(registry)
+def at_work(
+    store: Store, definitions: Sequence[BudgetDefinition], registry: CollectorRegistry, *, outbox: Path
+) -> Iterator[Budgets]:
+    """The budgets of a store, watched on a thread of its own and told of in a registry and by webhooks.
+
+    `outbox` is the folder of messages to webhooks that are not delivered yet.
+    """
+    budgets, webhooks = Budgets(store, definitions), Webhooks(registry, Outbox(outbox))
     watch = BudgetWatch(budgets, webhooks.tell)
     try:
         with repeating(partial(_look_on, watch), name="spanmeter-budgets"):

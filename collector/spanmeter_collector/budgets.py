@@ -17,6 +17,7 @@ from spanmeter_collector.budgets_answer import BudgetAnswer, BudgetsAnswer, Defi
 from spanmeter_collector.lease import LEASE_S, ZERO, Ask
 from spanmeter_collector.leases import CLOCK, Clock, Leases, Sums
 from spanmeter_collector.money import usd_text
+from spanmeter_collector.pace import LATELY, Pace
 from spanmeter_collector.store import Store
 from spanmeter_collector.thresholds import Thresholds
 from spanmeter_collector.times import write_time
@@ -27,7 +28,7 @@ RETRY_S: Final = 0.2
 FRESH_S: Final = 2.0
 _KEPT_S: Final = 60.0
 """How old the ledger's sum may be for a lease: the watch keeps it fresher."""
-_AHEAD: Final = timedelta(days=1)
+_HOUR_S: Final = 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,7 @@ class Budgets:
         self.leases = Leases(store, clock=clock)
         self.ledger = BudgetLedger(store, elapsed=clock.elapsed)
         self.thresholds = Thresholds(store, clock=clock)
+        self._pace = Pace(clock=clock)
 
     def lease(self, name: str, ask: Ask) -> LeaseAnswer:
         """What a holder may spend.
@@ -78,7 +80,9 @@ class Budgets:
     def standing(self, budget: Budget, *, most_old_s: float = FRESH_S) -> Standing:
         """How a budget stands now."""
         time = BudgetTime.at(budget, self._clock.now())
-        return Standing(time, self.leases.sums(time), self.ledger.spent(time, most_old_s=most_old_s))
+        standing = Standing(time, self.leases.sums(time), self.ledger.spent(time, most_old_s=most_old_s))
+        self._pace.note(time, standing.spent)
+        return standing
 
     def answer_all(self) -> BudgetsAnswer:
         """Every budget and how it stands."""
@@ -104,10 +108,15 @@ class Budgets:
             }
         )
 
+    def sweep(self) -> None:
+        """Forget what was told of periods that are long over."""
+        totals = (budget for budget in self.register.all() if budget.definition.period == "total")
+        self.leases.sweep([budget.terms for budget in totals])
+
     def _figures(self, standing: Standing) -> dict[str, Any]:
         now, sums = self._clock.now(), standing.sums
         limit = standing.time.budget.limit
-        rate = self.ledger.usd_per_hour(standing.time, now)
+        rate = self._usd_per_hour(standing, now)
         return {
             "spent_usd": usd_text(standing.spent),
             "reserved_usd": usd_text(sums.reserved),
@@ -118,6 +127,16 @@ class Budgets:
             "usd_per_hour": usd_text(round(rate, 12)),
             "exhausts_at": _exhausts_at(standing, rate, now),
         }
+
+    def _usd_per_hour(self, standing: Standing, now: datetime) -> Decimal:
+        """How fast money went in the last hour, or since the period began where that is later.
+
+        What was spent in it is the larger of what the ledger holds and what holders told of.
+        """
+        time = standing.time
+        since = max(now - LATELY, time.period.start)
+        usd = max(self.ledger.since(time, since, now), self._pace.lately(time, standing.spent))
+        return usd * (_HOUR_S / Decimal(max((now - since).total_seconds(), 1.0)))
 
     def _other_period(self, time: BudgetTime, ask: Ask, asked: datetime) -> LeaseAnswer:
         """What a holder tells of a period before is kept; one to come is refused until it is there."""

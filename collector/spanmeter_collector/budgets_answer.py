@@ -25,10 +25,12 @@ class DefinedBudget(Answer):
 class BudgetAnswer(DefinedBudget):
     """A budget and how it stands in its present period.
 
-    `spent_usd` is the larger of what its holders settled and what the ledger holds for its scope; `lent_usd` is what
-    holders may still reach without asking, beyond what they reserved. `exhausts_at` is when the limit is reached if
-    money goes on as in the last hour; null where that is not before `resets_at`. `reached` lists the thresholds that
-    were reached in the period. A budget for each request alone has no sums here: they are null.
+    `spent_usd` is the larger of what its holders settled and what the ledger holds for its scope; `lent_usd` is
+    what holders may still reach without asking, beyond what they reserved. `usd_per_hour` is what was spent in the
+    last hour, the larger of what the ledger has of it and what holders told of since the sidecar started.
+    `exhausts_at` is when the limit is reached if money goes on as in the last hour; null where that is not before
+    `resets_at`. `reached` lists the thresholds that were reached in the period. A budget for each request alone has
+    no sums here: they are null.
     """
 
     period_start: str

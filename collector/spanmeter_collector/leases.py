@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -27,6 +27,7 @@ SKEW_S: Final = 5.0
 _WAITS_S: Final = 2.0
 _WRITTEN_AGAIN_S: Final = 1.0
 _PAST_MS: Final = 3_600_000
+_KEPT_MS: Final = 35 * 86_400_000
 _MOST_KEPT: Final = 1000
 _MOST_TIMES: Final = 10_000
 
@@ -122,6 +123,12 @@ class Leases:
         """What the holders of a budget told in a period."""
         with self._lock:
             return self._read(time).sums(self._clock.elapsed())
+
+    def sweep(self, endless: Sequence[str]) -> None:
+        """Forget what holders told longer ago than the longest period, unless by these terms, which never end."""
+        before = milliseconds(self._clock.now()) - _KEPT_MS
+        table = {"table": self._store.layout.altered("budget_leases")}
+        self._store.execute("sweep_leases", {"before": before, "endless": [*endless]}, table)
 
     def _room(self, book: _Book, time: BudgetTime, ask: Ask, ledger_usd: Decimal) -> Room:
         others = book.sums(self._clock.elapsed(), without=ask.holder)

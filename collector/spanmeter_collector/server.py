@@ -80,7 +80,9 @@ def serve(settings: Settings) -> int:
         grpc_address = stack.enter_context(_serving_grpc(grpc_door, settings.grpc_listen, tls))
         door = Door(pipeline, status, tokens=settings.ingest_tokens, redact=redact)
         definitions = read_budgets(settings.budgets)
-        budgets = stack.enter_context(at_work(store, definitions, status.registry))
+        budgets = stack.enter_context(
+            at_work(store, definitions, status.registry, outbox=settings.data_dir / "webhooks")
+        )
         api = _api(settings, status, works, budgets)
         app = create_app(
             door=door,

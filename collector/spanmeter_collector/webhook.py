@@ -9,14 +9,13 @@ import json
 import logging
 import queue
 import threading
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter
 from urllib3.exceptions import HTTPError
 
 from spanmeter_collector.destination import Destination
+from spanmeter_collector.outbox import Message, Outbox
 from spanmeter_collector.settings import Forwarding
 
 ATTEMPTS: Final = 6
@@ -28,39 +27,38 @@ _HEADERS: Final = {"content-type": "application/json", "user-agent": "spanmeter"
 _logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
-    """What an address is told of a budget."""
-
-    budget: str
-    url: str = field(repr=False)
-    body: Mapping[str, object]
-
-
 class Webhooks:
     """One thread and a bounded queue; each message is tried up to six times, with pauses of 1 s to 16 s between.
 
-    What is given up and what finds no room is counted and logged. What waits when the sidecar ends is not kept.
+    What is given up and what finds no room is counted and logged. What waits when the sidecar ends stays in the outbox,
+    and is told after the next start.
     """
 
-    def __init__(self, registry: CollectorRegistry, *, first_wait_s: float = _FIRST_WAIT_S) -> None:
+    def __init__(self, registry: CollectorRegistry, outbox: Outbox, *, first_wait_s: float = _FIRST_WAIT_S) -> None:
         text = "Messages to webhooks of budgets by how they ended: delivered, failed, queue_full or stopped."
         self._counted = Counter("spanmeter_budget_webhooks", text, ["budget", "outcome"], registry=registry)
+        self._outbox = outbox
         self._first_wait_s = first_wait_s
         self._waiting: queue.Queue[Message | None] = queue.Queue(_MOST_WAITING)
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._post_all, name="spanmeter-webhooks", daemon=True)
+        for message in outbox.waiting():
+            self._enqueue(message)
         self._thread.start()
 
     def tell(self, message: Message) -> None:
         """Let a message go out; one that finds no room is left out."""
+        self._outbox.keep(message)
+        self._enqueue(message)
+
+    def _enqueue(self, message: Message) -> None:
         try:
             self._waiting.put_nowait(message)
         except queue.Full:
             self._end(message, "queue_full")
 
     def close(self) -> None:
-        """Try once more what is under way, give up the rest."""
+        """End what is under way, and leave the rest to the next start."""
         self._ending.set()
         with_room = threading.Thread(target=self._waiting.put, args=(None,), daemon=True)
         with_room.start()
@@ -83,6 +81,10 @@ class Webhooks:
 
     def _end(self, message: Message, outcome: str) -> None:
         self._counted.labels(budget=message.budget, outcome=outcome).inc()
+        if outcome == "stopped":
+            _logger.warning("the webhook of budget %s is told after the next start", message.budget)
+            return
+        self._outbox.drop(message)
         if outcome != "delivered":
             _logger.error("the webhook of budget %s was not told: %s", message.budget, outcome)
 

@@ -11,6 +11,7 @@ from types import CoroutineType
 from typing import Any, Final
 
 from spanmeter.barrier import barrier
+from spanmeter.budget import gate, rerank
 from spanmeter.call import Call
 from spanmeter.current import here
 
@@ -68,6 +69,9 @@ def _tapped(method: Callable[..., Any], asker: Callable[[], Call | None], tell: 
     @functools.wraps(method)
     def tapped(*args: Any, **options: Any) -> Any:
         call = asker()
+        turn = rerank.turn(call, args, options) if call is not None else None
+        if call is not None and turn is not None:
+            gate.enter(call, turn)
         answer = method(*args, **options)
         if call is None:
             return answer
@@ -80,6 +84,9 @@ def _tapped(method: Callable[..., Any], asker: Callable[[], Call | None], tell: 
     @functools.wraps(method)
     async def tapped_later(*args: Any, **options: Any) -> Any:
         call = asker()
+        turn = rerank.turn(call, args, options) if call is not None else None
+        if call is not None and turn is not None:
+            await gate.enter_async(call, turn)
         asking = method(*args, **options)
         return await (asking if call is None else _later(asking, call, tell))
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import time
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
@@ -14,8 +15,8 @@ from spanmeter_collector.budget_watch import BudgetWatch
 from spanmeter_collector.budgets import Budgets
 from spanmeter_collector.lease import Ask
 from spanmeter_collector.leases import Clock
+from spanmeter_collector.outbox import Message
 from spanmeter_collector.store import Store
-from spanmeter_collector.webhook import Message
 
 LATER: Final = datetime(2026, 11, 22, 12, tzinfo=UTC)
 URL: Final = "https://hooks.example/secret"
@@ -64,3 +65,32 @@ def test_what_only_the_ledger_knows_is_told_and_without_webhook_only_logged(
     BudgetWatch(budgets, told.append).look()
     assert caplog.messages == ["Budget b has reached 50 % of its limit: $0.000068 of $0.000100 spent"]
     assert told == []
+
+
+def test_leases_of_periods_long_over_are_swept_once_a_day(store: Store) -> None:
+    days = [0]
+    clock = Clock(now=lambda: LATER + timedelta(days=days[0]), elapsed=lambda: days[0] * 86_400.0)
+    budgets = Budgets(store, clock=clock)
+    watch = BudgetWatch(budgets, lambda _: None, elapsed=clock.elapsed)
+    for name, period in (("day", "day"), ("all", "total")):
+        budgets.register.put(BudgetDefinition.of(name, {"limit_usd": "1", "period": period}))
+        budgets.lease(name, Ask(holder="h", spent=Decimal("0.1")))
+    budgets.lease("day", Ask(holder="stopped", stopped=3))
+    for days[0], left in (
+        (34, [("all", "h"), ("day", "h"), ("day", "stopped")]),
+        (36, [("all", "h"), ("day", "stopped")]),
+    ):
+        watch.look()
+        assert _leases(store, left) == left
+
+
+def _leases(store: Store, wanted: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """What is left once the engine, which works deletions off by itself, is done."""
+    deadline = time.monotonic() + 30
+    while True:
+        with store._reader() as client:
+            rows = client.query("SELECT DISTINCT budget, holder FROM budget_leases ORDER BY ALL").result_rows
+        left = [(str(budget), str(holder)) for budget, holder in rows]
+        if left == wanted or time.monotonic() > deadline:
+            return left
+        time.sleep(0.05)

@@ -76,8 +76,8 @@ def test_a_budget_is_told_whole(budgets: Budgets) -> None:
         "holders": 1,
         "stopped_calls": 3,
         "downgraded_calls": 2,
-        "usd_per_hour": "0",
-        "exhausts_at": None,
+        "usd_per_hour": "0.25",
+        "exhausts_at": "2026-11-22T15:00:00Z",
         "reached": [],
     }
 

@@ -258,3 +258,22 @@ def test_sidecars_that_are_asked_at_the_same_time_grant_the_limit_once(sidecars:
     with ThreadPoolExecutor(2) as pool:
         answers = [[*pool.map(ask_at_once, sidecars, [attempt] * 2)] for attempt in range(8)]
     assert [sum(pair) for pair in answers if sum(pair) > 10] == []
+
+
+def test_sidecars_that_share_a_server_let_holders_spend_the_limit_and_no_more(sidecars: list[Leases]) -> None:
+    time = budget_time(limit="12", name="to-the-last")
+
+    def spend(holder: int) -> int:
+        """Spend a dollar at a time, as long as the money lasts."""
+        leases, spent, sequence = sidecars[holder % 2], 0, 0
+        while True:
+            sequence += 1
+            asked = ask(f"h{holder}", sequence, spent=str(spent), need="1", holds=str(spent))
+            if granted(leases, asked, time=time) >= spent + 1:
+                spent += 1
+            elif leases.sums(time).spent == time.budget.limit:
+                return spent
+
+    with ThreadPoolExecutor(4) as pool:
+        spent = [*pool.map(spend, range(4))]
+    assert sum(spent) == 12

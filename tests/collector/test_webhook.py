@@ -9,11 +9,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 from prometheus_client import CollectorRegistry
 
-from spanmeter_collector.webhook import ATTEMPTS, Message, Webhooks
+from spanmeter_collector.outbox import Message, Outbox
+from spanmeter_collector.webhook import ATTEMPTS, Webhooks
 
 
 @contextmanager
@@ -37,6 +39,11 @@ def address(*statuses: int) -> Iterator[tuple[str, list[tuple[str, object]]]]:
         server.shutdown()
 
 
+@pytest.fixture
+def outbox(tmp_path: Path) -> Outbox:
+    return Outbox(tmp_path / "webhooks")
+
+
 def ended(registry: CollectorRegistry, outcome: str, *, count: float = 1) -> bool:
     """Whether so many messages come to end like this, within 20 s."""
     deadline = time.monotonic() + 20
@@ -48,9 +55,11 @@ def ended(registry: CollectorRegistry, outcome: str, *, count: float = 1) -> boo
     return True
 
 
-def test_a_message_arrives_once_although_the_first_attempts_fail(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_message_arrives_once_although_the_first_attempts_fail(
+    outbox: Outbox, caplog: pytest.LogCaptureFixture
+) -> None:
     registry = CollectorRegistry()
-    webhooks = Webhooks(registry, first_wait_s=0.01)
+    webhooks = Webhooks(registry, outbox, first_wait_s=0.01)
     with address(500, 302, 200) as (url, told):
         webhooks.tell(Message("b", url, {"budget": "b"}))
         assert ended(registry, "delivered")
@@ -59,10 +68,12 @@ def test_a_message_arrives_once_although_the_first_attempts_fail(caplog: pytest.
     assert caplog.messages == ["the webhook of budget b: status 500", "the webhook of budget b: status 302"]
 
 
-def test_what_never_answers_is_given_up_and_named_without_its_address(caplog: pytest.LogCaptureFixture) -> None:
+def test_what_never_answers_is_given_up_and_named_without_its_address(
+    outbox: Outbox, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.DEBUG, "spanmeter_collector")
     registry = CollectorRegistry()
-    webhooks = Webhooks(registry, first_wait_s=0.001)
+    webhooks = Webhooks(registry, outbox, first_wait_s=0.001)
     webhooks.tell(Message("b", "http://127.0.0.1:1/T1/secret", {}))
     assert ended(registry, "failed")
     webhooks.close()
@@ -71,15 +82,31 @@ def test_what_never_answers_is_given_up_and_named_without_its_address(caplog: py
     assert "secret" not in repr(Message("b", "http://127.0.0.1:1/T1/secret", {}))
 
 
-def test_the_queue_is_bounded_and_its_end_gives_up_what_waits() -> None:
+def test_the_queue_is_bounded(outbox: Outbox) -> None:
     registry = CollectorRegistry()
-    webhooks = Webhooks(registry, first_wait_s=60)
-    for _ in range(150):
-        webhooks.tell(Message("b", "http://127.0.0.1:1/", {}))
-    assert registry.get_sample_value("spanmeter_budget_webhooks_total", {"budget": "b", "outcome": "queue_full"}) in (
-        49,
-        50,
-    )
+    webhooks = Webhooks(registry, outbox, first_wait_s=60)
+    for number in range(150):
+        webhooks.tell(Message("b", "http://127.0.0.1:1/", {"threshold": number}))
+    left_out = registry.get_sample_value("spanmeter_budget_webhooks_total", {"budget": "b", "outcome": "queue_full"})
     webhooks.close()
-    labels = {"budget": "b", "outcome": "stopped"}
-    assert registry.get_sample_value("spanmeter_budget_webhooks_total", labels) in (100, 101)
+    assert left_out in (49, 50)
+    assert len([*outbox.waiting()]) == 150 - left_out
+
+
+def test_what_waits_when_the_sidecar_ends_is_told_once_after_the_next_start(outbox: Outbox) -> None:
+    registry, later, last = CollectorRegistry(), CollectorRegistry(), CollectorRegistry()
+    with address(500, 200) as (url, told):
+        webhooks = Webhooks(registry, outbox, first_wait_s=60)
+        for threshold in ("0.5", "0.8"):
+            webhooks.tell(Message("b", url, {"threshold": threshold}))
+        deadline = time.monotonic() + 20
+        while not told:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        webhooks.close()
+        webhooks = Webhooks(later, outbox)
+        assert ended(later, "delivered", count=2)
+        webhooks.close()
+        Webhooks(last, outbox).close()
+    assert [body for _, body in told] == [{"threshold": "0.5"}, {"threshold": "0.5"}, {"threshold": "0.8"}]
+    assert ended(registry, "stopped", count=2)

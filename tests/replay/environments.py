@@ -47,6 +47,7 @@ LLAMA_INDEX: Final = (
     "llama-index-llms-openrouter",
     "llama-index-llms-perplexity",
     "llama-index-llms-together",
+    "llama-index-postprocessor-cohere-rerank",
 )
 LANGCHAIN: Final = (
     "langchain-anthropic",

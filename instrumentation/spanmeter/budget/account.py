@@ -235,8 +235,8 @@ class Account:
             if lease is not None and sums.spent + sums.reserved + likely.most > lease.granted - free // 4:
                 self._wake()
             return self._take(sums, likely.most)
-        if spent >= self.limit or spent + likely.sure > self.limit:
-            return Verdict.SPENT
+        if spent + likely.sure > self.limit or spent >= self.limit:
+            return Verdict.SPENT if spent >= self.limit else Verdict.SHORT
         certain = lease is None or 0 < lease.refused <= likely.most
         if certain and sums.calls == 0 and free > 0 and likely.sure <= free:
             return self._take(sums, free)

@@ -15,6 +15,7 @@ class Verdict(enum.Enum):
     """Why there is no hold: the money is spent; calls under way hold it; or the sidecar has to be asked."""
 
     SPENT = "it is spent"
+    SHORT = "what is left does not pay for this call"
     HELD = "calls under way hold what is left"
     UNASKED = "the sidecar has not answered yet"
     AWAY = "the sidecar that shares it out is away"

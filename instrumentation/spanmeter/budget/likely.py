@@ -59,16 +59,16 @@ class Forecast:
 
     def __init__(self, price: Price) -> None:
         self._price = price
-        self._rates: dict[PriceKey, tuple[float, _Rates | None]] = {}
+        self._rates: dict[tuple[PriceKey, str], tuple[float, _Rates | None]] = {}
         self._longest: dict[Asked, float | None] = {}
 
     def likely(self, opening: Opening, model: str, sent: Sent, *, tenant: str) -> Likely | None:
         """What a call will cost if `model` is asked; None when that model has no price."""
         key = PriceKey(opening.provider, model, "", "", opening.region, tenant)
         generates = opening.operation in semconv.GENERATION_OPERATIONS
-        found = self._rates.get(key)
+        found = self._rates.get((key, opening.operation))
         if found is None or found[0] < monotonic():
-            found = self._keep(key, generates=generates)
+            found = self._keep(key, opening.operation)
         asked = (opening.operation, opening.provider, model)
         rates, longest = found[1], self._longest.get(asked, 0.0)
         if rates is None or longest is None:
@@ -87,11 +87,19 @@ class Forecast:
             self._longest.clear()
         self._longest[asked] = None if output_tokens is None else max(output_tokens, (before or 0.0) * FORGETTING)
 
-    def _keep(self, key: PriceKey, *, generates: bool) -> tuple[float, _Rates | None]:
+    def _keep(self, key: PriceKey, operation: str) -> tuple[float, _Rates | None]:
         if len(self._rates) >= MAX_KEPT:
             self._rates.clear()
-        self._rates[key] = found = monotonic() + KEPT_S, self._read(key, generates=generates)
+        rates = self._read(key, generates=operation in semconv.GENERATION_OPERATIONS)
+        if rates is None and operation == "rerank":
+            rates = self._searched(key)
+        self._rates[key, operation] = found = monotonic() + KEPT_S, rates
         return found
+
+    def _searched(self, key: PriceKey) -> _Rates | None:
+        """What a rerank costs that is billed by searches, of which one is up to a hundred documents."""
+        once = self._picos(key, Usage(rerank_searches=1))
+        return None if once is None else _Rates(once, 0, 0, 0)
 
     def _read(self, key: PriceKey, *, generates: bool) -> _Rates | None:
         """Take a model's rates apart, None when one that every such call pays is not known."""

@@ -23,7 +23,7 @@ from spanmeter.settling import settling
 
 FIRST_PAUSE_S: Final = 0.001
 LONGEST_PAUSE_S: Final = 0.05
-_FINAL: Final = frozenset({Verdict.SPENT, Verdict.AWAY, Verdict.UNPRICED})
+_FINAL: Final = frozenset({Verdict.SPENT, Verdict.SHORT, Verdict.AWAY, Verdict.UNPRICED})
 
 
 class Turn:

@@ -13,12 +13,15 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any, Final
 
+import tenacity
 from langchain_core.language_models import BaseChatModel, BaseLLM
+from langchain_core.runnables.retry import RunnableRetry
 
 from spanmeter import semconv
 from spanmeter.barrier import barrier
 from spanmeter.budget import cheaper, gate
 from spanmeter.budget.budgets import budgets
+from spanmeter.budget.exceeded import BudgetExceeded
 from spanmeter.budget.sent import Sent
 from spanmeter.budget.size import content_bytes, form_bytes, output_limit, text_bytes
 from spanmeter.budget.turn import Turn
@@ -48,6 +51,7 @@ def follow() -> None:
         for kind in _subclasses(root):
             _wrap(kind)
         root.__init_subclass__ = _wrapping_new_classes(root)
+    _wrap_retries()
 
 
 def remove() -> None:
@@ -81,6 +85,27 @@ def _wrap(kind: type) -> None:
         if inspect.isfunction(method) and not any(kind is seen and name == at for seen, at, _ in _wrapped):
             _wrapped.append((kind, name, method))
             setattr(kind, name, _gated(method))
+
+
+def _wrap_retries() -> None:
+    """Have `with_retry` make no attempt more once a budget has stopped one: it would only wait."""
+    told = vars(RunnableRetry).get("_kwargs_retrying")
+    if isinstance(told, property) and told.fget is not None:
+        _wrapped.append((RunnableRetry, "_kwargs_retrying", told))
+        RunnableRetry._kwargs_retrying = property(_stopping(told.fget))  # type: ignore[assignment,method-assign]  # noqa: SLF001
+
+
+def _stopping(told: Callable[..., dict[str, Any]]) -> Callable[[Any], dict[str, Any]]:
+    def retrying(self: Any) -> dict[str, Any]:
+        options = told(self)
+        return {**options, "stop": tenacity.stop_any(options.get("stop", tenacity.stop_never), _is_stopped)}
+
+    return retrying
+
+
+def _is_stopped(state: tenacity.RetryCallState) -> bool:
+    outcome = state.outcome
+    return outcome is not None and outcome.failed and isinstance(outcome.exception(), BudgetExceeded)
 
 
 def _gated(method: Callable[..., Any]) -> Callable[..., Any]:

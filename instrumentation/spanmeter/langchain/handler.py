@@ -15,7 +15,9 @@ from langchain_core.documents import Document
 from langchain_core.outputs import LLMResult
 
 from spanmeter.barrier import barrier, raises_faults
+from spanmeter.budget.budgets import budgets
 from spanmeter.call import NO_ANSWER
+from spanmeter.langchain import gate
 from spanmeter.langchain.answer import model_answer, model_reader, retrieved, tool_answered
 from spanmeter.langchain.batch import Batch, batch_of
 from spanmeter.langchain.opening import (
@@ -49,6 +51,7 @@ class SpanmeterCallbackHandler(BaseCallbackHandler):
 
     def __init__(self) -> None:
         calls()
+        budgets.tell(gate.follow)
 
     @property
     def raise_error(self) -> bool:  # type: ignore[override]  # LangChain reads a class attribute

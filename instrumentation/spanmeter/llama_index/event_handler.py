@@ -15,8 +15,9 @@ from llama_index.core.instrumentation.events import BaseEvent
 from spanmeter import anthropic_client, embeddings_client, openai_client
 from spanmeter.asked import AskedTexts
 from spanmeter.barrier import barrier
+from spanmeter.budget.budgets import budgets
 from spanmeter.capture import captures_content
-from spanmeter.llama_index import quote
+from spanmeter.llama_index import gate, quote
 from spanmeter.llama_index.asked import messages_asked, prompt_asked
 from spanmeter.llama_index.message import Reader, prompt_of
 from spanmeter.llama_index.open_spans import spans
@@ -35,6 +36,7 @@ class SpanmeterEventHandler(BaseEventHandler):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         calls()
+        budgets.tell(gate.follow)
 
     @classmethod
     def class_name(cls) -> str:

@@ -83,11 +83,17 @@ def test_a_call_that_could_cost_more_than_is_left_goes_alone(hands: Hands) -> No
     assert sums(money) == (3, 0)
 
 
-@pytest.mark.parametrize(("spent", "sure"), [(10, 0), (9, 2), (12, 0)], ids=["none left", "too little", "overshot"])
-def test_a_call_whose_prompt_is_more_than_what_is_left_is_stopped(hands: Hands, spent: int, sure: int) -> None:
+@pytest.mark.parametrize(
+    ("spent", "sure", "verdict"),
+    [(10, 0, Verdict.SPENT), (9, 2, Verdict.SHORT), (12, 0, Verdict.SPENT)],
+    ids=["none left", "too little", "overshot"],
+)
+def test_a_call_whose_prompt_is_more_than_what_is_left_is_stopped(
+    hands: Hands, spent: int, sure: int, verdict: Verdict
+) -> None:
     money = account(hands)
     money.charge(spent * DOLLAR, request=None)
-    assert ask(money, 3, sure) is Verdict.SPENT
+    assert ask(money, 3, sure) is verdict
 
 
 def test_a_call_without_a_price_follows_what_the_user_said(hands: Hands) -> None:
@@ -203,7 +209,7 @@ def test_a_lease_is_not_overdrawn(hands: Hands) -> None:
 def test_what_others_spent_counts(hands: Hands) -> None:
     money = shared(hands)
     money.adopt(lease(hands, money, 1, spent_all=9, reserved_all=1), money.sums())
-    assert (sums(money), ask(money, 3, 2)) == ((9, 1), Verdict.SPENT)
+    assert (sums(money), ask(money, 3, 2)) == ((9, 1), Verdict.SHORT)
 
 
 def test_a_call_goes_alone_with_what_it_is_granted_once_more_was_refused(hands: Hands) -> None:

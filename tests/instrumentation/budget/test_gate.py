@@ -20,6 +20,7 @@ from langchain_core.messages import HumanMessage
 from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.types import RetryPolicy
 from llama_index.core import PromptTemplate
+from llama_index.core.instrumentation import get_dispatcher  # type: ignore[attr-defined]
 from llama_index.core.llms import ChatMessage
 from llama_index.core.storage.kvstore import SimpleKVStore
 from llama_index.llms.langchain import LangChainLLM  # type: ignore[import-untyped]
@@ -28,6 +29,10 @@ import spanmeter
 from spanmeter import semconv
 from spanmeter.budget.budgets import budgets
 from spanmeter.budget_period import period_at
+from spanmeter.langchain import SpanmeterCallbackHandler
+from spanmeter.langchain import gate as langchain_gate
+from spanmeter.llama_index import SpanmeterEventHandler, SpanmeterSpanHandler
+from spanmeter.llama_index import gate as llama_index_gate
 
 MODEL_SUFFIX = "-2025-08-07"
 
@@ -277,6 +282,8 @@ def test_trying_again_is_soon_over(models: Any, provider: Any) -> None:
     for ask in (again.invoke, chat.with_fallbacks([other]).invoke):
         with pytest.raises(spanmeter.BudgetExceeded):
             ask("hello")
+    told = again.batch(["hello", "there"], return_exceptions=True)
+    assert [type(each) for each in told] == [spanmeter.BudgetExceeded] * 2
     graph = StateGraph(MessagesState)
     graph.add_node("ask", lambda state: {"messages": [chat.invoke(state["messages"])]}, retry_policy=RetryPolicy())
     graph.add_edge(START, "ask")
@@ -284,7 +291,7 @@ def test_trying_again_is_soon_over(models: Any, provider: Any) -> None:
         graph.compile().invoke({"messages": [HumanMessage("hello")]})
     failed = [span for span in models.spans.finished if span.name.startswith("chat ")]
     assert ([span.name for span in failed], provider.calls) == (
-        ["chat gpt-5"] * 4 + ["chat gpt-5-mini", "chat gpt-5"],
+        ["chat gpt-5"] * 2 + ["chat gpt-5-mini"] + ["chat gpt-5"] * 3,
         0,
     )
 
@@ -295,6 +302,27 @@ def test_a_model_that_asks_another_is_held_once(models: Any) -> None:
     outer.complete("hello")
     list(outer.stream_complete("hello"))
     assert (budget.spent_usd, budget.reserved_usd) == (2 * CALL_USD, ZERO)
+
+
+def test_with_handlers_alone_a_spent_budget_stops_calls_too(models: Any, provider: Any) -> None:
+    spanmeter.uninstrument()
+    root = get_dispatcher()
+    handler, events, spans = SpanmeterCallbackHandler(), SpanmeterEventHandler(), SpanmeterSpanHandler()
+    root.add_event_handler(events)
+    root.add_span_handler(spans)
+    _spend("spent")
+    try:
+        with pytest.raises(spanmeter.BudgetExceeded):
+            models.langchain().invoke("hello", {"callbacks": [handler]})
+        with pytest.raises(spanmeter.BudgetExceeded):
+            models.llama_index().chat(MESSAGES)
+    finally:
+        root.event_handlers.remove(events)
+        root.span_handlers.remove(spans)
+        for gate in (langchain_gate, llama_index_gate):
+            budgets.forget(gate.follow)
+            gate.remove()
+    assert provider.calls == 0
 
 
 def test_without_instrumentation_nothing_is_left_on_the_models(models: Any) -> None:

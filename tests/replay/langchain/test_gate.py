@@ -26,7 +26,8 @@ def cases() -> Iterator[Any]:
         read = [recording for recording in answers if client.reads(recording)]
         for streamed in (False, True):
             recording = next((each for each in read if each.streamed is streamed), None)
-            for way in ("sync", "async") if recording else ():
+            for way in ("sync", "async") if recording is not None else ():
+                assert recording is not None
                 yield pytest.param(client, way, recording, id=f"{client.name}-{way}-{recording.source}")
 
 

@@ -34,7 +34,8 @@ def cases() -> Iterator[Any]:
         understood = [recording for recording in answers if client.understands(recording)]
         for streamed in (False, True):
             recording = next((each for each in understood if each.streamed is streamed), None)
-            for way in client.ways(recording) if recording else ():
+            for way in client.ways(recording) if recording is not None else ():
+                assert recording is not None
                 yield pytest.param(client, way, recording, id=f"{client.name}-{way}-{recording.source}")
 
 
