@@ -39,6 +39,7 @@ _METHODS: Final = (
     "_astream_chat_model_events",
 )
 _ROOTS: Final[tuple[type[Any], ...]] = (BaseChatModel, BaseLLM)
+_RETRYING: Final = "_kwargs_retrying"
 _wrapped: Final[list[tuple[type, str, Any]]] = []
 _NOTHING: Final[Mapping[str, Any]] = {}
 
@@ -89,10 +90,10 @@ def _wrap(kind: type) -> None:
 
 def _wrap_retries() -> None:
     """Have `with_retry` make no attempt more once a budget has stopped one: it would only wait."""
-    told = vars(RunnableRetry).get("_kwargs_retrying")
+    told = vars(RunnableRetry).get(_RETRYING)
     if isinstance(told, property) and told.fget is not None:
-        _wrapped.append((RunnableRetry, "_kwargs_retrying", told))
-        RunnableRetry._kwargs_retrying = property(_stopping(told.fget))  # type: ignore[assignment,method-assign]  # noqa: SLF001
+        _wrapped.append((RunnableRetry, _RETRYING, told))
+        setattr(RunnableRetry, _RETRYING, property(_stopping(told.fget)))
 
 
 def _stopping(told: Callable[..., dict[str, Any]]) -> Callable[[Any], dict[str, Any]]:
