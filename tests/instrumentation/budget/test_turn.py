@@ -31,7 +31,7 @@ def test_in_threads(models: Any, provider: Any, options: dict[str, Any]) -> None
             return 0
         return 1
 
-    with ThreadPoolExecutor(50) as pool:
+    with ThreadPoolExecutor(200) as pool:
         answered = sum(pool.map(ask, range(200)))
     assert (answered, _stands(budget, provider)) == (20, (20, LIMIT_USD, Decimal(0)))
 
