@@ -34,7 +34,7 @@ PARSE_ERRORS: Final = (
     "json.decoder.JSONDecodeError",
 )
 """How the errors are called that parsers of answers raise, by `error.type`."""
-_CALLS_AT_ONCE: Final = 1_000_000
+_CALLS_AT_ONCE: Final = 300_000
 _EXAMPLES: Final = 5
 _ZERO: Final = Decimal(0)
 
