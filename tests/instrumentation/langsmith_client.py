@@ -31,13 +31,13 @@ class Endpoint(BaseHTTPRequestHandler):
         pass
 
     def do_GET(self) -> None:
-        self._answer(json.dumps({"version": "0.10.0", "batch_ingest_config": BATCHES}).encode())
+        self.answer(json.dumps({"version": "0.10.0", "batch_ingest_config": BATCHES}).encode())
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["content-length"]))
-        self._answer(b"{}")
+        self.answer(b"{}")
 
-    def _answer(self, body: bytes) -> None:
+    def answer(self, body: bytes) -> None:
         self.send_response(200)
         self.send_header("content-type", "application/json")
         self.send_header("content-length", str(len(body)))
