@@ -6,6 +6,8 @@ Rows that come by the thousand are dictionaries, which take a tenth of the time.
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict
 from typing_extensions import TypedDict
 
@@ -29,10 +31,18 @@ class Readiness(Answer):
     checks: dict[str, str]
 
 
-class Health(Answer):
-    """The process is up."""
+class ComponentHealth(Answer):
+    """How a part of the sidecar stands; `reason` is empty where it is well or off."""
 
-    status: str = "ok"
+    status: Literal["ok", "off", "degraded", "failed"]
+    reason: str
+
+
+class Health(Answer):
+    """The worst of the components: failed where only a restart helps, which is when this is answered with 503."""
+
+    status: Literal["ok", "degraded", "failed"]
+    components: dict[str, ComponentHealth]
 
 
 class CostFigures(Answer):

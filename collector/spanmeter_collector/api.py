@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
 from fastapi import Depends, FastAPI, Request, Response
@@ -10,7 +10,7 @@ from fastapi import Depends, FastAPI, Request, Response
 from spanmeter import version
 from spanmeter.pricing import PriceBook
 from spanmeter_collector import losses
-from spanmeter_collector.answers import Health, Readiness
+from spanmeter_collector.answers import ComponentHealth, Health, Readiness
 from spanmeter_collector.api_refusal import add_refusals, refuse_other_sites
 from spanmeter_collector.backup import add_backup
 from spanmeter_collector.budget_routes import add_budgets
@@ -24,7 +24,7 @@ from spanmeter_collector.reprice_routes import add_repricing
 from spanmeter_collector.response import respond
 from spanmeter_collector.savings_route import add_savings
 from spanmeter_collector.snapshot import Snapshots
-from spanmeter_collector.status import Status
+from spanmeter_collector.status import Component, Status
 from spanmeter_collector.store import Store
 
 
@@ -74,12 +74,21 @@ def _application() -> FastAPI:
     return api
 
 
+def _health(components: Mapping[str, Component]) -> Health:
+    told = {component.status for component in components.values()}
+    return Health(
+        status="failed" if "failed" in told else "degraded" if "degraded" in told else "ok",
+        components={name: ComponentHealth.model_validate(one._asdict()) for name, one in components.items()},
+    )
+
+
 def _add_operations(api: FastAPI, status: Status, exposition: Exposition) -> None:
     @api.head("/health", include_in_schema=False)
-    @api.get("/health", response_model=Health)
+    @api.get("/health", response_model=Health, responses={503: {"model": Health}})
     def get_health() -> Response:
-        """The process is up."""
-        return respond(Health())
+        """How each part stands; 503 where only a restart helps, and not for what a restart would not mend."""
+        health = _health(status.components())
+        return respond(health, status_code=503 if health.status == "failed" else 200)
 
     @api.head("/ready", include_in_schema=False)
     @api.get("/ready", response_model=Readiness, responses={503: {"model": Readiness}})

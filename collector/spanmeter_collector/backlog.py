@@ -7,7 +7,7 @@ import time
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Self
+from typing import Final, NamedTuple, Self
 
 from spanmeter_collector.log import Position
 from spanmeter_collector.record import Record
@@ -29,6 +29,9 @@ class Limits:
     def of_megabytes(cls, megabytes: int) -> Self:
         """Limits for a log of this size; a span counts as one kilobyte at least."""
         return cls(pending_spans=megabytes * 1024, pending_bytes=megabytes * 2**20)
+
+
+_LONG_S: Final = 60.0
 
 
 class Amount(NamedTuple):
@@ -96,6 +99,14 @@ class Backlog:
         if self._unsynced.size >= self._limits.unsynced_bytes:
             return f"{self._unsynced.size} bytes wait for the disk"
         return ""
+
+    @property
+    def standing(self) -> str:
+        """Why figures lag behind by more than a minute or requests are refused; empty when neither is so."""
+        age = self.age
+        lag = f"the oldest of {self.spans} spans has waited {age:.0f} s for the store" if age > _LONG_S else ""
+        refusing = f"requests are refused: {overload}" if (overload := self.overload) else ""
+        return "; ".join(filter(None, (refusing, lag)))
 
     def disk_full(self, free_bytes: int) -> str:
         """Why the disk has too little room; empty when it has enough.

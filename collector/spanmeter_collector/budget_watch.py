@@ -13,7 +13,6 @@ from time import monotonic
 from typing import Final
 
 from clickhouse_connect.driver.exceptions import Error as StoreError
-from prometheus_client import CollectorRegistry
 
 from spanmeter.budget_definition import BudgetDefinition
 from spanmeter_collector.budgets import Budgets, Standing
@@ -21,6 +20,7 @@ from spanmeter_collector.budgets_gauge import BudgetsCollector
 from spanmeter_collector.money import readable_usd, usd_text
 from spanmeter_collector.outbox import Message, Outbox
 from spanmeter_collector.repeating import repeating
+from spanmeter_collector.status import OK, Status
 from spanmeter_collector.store import Store
 from spanmeter_collector.times import write_time
 from spanmeter_collector.webhook import Webhooks
@@ -42,6 +42,8 @@ class BudgetWatch:
         self._tell = tell
         self._elapsed = elapsed
         self._sweep_at = elapsed()
+        self.standing = OK
+        """"ok", or why budgets are not looked at."""
 
     def look(self) -> None:
         """Look once.
@@ -89,31 +91,32 @@ def _body(standing: Standing, threshold: Decimal) -> dict[str, object]:
 
 @contextmanager
 def at_work(
-    store: Store, definitions: Sequence[BudgetDefinition], registry: CollectorRegistry, *, outbox: Path
+    store: Store, definitions: Sequence[BudgetDefinition], status: Status, *, outbox: Path
 ) -> Iterator[Budgets]:
-    """The budgets of a store, watched on a thread of its own and told of in a registry and by webhooks.
+    """The budgets of a store, watched on a thread of its own and told of in /health, /metrics and by webhooks.
 
     `outbox` is the folder of messages to webhooks that are not delivered yet.
     """
-    budgets, webhooks = Budgets(store, definitions), Webhooks(registry, Outbox(outbox))
+    budgets, webhooks = Budgets(store, definitions), Webhooks(status.registry, Outbox(outbox))
     watch = BudgetWatch(budgets, webhooks.tell)
+    status.tell("budgets", lambda: watch.standing)
     try:
         with repeating(partial(_look_on, watch), name="spanmeter-budgets"):
-            registry.register(BudgetsCollector(store, budgets))
+            status.registry.register(BudgetsCollector(store, budgets))
             yield budgets
     finally:
         webhooks.close()
 
 
 def _look_on(watch: BudgetWatch, ended: threading.Event) -> None:
-    is_well, took = True, 0.0
+    took = 0.0
     while not ended.wait(max(_EVERY_S, _MOST_SHARE * took)):
         began = monotonic()
         try:
             watch.look()
-            is_well = True
+            watch.standing = OK
         except (StoreError, OSError):
-            if is_well:
+            if watch.standing == OK:
                 _logger.exception("the store cannot say how budgets stand; it is asked again")
-            is_well = False
+            watch.standing = "the store cannot say how budgets stand"
         took = monotonic() - began

@@ -24,6 +24,7 @@ from spanmeter_collector.forward_http import HttpWay
 from spanmeter_collector.otlp import Signal
 from spanmeter_collector.reply import ALL, Reply, Way
 from spanmeter_collector.settings import Forwarding
+from spanmeter_collector.status import OK
 
 _BATCH_BYTES: Final = 4 * 2**20
 _FIRST_WAIT_S: Final = 1.0
@@ -83,6 +84,8 @@ class Forwarder:
         self._closing = threading.Event()
         self._deadline = float("inf")
         self._well = True
+        self.standing = OK
+        """"ok", or why the endpoint does not take what comes."""
         self._thread = threading.Thread(target=self._send_all, name="forward", daemon=True)
         self._thread.start()
 
@@ -171,6 +174,7 @@ class Forwarder:
 
     def _note(self, reply: Reply) -> None:
         """Log when the endpoint stops to take what comes, and when it takes it again."""
+        self.standing = f"what comes is not taken: {reply.reason}" if reply.reason else OK
         if bool(reply.reason) is self._well:
             self._well = not self._well
             what = "what waits goes on" if self._well else "what comes is not taken"

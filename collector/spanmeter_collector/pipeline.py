@@ -231,7 +231,7 @@ class Pipeline:
         if (error := worker.exception()) is None:
             return
         _logger.critical("the %s worker ended", name, exc_info=error)
-        self._status.report(name, f"the worker ended: {type(error).__name__}: {error}")
+        self._status.end(name, f"the worker ended: {type(error).__name__}: {error}")
         if name == "log":
             self._refuse_waiting("the log worker ended")
 

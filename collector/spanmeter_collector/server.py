@@ -6,7 +6,7 @@ import errno
 import logging
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -33,6 +33,7 @@ from spanmeter_collector.losses_gauge import LossCollector
 from spanmeter_collector.memory import prepare_memory, return_engine_code
 from spanmeter_collector.neighbours import neighbourly
 from spanmeter_collector.pipeline import Pipeline
+from spanmeter_collector.read_file import ReadFile
 from spanmeter_collector.receive import Door
 from spanmeter_collector.receive_grpc import GrpcDoor
 from spanmeter_collector.redaction_key import kept_key
@@ -40,7 +41,7 @@ from spanmeter_collector.restore import refuse_unfinished
 from spanmeter_collector.setting import Address, SettingError
 from spanmeter_collector.settings import Settings
 from spanmeter_collector.snapshot import Snapshots
-from spanmeter_collector.status import Status
+from spanmeter_collector.status import OFF, Status
 from spanmeter_collector.store import Store
 from spanmeter_collector.storing import Forward
 from spanmeter_collector.sweep import Sweep, sweeping
@@ -80,9 +81,7 @@ def serve(settings: Settings) -> int:
         grpc_address = stack.enter_context(_serving_grpc(grpc_door, settings.grpc_listen, tls))
         door = Door(pipeline, status, tokens=settings.ingest_tokens, redact=redact)
         definitions = read_budgets(settings.budgets)
-        budgets = stack.enter_context(
-            at_work(store, definitions, status.registry, outbox=settings.data_dir / "webhooks")
-        )
+        budgets = stack.enter_context(at_work(store, definitions, status, outbox=settings.data_dir / "webhooks"))
         api = _api(settings, status, works, budgets)
         app = create_app(
             door=door,
@@ -112,12 +111,16 @@ class _Works:
 
 
 def _api(settings: Settings, status: Status, works: _Works, budgets: Budgets) -> App:
-    """The API, with `/metrics` telling of the disk and of losses as well."""
+    """The API, with `/metrics` telling of the disk and of losses as well, and `/health` of the user's files."""
+    prices = ReadFile(settings.prices, remedy="`spanmeter reprice` has it read again")
+    status.tell("prices", prices.standing)
+    if settings.budgets:
+        status.tell("budgets_file", ReadFile(settings.budgets, remedy="a restart has it read again").standing)
     api = create_api(
         store=works.store,
         status=status,
         load_book=partial(_load_book, settings),
-        use_book=works.pipeline.use,
+        use_book=_noting(prices, works.pipeline.use),
         book_in_use=works.pipeline.book,
         loss_settle=settings.loss_settle,
         snapshots=Snapshots(works.store, works.log, settings.data_dir / "backup"),
@@ -128,14 +131,24 @@ def _api(settings: Settings, status: Status, works: _Works, budgets: Budgets) ->
     return api
 
 
+def _noting(prices: ReadFile, use: Callable[[PriceBook], None]) -> Callable[[PriceBook], None]:
+    def use_and_note(book: PriceBook) -> None:
+        prices.note_read()
+        use(book)
+
+    return use_and_note
+
+
 @contextmanager
 def _forwarding(settings: Settings, status: Status, http_address: Address) -> Iterator[Forward | None]:
     """It ends after the pipeline: what is acknowledged until then goes on."""
     if settings.forward is None:
+        status.tell("forward", lambda: OFF)
         yield None
         return
     refuse_itself(settings.forward, http_address, settings.grpc_listen)
     forwarder = Forwarder(way_to(settings.forward), status.registry, queue_bytes=settings.forward.queue_bytes)
+    status.tell("forward", lambda: forwarder.standing)
     try:
         yield forwarder.take
     finally:

@@ -1,4 +1,4 @@
-"""The status: what the sidecar says about itself on /ready and /metrics."""
+"""The status: what the sidecar says about itself on /health, /ready and /metrics."""
 
 from __future__ import annotations
 
@@ -6,15 +6,28 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, Literal, NamedTuple
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
 from spanmeter_collector.backlog import Backlog
 
 OK: Final = "ok"
+OFF: Final = "off"
+State = Literal["ok", "off", "degraded", "failed"]
 _SECONDS: Final = (0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256, 0.512, 1.024, 2.048, 4.096, 8.192)
 _SPANS: Final = (1, 4, 16, 64, 256, 1024, 4096, 16384, 65536)
+
+
+class Component(NamedTuple):
+    """How a part of the sidecar stands, and why where it is not well.
+
+    `off`: not asked for. `degraded`: it will be well again by itself, or once the reason is dealt with. `failed`: only
+    a restart helps.
+    """
+
+    status: State
+    reason: str = ""
 
 
 class Status:
@@ -29,6 +42,8 @@ class Status:
         self._checks = {"log": OK, "store": OK}
         self._since: dict[str, datetime] = {}
         self._asked: dict[str, Callable[[], str]] = {}
+        self._beside: dict[str, Callable[[], str]] = {}
+        self._ended: set[str] = set()
         started = time.monotonic()
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
@@ -60,6 +75,7 @@ class Status:
         self.pending_spans.set_function(lambda: backlog.spans)
         self.log_bytes.set_function(lambda: backlog.size)
         self.log_lag_seconds.set_function(lambda: backlog.age)
+        self.tell("backlog", lambda: backlog.standing or OK)
 
     @property
     def ready(self) -> bool:
@@ -70,6 +86,22 @@ class Status:
         """Every check by name: "ok", or the reason why not."""
         with self._lock:
             return self._checks | {check: ask() for check, ask in self._asked.items()}
+
+    def components(self) -> Mapping[str, Component]:
+        """Every check, and what readiness does not hang on."""
+        standing = {**self.checks(), **{name: ask() for name, ask in self._beside.items()}}
+        return {name: self._component(name, standing[name]) for name in sorted(standing)}
+
+    def _component(self, name: str, standing: str) -> Component:
+        if standing == OK:
+            return Component("ok")
+        if standing == OFF:
+            return Component("off")
+        return Component("failed" if name in self._ended else "degraded", standing)
+
+    def tell(self, component: str, ask: Callable[[], str]) -> None:
+        """Add a component that readiness does not hang on; `ask` answers "ok", "off", or why it is not well."""
+        self._beside[component] = ask
 
     def ask(self, check: str, ask: Callable[[], str]) -> None:
         """Add a check that is made whenever somebody wants to know."""
@@ -83,6 +115,11 @@ class Status:
             else:
                 reason += f" (since {self._since.setdefault(check, self._now()).isoformat(timespec='seconds')})"
             self._checks[check] = reason
+
+    def end(self, check: str, reason: str) -> None:
+        """Say that a check will never be well again in this process."""
+        self._ended.add(check)
+        self.report(check, reason)
 
     def note_intake(self, *, refused: int, too_old: int = 0, lost: Mapping[str, int]) -> None:
         """Count the spans and metrics refused in an accepted request, and its parts that were mended or left out.

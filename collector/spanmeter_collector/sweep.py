@@ -18,7 +18,7 @@ from clickhouse_connect.driver.exceptions import Error as StoreError
 
 from spanmeter_collector.repeating import repeating
 from spanmeter_collector.retention import OVER_SIZE, SWEPT, Due, Partition, Retention, due
-from spanmeter_collector.status import Status
+from spanmeter_collector.status import OK, Status
 from spanmeter_collector.store import Store
 
 _EVERY_S: Final = 3600.0
@@ -61,6 +61,8 @@ class Sweep:
         self._clock = clock
         self._began = clock.now() - clock.elapsed()
         self._last = float("inf")
+        self.standing = OK
+        """"ok", or why what is due is still there."""
 
     def run(self) -> list[Due]:
         """Drop what is due, one log line for all of it, and tell what that was.
@@ -136,6 +138,7 @@ class Sweep:
 @contextmanager
 def sweeping(sweep: Sweep, status: Status) -> Iterator[None]:
     """Run a sweep now and every hour, on a thread of its own; a store that refuses is asked again an hour later."""
+    status.tell("retention", lambda: sweep.standing)
     with repeating(partial(_sweep_hourly, sweep, status), name="spanmeter-sweep"):
         yield
 
@@ -144,7 +147,9 @@ def _sweep_hourly(sweep: Sweep, status: Status, ended: threading.Event) -> None:
     while True:
         try:
             sweep.run()
+            sweep.standing = OK
         except (StoreError, OSError):
+            sweep.standing = "what is due could not be dropped; it is tried again in an hour"
             status.failed_sweeps.inc()
             _logger.exception("retention could not drop what is due; it is tried again in an hour")
         if ended.wait(_EVERY_S):

@@ -69,13 +69,33 @@ async def test_readiness_names_what_is_in_the_way(known: Store) -> None:
         well = await client.get("/ready")
         status.report("log", "the disk is full")
         ill = await client.get("/ready")
-        up = await client.get("/health")
     assert (well.status_code, well.json()) == (200, {"ready": True, "checks": {"log": "ok", "store": "ok"}})
     assert (ill.status_code, ill.json()) == (
         503,
         {"ready": False, "checks": {"log": "the disk is full (since 2026-11-22T13:00:00+00:00)", "store": "ok"}},
     )
-    assert (up.status_code, up.json()) == (200, {"status": "ok"})
+
+
+async def test_health_names_each_component_and_is_503_only_where_a_restart_helps(known: Store) -> None:
+    status = Status(now=lambda: datetime(2026, 11, 22, 13, tzinfo=UTC))
+    status.tell("forward", lambda: "off")
+    since = "(since 2026-11-22T13:00:00+00:00)"
+    answers = []
+    async with client_of(known, status) as client:
+        answers.append(await client.get("/health"))
+        status.report("store", "cannot write")
+        answers.append(await client.get("/health"))
+        status.end("log", "the worker ended")
+        answers.append(await client.get("/health"))
+
+    well, off = {"status": "ok", "reason": ""}, {"status": "off", "reason": ""}
+    degraded = {"status": "degraded", "reason": f"cannot write {since}"}
+    failed = {"status": "failed", "reason": f"the worker ended {since}"}
+    assert [(answer.status_code, answer.json()) for answer in answers] == [
+        (200, {"status": "ok", "components": {"forward": off, "log": well, "store": well}}),
+        (200, {"status": "degraded", "components": {"forward": off, "log": well, "store": degraded}}),
+        (503, {"status": "failed", "components": {"forward": off, "log": failed, "store": degraded}}),
+    ]
 
 
 @pytest.mark.parametrize("path", ["/health", "/ready"])

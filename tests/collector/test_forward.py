@@ -215,6 +215,11 @@ def test_what_is_not_delivered_in_time_is_counted_at_the_end() -> None:
     assert sender.figure("_lost_spans_total", reason="stopped") == 42
 
 
+def _forwarding_of(sidecar: Any) -> str:
+    reason: str = sidecar.get("/health")["components"]["forward"]["reason"]
+    return reason
+
+
 def test_a_second_sidecar_gets_everything_and_the_first_minds_no_failure(
     start_sidecar: Callable[..., Any],
     span: MakeSpan,
@@ -230,12 +235,14 @@ def test_a_second_sidecar_gets_everything_and_the_first_minds_no_failure(
     assert first.post("/v1/traces", away, **protobuf).status_code == 200
     first.settle()
     assert first.get("/ready")["ready"] is True
+    await_that(lambda: _forwarding_of(first).startswith("what comes is not taken: "))
 
     tokens = {"INGEST_TOKEN": "s3cret-token", "DATA_DIR": str(tmp_path / "second")}
     second = start_sidecar(LISTEN=f"127.0.0.1:{port}", **tokens)
     there = request_of(span(2, attributes=call_attributes)).SerializeToString()
     assert first.post("/v1/traces", there, **protobuf).status_code == 200
     await_that(lambda: first.metric("spanmeter_collector_forwarded_spans_total") == 2)
+    assert _forwarding_of(first) == ""
     second.settle()
     last = request_of(span(3, attributes=call_attributes)).SerializeToString()
     assert first.post("/v1/traces", last, **protobuf).status_code == 200

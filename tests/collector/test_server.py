@@ -172,6 +172,30 @@ def test_with_a_query_token_only_health_is_open(start_sidecar: StartSidecar) -> 
     assert sidecar.post("/v1/traces", b"", **PROTOBUF).status_code == 200
 
 
+def test_health_names_every_part_of_a_sidecar_and_files_that_changed(
+    start_sidecar: StartSidecar, tmp_path: Path
+) -> None:
+    prices = tmp_path / "prices.toml"
+    prices.write_text("", encoding="utf-8")
+    sidecar = start_sidecar(PRICES=str(prices))
+    before = sidecar.get("/health")
+    prices.write_text('[[discount]]\nprovider = "openai"\nmodel = "*"\npercent = 20\n', encoding="utf-8")
+    changed = sidecar.get("/health")
+    sidecar.post("/api/v1/reprice", b"")
+
+    names = ("backlog", "budgets", "disk", "forward", "log", "prices", "retention", "store")
+    well, off = {"status": "ok", "reason": ""}, {"status": "off", "reason": ""}
+    assert before == {"status": "ok", "components": dict.fromkeys(names, well) | {"forward": off}}
+    assert (changed["status"], changed["components"]["prices"]) == (
+        "degraded",
+        {
+            "status": "degraded",
+            "reason": "prices.toml has changed since it was read; `spanmeter reprice` has it read again",
+        },
+    )
+    assert sidecar.get("/health")["status"] == "ok"
+
+
 def test_an_idle_sidecar_stays_below_350_mb(start_sidecar: StartSidecar) -> None:
     sidecar = start_sidecar()
     sidecar.get("/api/v1/cost")

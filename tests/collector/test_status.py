@@ -37,6 +37,19 @@ def test_it_tells_of_the_backlog() -> None:
     assert 60 <= float(lag.split()[1]) < 120
 
 
+def test_a_backlog_that_lags_or_refuses_is_a_component_that_is_not_well() -> None:
+    status, backlog = Status(), Backlog(Limits(pending_spans=7))
+    status.watch(backlog)
+    assert status.components()["backlog"] == ("ok", "")
+
+    backlog.wait(Position(1, 100), Amount(7, 100), for_s=100)
+    assert status.components()["backlog"] == (
+        "degraded",
+        "requests are refused: 7 spans wait for the store; the oldest of 7 spans has waited 100 s for the store",
+    )
+    assert status.ready
+
+
 def test_a_check_that_is_asked_for_is_made_each_time() -> None:
     status = Status()
     answers = iter(["nearly full", "ok"])
