@@ -26,6 +26,11 @@ def indexes_check(building: asyncio.Future[Workload]) -> str:
     return OK if error is None else f"could not be built: {type(error).__name__}: {error}"
 
 
+def has_failed(building: asyncio.Future[Workload]) -> bool:
+    """Say whether the indexes cannot be built any more; a provider that is away is asked again, and is no such case."""
+    return building.done() and building.exception() is not None
+
+
 async def provider_check(settings: Settings) -> str:
     """Say whether the provider answers at all, by asking for its list of models."""
     headers = {"Authorization": f"Bearer {settings.api_key}"}

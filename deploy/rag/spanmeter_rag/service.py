@@ -25,7 +25,7 @@ from spanmeter_rag.caches import Caches
 from spanmeter_rag.clients import Clients
 from spanmeter_rag.messages import Query, Reply, cited
 from spanmeter_rag.patience import is_outage
-from spanmeter_rag.readiness import OK, indexes_check, models_check, provider_check, telemetry
+from spanmeter_rag.readiness import OK, has_failed, indexes_check, models_check, provider_check, telemetry
 from spanmeter_rag.requests import Question, Requests
 from spanmeter_rag.settings import Settings
 from spanmeter_rag.spending import limit_spending
@@ -90,16 +90,25 @@ async def query(asked: Query, request: Request, response: Response) -> Reply:
         return await _reply(asked, building.result(), requests, question)
 
 
-async def health(request: Request) -> dict[str, Any]:
-    """Tell that the process is up, and what its parts do; only /ready says whether it can answer."""
-    return {"status": "up", "components": _components(request), "telemetry": telemetry()}
+async def health(request: Request) -> JSONResponse:
+    """Tell what the parts do; 503 once the indexes cannot be built any more, which only a restart mends."""
+    failed = has_failed(request.app.state.building)
+    told = {"components": _components(request), "telemetry": telemetry()}
+    return JSONResponse({"status": "failed" if failed else "up", **told}, 503 if failed else 200)
 
 
 async def ready(request: Request) -> JSONResponse:
-    """Tell whether questions can be answered, and what is missing if not."""
-    checks = {**_components(request), "provider": await provider_check(request.app.state.settings)}
-    well = checks["indexes"] == OK and checks["provider"] == OK
-    return JSONResponse({"ready": well, "checks": checks}, 200 if well else 503)
+    """Tell whether questions get a reply, and what is missing.
+
+    Without its provider the service replies with passages alone: ready and `degraded`, for to take it out of service
+    would leave people without any reply. With RAG_DEGRADED=off it is not ready.
+    """
+    settings: Settings = request.app.state.settings
+    checks = {**_components(request), "provider": await provider_check(settings)}
+    asks_models = checks["provider"] == OK
+    is_ready = checks["indexes"] == OK and (asks_models or settings.resilience.degraded)
+    told = {"ready": is_ready, "degraded": is_ready and not asks_models, "checks": checks}
+    return JSONResponse(told, 200 if is_ready else 503)
 
 
 async def metrics(request: Request) -> Response:

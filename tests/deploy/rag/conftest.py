@@ -5,8 +5,9 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -82,10 +83,24 @@ class RunningService:
 @pytest.fixture(scope="session")
 def service(tokenizer: Tokenizer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService]:
     """The real process; its spans go to the provider, which refuses them at once."""
-    folder = tmp_path_factory.mktemp("service")
+    settings = {"RAG_ATTEMPTS": "3", "RAG_BREAKER_FAILURES": "500", "RAG_ROUTER_MODEL": "gpt-4.1-nano"}
+    with _serving(tokenizer, tmp_path_factory.mktemp("service"), settings) as running:
+        yield running
+
+
+@pytest.fixture
+def strict_service(tokenizer: Tokenizer, tmp_path: Path) -> Iterator[RunningService]:
+    """One that gives no degraded replies and has money for one question."""
+    settings = {"RAG_DEGRADED": "off", "RAG_BUDGET_USD": "0.0001", "RAG_ATTEMPTS": "3"}
+    with _serving(tokenizer, tmp_path, settings) as running:
+        yield running
+
+
+@contextmanager
+def _serving(tokenizer: Tokenizer, folder: Path, settings: Mapping[str, str]) -> Iterator[RunningService]:
     with _running(tokenizer, folder / "record.jsonl", fault_rate=0.05) as provider:
         environment = for_service(os.environ, port=free(), sidecar_url=provider.url, provider_url=provider.url)
-        environment |= {"RAG_ATTEMPTS": "3", "RAG_BREAKER_FAILURES": "500", "RAG_ROUTER_MODEL": "gpt-4.1-nano"}
+        environment |= settings
         with (folder / "log").open("wb") as log:
             process = subprocess.Popen([sys.executable, "-m", "spanmeter_rag"], env=environment, stderr=log)
         yield RunningService(f"http://{environment['RAG_LISTEN']}", process, folder / "log", provider)

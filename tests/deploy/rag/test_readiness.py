@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from spanmeter_rag.breaker import Breaker
 from spanmeter_rag.patience import Patience
 from spanmeter_rag.ports import free
-from spanmeter_rag.readiness import OK, indexes_check, models_check, provider_check, telemetry
+from spanmeter_rag.readiness import OK, has_failed, indexes_check, models_check, provider_check, telemetry
 from spanmeter_rag.router import Router
 from spanmeter_rag.settings import Settings
 from spanmeter_rag.workload import Workload
@@ -21,6 +21,7 @@ async def _checks_of_a_build() -> list[str]:
     building.set_result(Workload({}, Router(None, Patience())))
     failed: asyncio.Future[Workload] = asyncio.Future()
     failed.set_exception(ValueError("no passages"))
+    assert [has_failed(each) for each in (building, failed, asyncio.Future())] == [False, True, False]
     return [*checks, indexes_check(building), indexes_check(failed)]
 
 

@@ -20,6 +20,10 @@ QUESTION = "How are default argument values evaluated?"
 
 @pytest.fixture(scope="session")
 def ready(service: RunningService) -> RunningService:
+    return _until_ready(service)
+
+
+def _until_ready(service: RunningService) -> RunningService:
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         if _answers(f"{service.url}/ready"):
@@ -136,10 +140,27 @@ def test_when_the_provider_is_down_the_passages_stand_alone(ready: RunningServic
     assert reply["answer"].startswith("No language model can be asked at the moment. This is not an answer")
     assert "503" in reply["reason"]
     assert "default" in "".join(source["excerpt"] for source in reply["sources"])
-    assert readiness.status_code == 503
-    assert readiness.json()["checks"]["provider"] == f"{ready.provider.url}/v1 answers 503"
-    assert _answers(f"{ready.url}/ready")
+    told = readiness.json()
+    assert (readiness.status_code, told["ready"], told["degraded"]) == (200, True, True)
+    assert told["checks"]["provider"] == f"{ready.provider.url}/v1 answers 503"
+    assert httpx.get(f"{ready.url}/ready", trust_env=False).json()["degraded"] is False
     assert _metric(ready, degraded) - before == 1
+
+
+def test_without_degraded_replies_it_is_not_ready_and_a_spent_budget_says_when_to_ask_again(
+    strict_service: RunningService,
+) -> None:
+    _until_ready(strict_service)
+    with conditions(strict_service, down=True):
+        readiness = httpx.get(f"{strict_service.url}/ready", trust_env=False)
+        health = httpx.get(f"{strict_service.url}/health", trust_env=False)
+    refused = [_query(strict_service) for _ in range(3)][-1]
+
+    assert (readiness.status_code, readiness.json()["ready"], readiness.json()["degraded"]) == (503, False, False)
+    assert (health.status_code, health.json()["status"]) == (200, "up")
+    assert refused.status_code == 429
+    assert 1 <= int(refused.headers["Retry-After"]) <= 86_400
+    assert "rag-answers" in refused.json()["error"]
 
 
 @pytest.mark.parametrize("body", [{"question": ""}, {"way": "guess"}, {"mode": "later"}, {"user": "u" * 201}])
