@@ -1,4 +1,4 @@
-"""Beside LangSmith, each request is one trace and each call is charged once; LangSmith's endpoint gets the same spans."""
+"""Beside LangSmith, each request is one trace, each call is charged once, and LangSmith's endpoint gets the spans."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Final
 
@@ -46,7 +46,7 @@ class LangSmith:
 @contextmanager
 def langsmith() -> Iterator[LangSmith]:
     class Handler(Endpoint):
-        def do_POST(self) -> None:
+        def do_POST(self) -> None:  # noqa: N802  the standard library's name
             body = self.rfile.read(int(self.headers["content-length"]))
             told = {name.lower(): said for name, said in self.headers.items()}
             packed = told.get("content-encoding") == "gzip"

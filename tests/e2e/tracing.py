@@ -11,18 +11,16 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
-import langsmith
 import openai
 from counting import serving
 from langchain_openai import ChatOpenAI
+from langsmith import traceable
 from langsmith.run_trees import get_cached_client
 from langsmith.wrappers import wrap_openai
 from llama_index.core.llms import ChatMessage
 from llama_index.llms.openai import OpenAI
 
 import spanmeter
-
-traceable: Any = langsmith.traceable
 
 
 def requests(url: str) -> dict[str, Callable[[], object]]:
