@@ -9,7 +9,7 @@ DEMO := .venv/.installed-demo
 DEV := .venv/.installed-dev
 OTELCOL := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/spanmeter/opentelemetry-collector
 
-.PHONY: help setup demo test compat others senders replay collectors fuzz bench-app bench-budget bench-cache bench-export bench-collector bench-acknowledge bench-reprice bench-disk lint types imports fmt screenshots clean bench-soak bench-start faults load
+.PHONY: help setup demo test compat others senders replay collectors fuzz bench-app bench-budget bench-cache bench-summary bench-export bench-collector bench-acknowledge bench-reprice bench-disk lint types imports fmt screenshots clean bench-soak bench-start faults load
 
 help:  ## what each command does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -52,6 +52,9 @@ bench-app: $(DEV)  ## what instrumentation adds to a call, a token, a chain, a g
 
 bench-budget: $(DEV)  ## what budgets add to a call
 	@$(BIN)/python tests/benchmarks/budget.py
+
+bench-summary: $(DEV)  ## what counting a span for the summary costs
+	@$(BIN)/python tests/benchmarks/summary.py
 
 bench-cache: $(DEV)  ## what a hit of a cache costs, beside other caches
 	@$(BIN)/python tests/benchmarks/cache.py $(ARGS)

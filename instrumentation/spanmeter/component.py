@@ -45,9 +45,9 @@ class Component:
     max_s: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Summary:
-    """Every component that ran, the one with the longest total first; `str()` is a table."""
+    """Every component that ran, the one with the longest total first; printed or shown in a shell it is a table."""
 
     rows: tuple[Component, ...]
 
@@ -63,6 +63,9 @@ class Summary:
         lines = [_HEAD, *(_cells(row) for row in self.rows)]
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
         return "\n".join(_aligned(line, widths) for line in lines)
+
+    def __repr__(self) -> str:
+        return str(self)
 
     def component(self, name: str) -> Component | None:
         """Return the row of that name with the longest total, None when nothing of that name ran."""
