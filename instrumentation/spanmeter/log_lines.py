@@ -11,8 +11,10 @@ from typing import Any, Final
 from opentelemetry import trace
 
 from spanmeter import semconv
+from spanmeter.capture import may_show_content
 from spanmeter.scope import current_scope
 
+_ACCESS: Final = "uvicorn.access"
 REQUEST_ID: Final = "request_id"
 """The tag of `spanmeter.context` that names a request."""
 _DIMENSIONS: Final = {
@@ -53,7 +55,7 @@ class JsonLines(logging.Formatter):
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": record.getMessage(),
+            "message": _message(record),
             **surroundings(),
             **dict(_extras(record)),
         }
@@ -72,13 +74,22 @@ class ReadableLines(logging.Formatter):
         at = datetime.fromtimestamp(record.created).astimezone()
         known = surroundings()
         said = known.pop("tags", {}) | known | dict(_extras(record))
-        head = f"{at:%H:%M:%S}.{at.microsecond // 1000:03} {record.levelname:<8} {record.name}  {record.getMessage()}"
+        head = f"{at:%H:%M:%S}.{at.microsecond // 1000:03} {record.levelname:<8} {record.name}  {_message(record)}"
         lines = ["  ".join([head, *(f"{name}={value}" for name, value in said.items())])]
         if record.exc_info:
             lines.append(self.formatException(record.exc_info))
         if record.stack_info:
             lines.append(self.formatStack(record.stack_info))
         return "\n".join(lines)
+
+
+def _message(record: logging.LogRecord) -> str:
+    """What was logged; of uvicorn's access log without the query of the address, which may be what was asked."""
+    given = record.args
+    if record.name != _ACCESS or not isinstance(given, tuple) or may_show_content():
+        return record.getMessage()
+    without = tuple(value.partition("?")[0] if isinstance(value, str) else value for value in given)
+    return str(record.msg) % without
 
 
 def _extras(record: logging.LogRecord) -> Iterator[tuple[str, Any]]:

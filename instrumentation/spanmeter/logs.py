@@ -46,6 +46,16 @@ PROVIDERS: Final = (
 """Loggers of providers' packages; at level debug they write whole requests, prompts included."""
 FRAMEWORKS: Final = ("langchain", "langchain_core", "langchain_community", "langgraph", "langsmith", "llama_index")
 """Loggers of frameworks; at level debug they write what was retrieved and answered."""
+SERVERS: Final = (
+    "uvicorn",
+    "uvicorn.error",
+    "uvicorn.access",
+    "gunicorn.error",
+    "gunicorn.access",
+    "hypercorn.error",
+    "hypercorn.access",
+)
+"""Loggers of web servers, which give them handlers of their own and keep their lines from the root logger."""
 _DEBUGGERS: Final = (
     ("langchain_core", "spanmeter.langchain.debugging", "langchain.debug"),
     ("llama_index.core", "spanmeter.llama_index.debugging", "llama_index.debug"),
@@ -79,13 +89,20 @@ class Logs:
         self.undo()
 
     def write_to(self, handler: logging.Handler, *, replace_handlers: bool) -> None:
-        """Let the root logger write to a handler, beside those it has or instead of them."""
+        """Let the root logger write to a handler, beside those there are or instead of them and of web servers'."""
         root = logging.getLogger()
-        for other in [*root.handlers] if replace_handlers else []:
-            root.removeHandler(other)
-            self._changes.callback(root.addHandler, other)
+        if replace_handlers:
+            for logger in (root, *map(logging.getLogger, SERVERS)):
+                self._take_handlers(logger)
         root.addHandler(handler)
         self._changes.callback(root.removeHandler, handler)
+
+    def _take_handlers(self, logger: logging.Logger) -> None:
+        for other in [*logger.handlers]:
+            logger.removeHandler(other)
+            self._changes.callback(logger.addHandler, other)
+        self._changes.callback(setattr, logger, "propagate", logger.propagate)
+        logger.propagate = True
 
     def set_level(self, logger: logging.Logger, level: int) -> None:
         """Set the level of a logger."""
@@ -98,6 +115,14 @@ class Logs:
             logger = logging.getLogger(name)
             if logger.level == logging.NOTSET:
                 self.set_level(logger, level)
+
+    def hold_libraries(self, mode: Mode) -> None:
+        """Quiet clients and providers' packages, or let the frameworks tell what they do; no texts unless asked for."""
+        if mode == "production":
+            self.hold((*CLIENTS, *PROVIDERS), logging.WARNING)
+            return
+        self.hold((*CLIENTS, *(() if may_show_content() else (*PROVIDERS, *FRAMEWORKS))), logging.INFO)
+        self.debug_frameworks()
 
     def debug_frameworks(self) -> None:
         """Switch the frameworks' own debugging output on, of those imported later too."""
@@ -130,8 +155,10 @@ def configure_logging(
     (`OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT`).
 
     Lines go to `stream`, standard error by default. The application's own handlers stay beside ours, and so does its
-    level where it has handlers, unless `replace_handlers` takes them away or `level` names one. A logger that has a
-    level keeps it. Calling it again replaces what it did before. Raises ValueError for another mode or level.
+    level where it has handlers, unless `replace_handlers` takes them away or `level` names one; with
+    `replace_handlers`, lines of uvicorn, gunicorn and hypercorn come as ours too, where the server was set up before.
+    A logger that has a level keeps it. Calling it again replaces what it did before.
+    Raises ValueError for another mode or level.
     """
     if mode not in get_args(Mode):
         raise ValueError(f"mode is {mode!r}; it must be one of {', '.join(get_args(Mode))}")
@@ -142,14 +169,9 @@ def configure_logging(
         while _active:
             _active[-1].undo()
         logs = Logs()
-        root = logging.getLogger()
-        if wanted is not None or replace_handlers or not root.handlers:
-            logs.set_level(root, _LEVELS[mode] if wanted is None else wanted)
+        if wanted is not None or replace_handlers or not logging.root.handlers:
+            logs.set_level(logging.root, _LEVELS[mode] if wanted is None else wanted)
         logs.write_to(handler, replace_handlers=replace_handlers)
-        if mode == "production":
-            logs.hold((*CLIENTS, *PROVIDERS), logging.WARNING)
-        else:
-            logs.hold((*CLIENTS, *(() if may_show_content() else (*PROVIDERS, *FRAMEWORKS))), logging.INFO)
-            logs.debug_frameworks()
+        logs.hold_libraries(mode)
         _active.append(logs)
     return logs

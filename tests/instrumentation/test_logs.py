@@ -13,6 +13,7 @@ from typing import Any
 
 import llama_index.core
 import pytest
+import uvicorn
 from langchain_core.globals import get_debug
 from langchain_core.runnables import RunnableLambda
 from langchain_core.tools import tool
@@ -192,6 +193,22 @@ def test_they_are_replaced_when_asked_and_come_back(root: logging.Logger, writte
 
 
 @program()
+@pytest.mark.parametrize("mode", ["production", "debug"])
+def test_a_web_servers_lines_are_ours_when_handlers_are_replaced_and_tell_no_query(
+    mode: Any, written: io.StringIO
+) -> None:
+    configured = uvicorn.Config("app")  # gives uvicorn's loggers handlers of their own
+    access = logging.getLogger("uvicorn.access")
+    theirs = [*access.handlers]
+    replaced: dict[str, Any] = {"stream": written, "replace_handlers": True}
+    with program(), spanmeter.configure_logging(mode, **replaced), spanmeter.context(tenant="acme"):
+        access.info('%s - "%s %s HTTP/%s" %d', "127.0.0.1:1", "GET", f"/ask?q={SECRET_WORDS}", "1.1", 200)
+
+    assert (configured.log_level, access.handlers, access.propagate) == (None, theirs, False)
+    assert '127.0.0.1:1 - "GET /ask HTTP/1.1" 200' in written.getvalue().replace("\\", "")
+    assert "acme" in written.getvalue()
+
+
 def test_a_logger_with_a_level_of_its_own_keeps_it() -> None:
     logging.getLogger("httpx").setLevel(logging.DEBUG)
     try:
