@@ -7,12 +7,22 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from itertools import chain
 from typing import Any, ParamSpec, TypeVar
 
 import openai
 from langchain_core.runnables import Runnable, RunnableConfig
-from tenacity import AsyncRetrying, RetryCallState, Retrying, retry_if_exception, stop_after_attempt, stop_after_delay
+from tenacity import (
+    AsyncRetrying,
+    RetryCallState,
+    Retrying,
+    retry_if_exception,
+    stop_after_attempt,
+    stop_after_delay,
+    stop_any,
+)
 from tenacity.wait import wait_base, wait_random_exponential
 
 import spanmeter
@@ -49,7 +59,11 @@ class Patience:
 
     def __init__(self, resilience: Resilience = Resilience()) -> None:  # noqa: B008  frozen
         self._policy: dict[str, Any] = {
-            "stop": stop_after_attempt(resilience.attempts) | stop_after_delay(resilience.patience_s),
+            "stop": stop_any(
+                stop_after_attempt(resilience.attempts),
+                stop_after_delay(resilience.patience_s),
+                _asks_for_more_than(resilience.longest_wait_s),
+            ),
             "wait": _AsToldOrLonger(resilience.longest_wait_s),
             "retry": retry_if_exception(is_transient),
             "before_sleep": _note,
@@ -114,16 +128,24 @@ class Patient(Runnable[_In, _Out]):
 
 
 class _AsToldOrLonger(wait_base):
-    """Waits as long as a rate-limited response asks for, else ever longer with jitter."""
+    """Waits as long as the provider asks for, else ever longer with jitter."""
 
     def __init__(self, longest_s: float) -> None:
-        self._longest_s = longest_s
         self._growing = wait_random_exponential(multiplier=0.1, max=longest_s)
 
     def __call__(self, retry_state: RetryCallState) -> float:
-        error = retry_state.outcome.exception() if retry_state.outcome else None
-        told = _told_s(error) if isinstance(error, openai.RateLimitError) else None
-        return self._growing(retry_state) if told is None else min(told, self._longest_s)
+        told = _told_s(retry_state)
+        return self._growing(retry_state) if told is None else told
+
+
+def _asks_for_more_than(longest_s: float) -> Callable[[RetryCallState], bool]:
+    """Give up where the provider asks for a longer pause: sooner it would refuse again, and another model may not."""
+
+    def is_too_long(retry_state: RetryCallState) -> bool:
+        told = _told_s(retry_state)
+        return told is not None and told > longest_s
+
+    return is_too_long
 
 
 def _note(retry_state: RetryCallState) -> None:
@@ -135,11 +157,28 @@ def _tagged(retry_state: RetryCallState) -> AbstractContextManager[None]:
     return nullcontext() if number == 1 else spanmeter.context(attempt=str(number))
 
 
-def _told_s(error: openai.RateLimitError) -> float | None:
-    """Read retry-after-ms and retry-after as OpenAI's own client does; a date is left to the growing wait."""
+def _told_s(retry_state: RetryCallState) -> float | None:
+    """Read `retry-after-ms` or `Retry-After`, in seconds or as a date, of whatever was refused (RFC 9110, 10.2.3)."""
+    error = retry_state.outcome.exception() if retry_state.outcome else None
+    if not isinstance(error, openai.APIStatusError):
+        return None
     headers = error.response.headers
     for name, unit_s in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
         value = headers.get(name, "")
         if value.replace(".", "", 1).isdigit():
             return float(value) * unit_s
-    return None
+    return _until_s(headers.get("retry-after", ""), headers.get("date", ""))
+
+
+def _until_s(date: str, now: str) -> float | None:
+    """How long it is until a date, by the provider's clock where it tells the time."""
+    until, told = _time(date), _time(now) or datetime.now(UTC)
+    return None if until is None else max((until - told).total_seconds(), 0.0)
+
+
+def _time(date: str) -> datetime | None:
+    try:
+        time = parsedate_to_datetime(date)
+    except ValueError:
+        return None
+    return time if time.tzinfo else time.replace(tzinfo=UTC)

@@ -15,6 +15,7 @@ from spanmeter_rag.settings import Resilience
 if TYPE_CHECKING:
     from tests.deploy.rag.conftest import Finish
 
+NOON = "Sun, 22 Nov 2026 12:00:00 GMT"
 REQUEST = httpx.Request("POST", "http://127.0.0.1/v1/chat/completions")
 
 
@@ -88,15 +89,39 @@ def test_what_cannot_pass_is_not_repeated() -> None:
 
 @pytest.mark.parametrize(
     ("headers", "waited_s"),
-    [({"retry-after-ms": "1500"}, 1.5), ({"retry-after": "2"}, 2.0), ({"retry-after": "60"}, 20)],
+    [
+        ({"retry-after-ms": "1500"}, 1.5),
+        ({"retry-after": "2"}, 2.0),
+        ({"retry-after": "Sun, 22 Nov 2026 12:00:07 GMT", "date": NOON}, 7.0),
+        ({"retry-after": "Sun, 22 Nov 2026 11:59:00 GMT", "date": NOON}, 0.0),
+        ({"retry-after": "Sun, 22 Nov 2020 12:00:00 GMT"}, 0.0),
+    ],
 )
-def test_a_rate_limit_is_waited_for_as_long_as_it_says(
-    monkeypatch: pytest.MonkeyPatch, headers: dict[str, str], waited_s: float
+@pytest.mark.parametrize("status", [429, 500])
+def test_the_provider_is_waited_for_as_long_as_it_says(
+    monkeypatch: pytest.MonkeyPatch, status: int, headers: dict[str, str], waited_s: float
 ) -> None:
     waits: list[float] = []
     monkeypatch.setattr(time, "sleep", waits.append)
-    Patience().call(Flaky(_refusal(429, headers)))
+    Patience().call(Flaky(_refusal(status, headers)))
     assert waits == [waited_s]
+
+
+@pytest.mark.parametrize("told", ["60", "Sun, 22 Nov 2026 12:01:00 GMT"])
+def test_a_longer_pause_than_the_longest_is_not_waited_for(told: str) -> None:
+    flaky = Flaky(_refusal(429, {"retry-after": told, "date": NOON}))
+    with pytest.raises(openai.RateLimitError):
+        Patience().call(flaky)
+    assert flaky.attempts == 1
+
+
+@pytest.mark.parametrize("told", ["", "soon", "-1"])
+def test_what_is_no_time_leaves_the_wait_to_grow_with_jitter(monkeypatch: pytest.MonkeyPatch, told: str) -> None:
+    waits: list[float] = []
+    monkeypatch.setattr(time, "sleep", waits.append)
+    Patience().call(Flaky(*[_refusal(429, {"retry-after": told})] * 5))
+    assert all(0 <= wait <= 0.1 * 2**attempt for attempt, wait in enumerate(waits))
+    assert len(set(waits)) == len(waits)
 
 
 def _lambda(flaky: Flaky) -> Patient[str, str]:
