@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from grafana_foundation_sdk.builders import timeseries
 
-from panels import DOLLARS, RATE, SHARE, TOKENS, Panel, Query, chart
+from panels import DOLLARS, RATE, SHARE, TOKENS, Chart, Panel, Query
 from promql import SIDECAR, rate, select, share
 
 _OF_SERVICE = f'{SIDECAR}, service=~"$service"'
@@ -15,47 +15,50 @@ READ = select("spanmeter_tokens_total", 'component=~"cache_read.*"')
 WRITTEN = select("spanmeter_tokens_total", 'component=~"cache_write.*"')
 
 
+CHARTS = (
+    Chart(
+        Panel(
+            "Cache requests by result",
+            "Requests a second to the caches of applications by cache and result, from "
+            "spanmeter_cache_requests_total. Of caches that Spanmeter only sees answer (llm) there are no misses.",
+            RATE,
+            (Query(rate(REQUESTS, "cache, result"), "{{cache}} {{result}}"),),
+        ),
+        width=6,
+    ),
+    Chart(
+        Panel(
+            "Hit share by cache",
+            "Hits of all requests by cache, from spanmeter_cache_requests_total. A fall after a release means new "
+            "keys: another prompt, model, parameter or version. Steadily low: the questions do not repeat.",
+            SHARE,
+            (Query(share(rate(HITS, "cache"), rate(REQUESTS, "cache")), "{{cache}}"),),
+        ),
+        width=6,
+    ),
+    Chart(
+        Panel(
+            "Saved per hour by cache",
+            "What the calls had cost that hits replaced, in dollars an hour, from spanmeter_cache_saved_usd_total. "
+            "Hits whose replaced call has no known price are not in it.",
+            DOLLARS,
+            (Query(f"{rate(SAVED, 'cache')} * 3600", "{{cache}}"),),
+        ),
+        width=6,
+    ),
+    Chart(
+        Panel(
+            "Prompt cache tokens",
+            "Tokens a second that providers read from and wrote to their prompt caches, from "
+            "spanmeter_tokens_total. Writing without reading costs more than no cache: see spanmeter caches.",
+            TOKENS,
+            (Query(rate(READ), "read"), Query(rate(WRITTEN), "written")),
+        ),
+        width=6,
+    ),
+)
+
+
 def charts() -> tuple[timeseries.Panel, ...]:
     """Requests, hit share and saved dollars of applications' caches; tokens of providers' prompt caches."""
-    return (
-        chart(
-            Panel(
-                "Cache requests by result",
-                "Requests a second to the caches of applications by cache and result, from "
-                "spanmeter_cache_requests_total. Of caches that Spanmeter only sees answer (llm) there are no misses.",
-                RATE,
-                (Query(rate(REQUESTS, "cache, result"), "{{cache}} {{result}}"),),
-            ),
-            width=6,
-        ),
-        chart(
-            Panel(
-                "Hit share by cache",
-                "Hits of all requests by cache, from spanmeter_cache_requests_total. A fall after a release means new "
-                "keys: another prompt, model, parameter or version. Steadily low: the questions do not repeat.",
-                SHARE,
-                (Query(share(rate(HITS, "cache"), rate(REQUESTS, "cache")), "{{cache}}"),),
-            ),
-            width=6,
-        ),
-        chart(
-            Panel(
-                "Saved per hour by cache",
-                "What the calls had cost that hits replaced, in dollars an hour, from spanmeter_cache_saved_usd_total. "
-                "Hits whose replaced call has no known price are not in it.",
-                DOLLARS,
-                (Query(f"{rate(SAVED, 'cache')} * 3600", "{{cache}}"),),
-            ),
-            width=6,
-        ),
-        chart(
-            Panel(
-                "Prompt cache tokens",
-                "Tokens a second that providers read from and wrote to their prompt caches, from "
-                "spanmeter_tokens_total. Writing without reading costs more than no cache: see spanmeter caches.",
-                TOKENS,
-                (Query(rate(READ), "read"), Query(rate(WRITTEN), "written")),
-            ),
-            width=6,
-        ),
-    )
+    return tuple(one.drawn() for one in CHARTS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from grafana_foundation_sdk.builders import stat, timeseries
 
-from panels import COUNT, RATE, SHARE, TOKENS, Panel, Query, chart, figure
+from panels import COUNT, RATE, SHARE, TOKENS, Chart, Panel, Query, figure
 from promql import SIDECAR, in_range, or_zero, rate, select, share
 
 CALLS = select("spanmeter_calls_total")
@@ -41,49 +41,51 @@ def figures() -> tuple[stat.Panel, ...]:
     )
 
 
+CHARTS = (
+    Chart(
+        Panel(
+            "Tokens by component",
+            "Rate of spanmeter_tokens_total by component. Components do not overlap, so the stack is the total: "
+            "input excludes cached and output excludes reasoning tokens.",
+            TOKENS,
+            (Query(rate(TOKENS_USED, "component"), "{{component}}"),),
+        ),
+        stacked=True,
+        width=12,
+    ),
+    Chart(
+        Panel(
+            "Cache-read share of input",
+            "Input tokens that the provider read from its cache, of all input tokens, from spanmeter_tokens_total. "
+            "A fall means that prompts no longer begin alike: put what changes at the end.",
+            SHARE,
+            (Query(share(rate(CACHE_READ, "model"), rate(INPUT, "model")), "{{model}}"),),
+        ),
+        width=12,
+    ),
+    Chart(
+        Panel(
+            "Calls by outcome",
+            "Attempts a second from spanmeter_calls_total by outcome, and hits of the application's own cache from "
+            "spanmeter_cache_requests_total, which cost nothing. Failed attempts that rise alone are retries.",
+            RATE,
+            (Query(rate(CALLS, "outcome"), "{{outcome}}"), Query(rate(CACHE_HITS), "cache hit")),
+        ),
+        width=12,
+    ),
+    Chart(
+        Panel(
+            "Failed share by model",
+            "Failed attempts of all attempts by model, from spanmeter_calls_total. One model alone points to its "
+            "provider or its rate limit, all together to the network or the application.",
+            SHARE,
+            (Query(share(rate(FAILED, "model"), rate(CALLS, "model")), "{{model}}"),),
+        ),
+        width=12,
+    ),
+)
+
+
 def charts() -> tuple[timeseries.Panel, ...]:
     """Tokens by component, the cached share of input, calls by outcome, failures by model."""
-    attempts = rate(CALLS, "model")
-    return (
-        chart(
-            Panel(
-                "Tokens by component",
-                "Rate of spanmeter_tokens_total by component. Components do not overlap, so the stack is the total: "
-                "input excludes cached and output excludes reasoning tokens.",
-                TOKENS,
-                (Query(rate(TOKENS_USED, "component"), "{{component}}"),),
-            ),
-            stacked=True,
-            width=12,
-        ),
-        chart(
-            Panel(
-                "Cache-read share of input",
-                "Input tokens that the provider read from its cache, of all input tokens, from spanmeter_tokens_total. "
-                "A fall means that prompts no longer begin alike: put what changes at the end.",
-                SHARE,
-                (Query(share(rate(CACHE_READ, "model"), rate(INPUT, "model")), "{{model}}"),),
-            ),
-            width=12,
-        ),
-        chart(
-            Panel(
-                "Calls by outcome",
-                "Attempts a second from spanmeter_calls_total by outcome, and hits of the application's own cache from "
-                "spanmeter_cache_requests_total, which cost nothing. Failed attempts that rise alone are retries.",
-                RATE,
-                (Query(rate(CALLS, "outcome"), "{{outcome}}"), Query(rate(CACHE_HITS), "cache hit")),
-            ),
-            width=12,
-        ),
-        chart(
-            Panel(
-                "Failed share by model",
-                "Failed attempts of all attempts by model, from spanmeter_calls_total. One model alone points to its "
-                "provider or its rate limit, all together to the network or the application.",
-                SHARE,
-                (Query(share(rate(FAILED, "model"), attempts), "{{model}}"),),
-            ),
-            width=12,
-        ),
-    )
+    return tuple(one.drawn() for one in CHARTS)

@@ -90,6 +90,19 @@ def chart(panel: Panel, *, stacked: bool = False, width: int = 8) -> timeseries.
     return built
 
 
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """A chart of a row: what it shows and how wide; `stacked` for parts of one sum."""
+
+    panel: Panel
+    width: int
+    stacked: bool = False
+
+    def drawn(self) -> timeseries.Panel:
+        """The chart as Grafana has it."""
+        return chart(self.panel, stacked=self.stacked, width=self.width)
+
+
 def ranking(panel: Panel, *, key: str, units: tuple[str, ...], width: int = 8) -> table.Panel:
     """One row for each value of the label `key`, one column for each query, the first column's largest on top."""
     columns = [f"Value #{ref}" for ref, _ in _lettered(panel.queries)]
