@@ -61,6 +61,11 @@ class Breaker:
                 )
             self._closed_again_at = self._clock() + self._open_s
 
+    def try_now(self) -> None:
+        """Let one request try at once, for there is reason to think that it would succeed."""
+        with self._lock:
+            self._closed_again_at = self._clock()
+
     def succeeded(self) -> None:
         """Note that a request was answered."""
         with self._lock:

@@ -21,6 +21,7 @@ from opentelemetry import trace
 
 import spanmeter
 from spanmeter.metrics import exposition
+from spanmeter_rag.breaker import refusal
 from spanmeter_rag.caches import Caches
 from spanmeter_rag.clients import Clients
 from spanmeter_rag.messages import Query, Reply, cited
@@ -57,6 +58,7 @@ def create_app(settings: Settings, requests: Requests) -> FastAPI:
     app.state.settings = settings
     app.state.clients = Clients(settings, Caches(settings.caching))
     app.state.requests = requests
+    app.state.was_away = False
     app.post("/query")(query)
     app.get("/health")(health)
     app.get("/ready")(ready)
@@ -106,9 +108,19 @@ async def ready(request: Request) -> JSONResponse:
     settings: Settings = request.app.state.settings
     checks = {**_components(request), "provider": await provider_check(settings)}
     asks_models = checks["provider"] == OK
+    _note_provider(request, is_there=asks_models)
     is_ready = checks["indexes"] == OK and (asks_models or settings.resilience.degraded)
     told = {"ready": is_ready, "degraded": is_ready and not asks_models, "checks": checks}
     return JSONResponse(told, 200 if is_ready else 503)
+
+
+def _note_provider(request: Request, *, is_there: bool) -> None:
+    """Have every model tried at once when the provider is back, and not only when its breaker's time is over."""
+    state = request.app.state
+    if is_there and state.was_away:
+        for breaker in state.clients.breakers.values():
+            breaker.try_now()
+    state.was_away = not is_there
 
 
 async def metrics(request: Request) -> Response:
@@ -192,4 +204,5 @@ async def _budget_exceeded(_: Request, error: Exception) -> JSONResponse:
 
 async def _provider_failed(_: Request, error: Exception) -> JSONResponse:
     _log.warning("provider failed", error=type(error).__name__)
-    return JSONResponse({"error": f"the provider failed: {type(error).__name__}: {error}"}, 502)
+    told = refusal(error) or error
+    return JSONResponse({"error": f"the provider failed: {type(told).__name__}: {told}"}, 502)

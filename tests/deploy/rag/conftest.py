@@ -90,15 +90,18 @@ def service(tokenizer: Tokenizer, tmp_path_factory: pytest.TempPathFactory) -> I
 
 @pytest.fixture
 def strict_service(tokenizer: Tokenizer, tmp_path: Path) -> Iterator[RunningService]:
-    """One that gives no degraded replies and has money for one question."""
-    settings = {"RAG_DEGRADED": "off", "RAG_BUDGET_USD": "0.0001", "RAG_ATTEMPTS": "3"}
-    with _serving(tokenizer, tmp_path, settings) as running:
+    """One that gives no degraded replies, has money for one question and leaves what failed once alone for long."""
+    settings = {"RAG_DEGRADED": "off", "RAG_BUDGET_USD": "0.0001", "RAG_ATTEMPTS": "1"}
+    settings |= {"RAG_BREAKER_FAILURES": "1", "RAG_BREAKER_OPEN_S": "600"}
+    with _serving(tokenizer, tmp_path, settings, fault_rate=0.0) as running:
         yield running
 
 
 @contextmanager
-def _serving(tokenizer: Tokenizer, folder: Path, settings: Mapping[str, str]) -> Iterator[RunningService]:
-    with _running(tokenizer, folder / "record.jsonl", fault_rate=0.05) as provider:
+def _serving(
+    tokenizer: Tokenizer, folder: Path, settings: Mapping[str, str], *, fault_rate: float = 0.05
+) -> Iterator[RunningService]:
+    with _running(tokenizer, folder / "record.jsonl", fault_rate=fault_rate) as provider:
         environment = for_service(os.environ, port=free(), sidecar_url=provider.url, provider_url=provider.url)
         environment |= settings
         with (folder / "log").open("wb") as log:

@@ -61,6 +61,13 @@ def test_its_failure_keeps_it_open_for_as_long_again(breaker: Breaker, clock: Cl
     assert breaker.remaining_s == 10
 
 
+def test_it_may_be_told_to_let_one_try_before(breaker: Breaker) -> None:
+    breaker.try_now()
+    breaker.enter()
+    with pytest.raises(OpenError):
+        breaker.enter()
+
+
 def test_one_that_never_tells_is_followed_by_another(breaker: Breaker, clock: Clock) -> None:
     clock.now += 10
     breaker.enter()

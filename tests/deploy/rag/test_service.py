@@ -147,15 +147,20 @@ def test_when_the_provider_is_down_the_passages_stand_alone(ready: RunningServic
     assert _metric(ready, degraded) - before == 1
 
 
-def test_without_degraded_replies_it_is_not_ready_and_a_spent_budget_says_when_to_ask_again(
+def test_without_degraded_replies_it_is_not_ready_until_the_provider_is_back_and_a_spent_budget_is_429(
     strict_service: RunningService,
 ) -> None:
     _until_ready(strict_service)
     with conditions(strict_service, down=True):
+        failed = _query(strict_service)
         readiness = httpx.get(f"{strict_service.url}/ready", trust_env=False)
         health = httpx.get(f"{strict_service.url}/health", trust_env=False)
-    refused = [_query(strict_service) for _ in range(3)][-1]
+    alone = _query(strict_service)
+    _until_ready(strict_service)
+    *_, refused = [_query(strict_service) for _ in range(3)]
 
+    assert (failed.status_code, alone.status_code) == (502, 502)
+    assert "asked again in" in alone.json()["error"]
     assert (readiness.status_code, readiness.json()["ready"], readiness.json()["degraded"]) == (503, False, False)
     assert (health.status_code, health.json()["status"]) == (200, "up")
     assert refused.status_code == 429
