@@ -23,6 +23,7 @@ from tenacity import (
     stop_after_delay,
     stop_any,
 )
+from tenacity.stop import stop_base
 from tenacity.wait import wait_base, wait_random_exponential
 
 import spanmeter
@@ -62,7 +63,7 @@ class Patience:
             "stop": stop_any(
                 stop_after_attempt(resilience.attempts),
                 stop_after_delay(resilience.patience_s),
-                _asks_for_more_than(resilience.longest_wait_s),
+                _AsksForMoreThan(resilience.longest_wait_s),
             ),
             "wait": _AsToldOrLonger(resilience.longest_wait_s),
             "retry": retry_if_exception(is_transient),
@@ -138,14 +139,15 @@ class _AsToldOrLonger(wait_base):
         return self._growing(retry_state) if told is None else told
 
 
-def _asks_for_more_than(longest_s: float) -> Callable[[RetryCallState], bool]:
-    """Give up where the provider asks for a longer pause: sooner it would refuse again, and another model may not."""
+class _AsksForMoreThan(stop_base):
+    """Gives up where the provider asks for a longer pause: sooner it would refuse again, and another model may not."""
 
-    def is_too_long(retry_state: RetryCallState) -> bool:
+    def __init__(self, longest_s: float) -> None:
+        self._longest_s = longest_s
+
+    def __call__(self, retry_state: RetryCallState) -> bool:
         told = _told_s(retry_state)
-        return told is not None and told > longest_s
-
-    return is_too_long
+        return told is not None and told > self._longest_s
 
 
 def _note(retry_state: RetryCallState) -> None:
