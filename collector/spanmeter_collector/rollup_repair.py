@@ -19,8 +19,11 @@ _DAY_S: Final = 86_400
 _CUTS: Final = {"hour": "toStartOfHour", "day": "toStartOfDay", "month": "toStartOfDay"}
 _SETTINGS: Final = {"max_partitions_per_insert_block": 0, "mutations_sync": 1}
 _TABLES: Final = {rollup.source for rollup in ROLLUPS} - set(PLACES)
-_ASIDE: Final = "ledger_sums_by_model"
-_OLD_ORDER: Final = "tenant, feature, model"
+_LAID_ANEW: Final = {
+    "ledger_sums": ("ledger_sums_by_model", "tenant, feature, model"),
+    "span_sums": ("span_sums_by_thousand", "index_granularity = 1024"),
+}
+"""Tables that older stores laid in another way: the name they are put aside by, and what their engine said."""
 _DAYS: Final = {"spans_by_hour": "spans_by_day", "operations_by_hour": "operations_by_day"}
 _logger = logging.getLogger(__name__)
 
@@ -47,23 +50,24 @@ def create_rollups(client: Any) -> None:  # noqa: ANN401  a client of clickhouse
 
 
 def _put_aside(client: Any, existing: Collection[str]) -> None:  # noqa: ANN401
-    """Name a table anew that an older store sorted in another way: nothing changes the order of one that is there."""
-    if "ledger_sums" not in existing or _ASIDE in existing:
-        return
-    (sorted_by,) = _column(client, read_sql("rollup_order"), {"name": "ledger_sums"})
-    if _OLD_ORDER in sorted_by:
-        client.command(f"RENAME TABLE ledger_sums TO {_ASIDE}")
+    """Name tables anew that an older store laid in another way: nothing changes the order of one that is there."""
+    for place, (aside, was) in _LAID_ANEW.items():
+        if place in existing and aside not in existing:
+            (engine,) = _column(client, read_sql("rollup_engine"), {"name": place})
+            if was in engine:
+                client.command(f"RENAME TABLE {place} TO {aside}")
 
 
 def _take_back(client: Any) -> None:  # noqa: ANN401
-    """Fill the table anew from the one put aside; what was interrupted begins again."""
-    if _ASIDE not in _tables(client):
-        return
-    _logger.info("sorting ledger_sums in another way")
-    columns = ", ".join(_column(client, read_sql("rollup_columns"), {"name": _ASIDE}))
-    client.command("TRUNCATE TABLE ledger_sums")
-    client.command(f"INSERT INTO ledger_sums ({columns}) SELECT {columns} FROM {_ASIDE}", settings=_SETTINGS)  # noqa: S608
-    client.command(f"DROP TABLE {_ASIDE} SYNC")
+    """Fill tables anew from those put aside; what was interrupted begins again."""
+    existing = _tables(client)
+    for place, (aside, _) in _LAID_ANEW.items():
+        if aside in existing:
+            _logger.info("laying %s in another way", place)
+            columns = ", ".join(_column(client, read_sql("rollup_columns"), {"name": aside}))
+            client.command(f"TRUNCATE TABLE {place}")
+            client.command(f"INSERT INTO {place} ({columns}) SELECT {columns} FROM {aside}", settings=_SETTINGS)  # noqa: S608
+            client.command(f"DROP TABLE {aside} SYNC")
 
 
 def _move(client: Any, former: Iterable[str]) -> None:  # noqa: ANN401

@@ -8,5 +8,6 @@ from importlib.resources import files
 
 @cache
 def read_sql(name: str) -> str:
-    """The text of `sql/<name>.sql`."""
-    return (files("spanmeter_collector") / "sql" / f"{name}.sql").read_text(encoding="utf-8")
+    """The text of `sql/<name>.sql`, without the lines that are comments: the client looks at every word of it."""
+    text = (files("spanmeter_collector") / "sql" / f"{name}.sql").read_text(encoding="utf-8")
+    return "".join(line for line in text.splitlines(keepends=True) if not line.lstrip().startswith("--"))

@@ -16,6 +16,7 @@ from spanmeter_collector.bill import charges
 from spanmeter_collector.charge import reversal
 from spanmeter_collector.rollup import FORMER, NAMED, PLACES, ROLLUPS, view
 from spanmeter_collector.row import read_span
+from spanmeter_collector.statement import read_sql
 from spanmeter_collector.store import Store
 
 MakeSpan = Callable[..., Span]
@@ -146,36 +147,44 @@ def test_what_an_older_store_summed_up_in_tables_of_their_own_outlives_its_spans
     moved.close()
 
 
+_AS_BEFORE: Final = {
+    "ledger_sums": "ORDER BY (level, user, tenant, feature, model, service, operation, provider, framework, team, "
+    "grade, component, price_version, time)",
+    "span_sums": "ORDER BY (level, user, time, operation, model, service, provider, framework, wrapper) "
+    "SETTINGS index_granularity = 1024",
+}
+_ASIDE: Final = {"ledger_sums": "ledger_sums_by_model", "span_sums": "span_sums_by_thousand"}
+
+
+@pytest.mark.parametrize("place", _AS_BEFORE)
 @pytest.mark.parametrize("is_half_way", [False, True])
-def test_sums_that_an_older_store_sorted_in_another_way_outlive_their_charges(
-    store_url: str, batch: Batch, *, is_half_way: bool
+def test_sums_that_an_older_store_laid_in_another_way_outlive_what_they_sum(
+    store_url: str, batch: Batch, place: str, *, is_half_way: bool
 ) -> None:
     store = Store.open(store_url)
     store.write(batch, token="1")
     before = told(store)
-    sort_as_before(store)
+    lay_as_before(store, place)
     if is_half_way:
-        store._writer.command("RENAME TABLE ledger_sums TO ledger_sums_by_model")
-        store._writer.command("CREATE TABLE ledger_sums AS ledger_sums_by_model")
-        store._writer.command("INSERT INTO ledger_sums SELECT * FROM ledger_sums_by_model LIMIT 3")
-    store._writer.command("TRUNCATE TABLE charges")
+        store._writer.command(f"RENAME TABLE {place} TO {_ASIDE[place]}")
+        for statement in read_sql("rollups").split(";\n"):
+            store._writer.command(statement)
+        store._writer.command(f"INSERT INTO {place} SELECT * FROM {_ASIDE[place]} LIMIT 3")
+    store._writer.command(f"TRUNCATE TABLE {next(rollup.source for rollup in ROLLUPS if rollup.table == place)}")
     store.close()
-    sorted_anew = Store.open(store_url)
-    assert told(sorted_anew) == before
-    assert "ledger_sums_by_model" not in tables(sorted_anew)
-    sorted_anew.close()
+    laid_anew = Store.open(store_url)
+    engines = dict(laid_anew._writer.query("SELECT name, engine_full FROM system.tables").result_rows)
+    assert told(laid_anew) == before
+    assert (_ASIDE[place] in engines, _AS_BEFORE[place] in engines[place]) == (False, False)
+    laid_anew.close()
 
 
-def sort_as_before(store: Store) -> None:
-    """Lay the sums of the ledger as they were when models came before times."""
-    store._writer.command(f"DROP VIEW {view('ledger_sums')} SYNC")
-    store._writer.command("RENAME TABLE ledger_sums TO newer")
-    order = (
-        "level, user, tenant, feature, model, service, operation, provider, framework, team, grade, component, "
-        "price_version, time"
-    )
-    store._writer.command(f"CREATE TABLE ledger_sums AS newer ENGINE = AggregatingMergeTree ORDER BY ({order})")
-    store._writer.command("INSERT INTO ledger_sums SELECT * FROM newer")
+def lay_as_before(store: Store, place: str) -> None:
+    """Lay a table as it was in older stores."""
+    store._writer.command(f"DROP VIEW {view(place)} SYNC")
+    store._writer.command(f"RENAME TABLE {place} TO newer")
+    store._writer.command(f"CREATE TABLE {place} AS newer ENGINE = AggregatingMergeTree {_AS_BEFORE[place]}")
+    store._writer.command(f"INSERT INTO {place} SELECT * FROM newer")
     store._writer.command("DROP TABLE newer SYNC")
 
 

@@ -37,7 +37,8 @@ PARTITION BY toYYYYMM(time)
 ORDER BY (level, user, tenant, feature, grade, time, model, service, operation, provider, framework, team, component, price_version)
 SETTINGS non_replicated_deduplication_window = 10000, index_granularity = 1024, merge_selector_base = 16;
 
--- What spans did and how long they took by hour or day, at several levels of detail.
+-- What spans did and how long they took by hour or day, at several levels of detail. Sketches are large, and a question
+-- reads whole granules of them.
 CREATE TABLE IF NOT EXISTS span_sums (
     level                 LowCardinality(String),
     time                  DateTime('UTC'),
@@ -61,7 +62,7 @@ CREATE TABLE IF NOT EXISTS span_sums (
 ) ENGINE = AggregatingMergeTree
 PARTITION BY toYYYYMM(time)
 ORDER BY (level, user, time, operation, model, service, provider, framework, wrapper)
-SETTINGS non_replicated_deduplication_window = 10000, index_granularity = 1024, merge_selector_base = 16;
+SETTINGS non_replicated_deduplication_window = 10000, index_granularity = 128, merge_selector_base = 16;
 
 ALTER TABLE span_sums ADD COLUMN IF NOT EXISTS start_time DateTime('UTC') ALIAS time;
 

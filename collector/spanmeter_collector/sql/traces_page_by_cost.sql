@@ -25,7 +25,7 @@ LEFT JOIN (
             AS cost_usd,
         1 AS found
     FROM charges
-    WHERE time >= since - INTERVAL 1 DAY AND time < until + INTERVAL 1 DAY
+    WHERE time >= since AND time < until + INTERVAL 1 DAY
     GROUP BY trace_id
 ) AS ledger ON ledger.trace_id = seen.trace_id
 ORDER BY $order
