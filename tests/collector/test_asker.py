@@ -20,6 +20,7 @@ ENDLESS: Final = {
     "dimensions": "materialize('') AS dim_0",
     "keys": "dim_0",
     "filters": "true",
+    "within": "true",
     "order": "dim_0",
 }
 SCOPE: Final[Message] = {"type": "http", "method": "GET"}
