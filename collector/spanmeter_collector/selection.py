@@ -178,8 +178,9 @@ def read_selection(query: Iterable[tuple[str, str]], options: Options, *, now: d
         if len(value) > MAX_LENGTH or len(name) > MAX_LENGTH:
             raise QuestionError(f"{name[:40]} is longer than {MAX_LENGTH} characters")
         if name in options.defaults:
-            before = given[name] + _AGAIN if name in given and name in options.repeatable else ""
-            given[name] = before + value
+            if name in given and name not in options.repeatable:
+                raise QuestionError(f"{name} is given twice, {given[name]!r} and {value!r}; allowed: once")
+            given[name] = given[name] + _AGAIN + value if name in given else value
         elif options.dimensions.holds(name):
             filters.setdefault(name, []).append(value)
         else:

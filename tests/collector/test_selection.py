@@ -29,6 +29,12 @@ def test_an_empty_option_means_its_default() -> None:
     assert given == read_selection([], OPTIONS, now=NOW)
 
 
+@pytest.mark.parametrize(("name", "first", "second"), [("group_by", "model", "day"), ("since", "24h", "1h")])
+def test_an_option_that_is_given_twice_is_refused_and_not_half_read(name: str, first: str, second: str) -> None:
+    with pytest.raises(QuestionError, match=f"^{name} is given twice, '{first}' and '{second}'; allowed: once$"):
+        read_selection([(name, first), (name, second)], OPTIONS, now=NOW)
+
+
 def test_sql_is_made_of_our_words_and_values_are_bound() -> None:
     query = [("group_by", "day,tag.it's"), ("user", "x'"), ("tag.;", "y")]
     clauses = grouped(read_selection(query, OPTIONS, now=NOW), CHARGES, most="cost_usd", limit=10)
