@@ -37,6 +37,7 @@ class CacheRequest(NamedTuple):
     tenant: str
     feature: str
     team: str
+    tags: Mapping[str, str]
 
 
 def cache_request(row: Row) -> CacheRequest | None:
@@ -67,7 +68,17 @@ def cache_request(row: Row) -> CacheRequest | None:
         row.tenant,
         row.feature,
         row.team,
+        _tags(told),
     )
+
+
+def _tags(told: Mapping[str, str]) -> Mapping[str, str]:
+    tags = ((key.removeprefix(semconv.TAG_PREFIX), said) for key, said in told.items() if _is_tag(key))
+    return dict(tags)
+
+
+def _is_tag(key: str) -> bool:
+    return key.startswith(semconv.TAG_PREFIX) and key != semconv.TAG_PREFIX
 
 
 def _count(told: Mapping[str, str], key: str, otherwise: int) -> int:

@@ -112,7 +112,7 @@ CACHE_REQUESTS: Final = _dimensions(
     "cache_requests",
     time="time",
     columns=("cache", "service", "operation", "provider", "model", "user", "session", "tenant", "feature", "team"),
-    keyed={},
+    keyed={TAG: Keyed("cache_requests.tags")},
 )
 
 

@@ -49,7 +49,6 @@ _TELLING: Final = frozenset(
         *RAW_USAGE_KEYS,
         semconv.USAGE_PARTS,
         semconv.INSTRUMENTED,
-        semconv.CACHE_NAME,
         semconv.CACHE_HIT,
         LANGFUSE_RUN,
         LANGSMITH_COMPLETION,
@@ -63,6 +62,15 @@ _COUNTED: Final = {
     **{name: f"{name}_at" for name in ("cache_read", "cache_write", "cache_write_5m", "cache_write_1h", "reasoning")},
 }
 """The counts that the engine can bill, and where it is told their places."""
+_CACHED: Final = {
+    semconv.CACHE_NAME: "cache_at",
+    semconv.CACHE_RESULT: "cache_result_at",
+    semconv.CACHE_HITS: "cache_hits_at",
+    semconv.CACHE_MISSES: "cache_misses_at",
+    semconv.CACHE_UNPRICED_HITS: "cache_unpriced_at",
+    semconv.CACHE_SAVED_USD: "cache_saved_at",
+}
+"""What a span tells of requests to caches, and where the engine is told its places."""
 _UNCOUNTED: Final = frozenset({semconv.CALLS, semconv.REPORTED_COST_USD})
 _PLACED: Final = frozenset({"error_type", "response_id", "user", "session", "tenant", "feature", "team"})
 
@@ -100,6 +108,12 @@ class ShapeRow(NamedTuple):
     first_chunk_at: int = 0
     tag: Sequence[bool] = ()
     tags: Sequence[str] = ()
+    cache_at: int = 0
+    cache_result_at: int = 0
+    cache_hits_at: int = 0
+    cache_misses_at: int = 0
+    cache_unpriced_at: int = 0
+    cache_saved_at: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +160,13 @@ class Shape:
             tags=[key.removeprefix(semconv.TAG_PREFIX) for key in self.layout.tags],
             **placed,
             **{_COUNTED[name]: places[keys[0]] for name, keys in self.layout.counts if name in _COUNTED},
+            **{place: places[key] for key, place in _CACHED.items() if key in places and self.tells_of_caches},
         )
+
+    @property
+    def tells_of_caches(self) -> bool:
+        """Whether its spans tell of requests to an application's cache."""
+        return semconv.CACHE_NAME in self.keys
 
     def is_counted(self, known: Mapping[str, Value]) -> bool:
         """Whether its spans are calls of ours whose counts alone decide what they cost; `known` are those of one."""

@@ -48,6 +48,7 @@ class Staging:
         self._client = client
         self._shapes: dict[int, Shape] = {}
         self._known = 0
+        self._tells_of_caches = False
         self._book: PriceBook | None = None
         self._priced: dict[tuple[int, int], bool] = {}
         self._seed = secrets.randbits(64)
@@ -88,6 +89,12 @@ class Staging:
         with _file(measured) as name:
             parameters = {"left_out": sorted(kept.left_out), "measured": name}
             self._client.command(_with_settings("store_staged", settings), parameters=parameters)
+
+    def cache(self, kept: Kept, *, settings: Mapping[str, object]) -> None:
+        """Store what the spans that were read last tell of requests to caches."""
+        if self._tells_of_caches:
+            parameters = {"left_out": sorted(kept.left_out)}
+            self._client.command(_with_settings("cache_staged", settings), parameters=parameters)
 
     def bill(self, billing: Billing, *, settings: Mapping[str, object]) -> None:
         """Charge calls that were read last, at the prices of the book they were read with."""
@@ -135,6 +142,7 @@ class Staging:
             self._client.command("TRUNCATE TABLE shapes")
             self._shapes.clear()
             self._known = 0
+            self._tells_of_caches = False
         new = self._client.query(read_sql("staged_shapes")).result_rows
         if not new:
             return
@@ -151,6 +159,7 @@ class Staging:
         if shape is None:
             return ShapeRow(number)
         self._shapes[number] = shape
+        self._tells_of_caches |= shape.tells_of_caches
         return shape.row(number, known)
 
     def _measured(self, which: Mask) -> dict[int, tuple[Row, Reading]]:

@@ -120,6 +120,7 @@ class Writing:
     def _insert_all(self, batch: Batch, token: str) -> None:
         # First: a stored span is not looked at again, while what it told of caches may be written any number of times.
         self._insert("cache_requests", batch.cache_requests, token)
+        self._insert_cached(batch.staged, token)
         self._insert("spans", batch.rows, token)
         self._insert_staged(batch.staged, token)
         self._insert("charges", batch.charges, token)
@@ -140,6 +141,10 @@ class Writing:
             column_oriented=True,
             settings={**_WRITE_SETTINGS, "insert_deduplication_token": f"{table}-{token}-{digest(values)}"},
         )
+
+    def _insert_cached(self, kept: Kept | None, token: str) -> None:
+        if self._staging is not None and kept is not None and kept.ids:
+            self._staging.cache(kept, settings=_staged_settings("cached", token, kept.ids))
 
     def _insert_staged(self, kept: Kept | None, token: str) -> None:
         if self._staging is None or kept is None:

@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry
 
 from spanmeter import semconv
 from spanmeter.pricing import PriceBook
+from spanmeter_collector.cache_request import CacheRequest
 from spanmeter_collector.caches import OPTIONS, answer_caches
 from spanmeter_collector.incoming import Received
 from spanmeter_collector.metrics import Exposition
@@ -25,7 +26,7 @@ from spanmeter_collector.store import Store
 
 NOW = datetime(2026, 11, 22, 14, tzinfo=UTC)
 START_NS = 1_795_352_400_000_000_000
-CACHE = {semconv.OPERATION: "cache", semconv.CACHE_NAME: "answers", semconv.TENANT: "acme"}
+CACHE: dict[str, Any] = {semconv.OPERATION: "cache", semconv.CACHE_NAME: "answers", semconv.TENANT: "acme"}
 HIT = CACHE | {semconv.CACHE_RESULT: "hit", semconv.CACHE_SAVED_USD: "0.000253000000"}
 MISS = CACHE | {semconv.CACHE_RESULT: "miss"}
 UNPRICED = CACHE | {semconv.CACHE_RESULT: "hit", semconv.CACHE_UNPRICED_HITS: 1, semconv.TENANT: "globex"}
@@ -127,6 +128,55 @@ def test_a_large_batch_is_read_as_a_small_one(store: Store, put: Post) -> None:
     put({1: HIT, 2: MISS, **others})
 
     assert answer(store)["total"] == figures(1, 1, 0.5, 0, "0.000253")
+
+
+SAID: list[dict[str, Any]] = [
+    {},
+    {semconv.CACHE_NAME: ""},
+    {semconv.CACHE_NAME: "answers"},
+    {semconv.CACHE_HIT: True},
+    {semconv.CACHE_HIT: True, semconv.CACHE_NAME: "answers"},
+    *(
+        HIT | {semconv.CACHE_SAVED_USD: text}
+        for text in ("", "0", "1e-3", "+5", "much", "-1", "9" * 12 + ".5", "9" * 13)
+    ),
+    *(HIT | {semconv.CACHE_SAVED_USD: text} for text in ("0.123456789012", "NaN", "00.5", ".5", "5.")),
+    *(
+        HIT | {semconv.CACHE_HITS: text}
+        for text in ("", "0", "7", "007", "2147483648", "99999999999", "-1", "1.0", "²")
+    ),
+    *(HIT | {semconv.CACHE_HITS: 3, semconv.CACHE_MISSES: count} for count in (0, 2, -2, "")),
+    *(HIT | {semconv.CACHE_HITS: 3, semconv.CACHE_UNPRICED_HITS: count} for count in (0, 2, 9, "many", "")),
+    MISS,
+    MISS | {semconv.CACHE_HITS: 3},
+    UNPRICED | {"spanmeter.tag.plan": "gold", "spanmeter.tag.": "nothing", semconv.USER_ID: "u1", semconv.TEAM: "core"},
+    CACHE | {semconv.CACHE_RESULT: ""},
+    CACHE | {semconv.CACHE_RESULT: "stale", semconv.CACHE_SAVED_USD: "0.5"},
+    VECTORS | {"gen_ai.request.model": "small", "gen_ai.provider.name": "openai", "gen_ai.usage.input_tokens": 7},
+]
+
+
+def told(store: Store, first: int) -> list[tuple[Any, ...]]:
+    """What stands in the table of spans from a number on, without their ids and times."""
+    columns = ", ".join(name for name in CacheRequest._fields if name not in ("time", "trace_id", "span_id"))
+    asked = (
+        f"SELECT {columns} FROM cache_requests FINAL WHERE time >= fromUnixTimestamp64Nano({START_NS + first}, 'UTC')"
+    )
+    with store._reader() as client:
+        return sorted(client.query(asked).result_rows, key=repr)
+
+
+def test_the_engine_reads_requests_as_python_does(store: Store, put: Post) -> None:
+    put({1000 + number: said for number, said in enumerate(SAID * 20)})
+    by_engine = told(store, 0)
+    by_python = put({5000 + number: said for number, said in enumerate(SAID)})
+
+    assert by_engine == sorted(told(store, 5000) * 20, key=repr)
+    assert len(by_engine) == 20 * by_python
+
+
+def test_python_reads_none_of_the_spans_of_hits(put: Post) -> None:
+    assert put({number: (HIT, MISS, UNPRICED)[number % 3] for number in range(600)}) == 0
 
 
 def test_a_dimension_that_is_none_is_refused(store: Store) -> None:

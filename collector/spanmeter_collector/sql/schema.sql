@@ -312,6 +312,7 @@ CREATE TABLE IF NOT EXISTS cache_requests (
 PARTITION BY toYYYYMM(time)
 ORDER BY (time, trace_id, span_id)
 SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1;
+ALTER TABLE cache_requests ADD COLUMN IF NOT EXISTS tags Map(LowCardinality(String), String) CODEC(ZSTD(1));
 
 -- What retention dropped, one row a partition. A day of spans that stands here takes no spans any more.
 CREATE TABLE IF NOT EXISTS dropped (

@@ -53,7 +53,13 @@ CREATE OR REPLACE TABLE shapes (
     reasoning_at          UInt16,
     first_chunk_at        UInt16,
     tag                   Array(Bool),                                 -- of each key, whether it is one of the tags
-    tags                  Array(String)                                -- the names of those
+    tags                  Array(String),                               -- the names of those
+    cache_at              UInt16,
+    cache_result_at       UInt16,
+    cache_hits_at         UInt16,
+    cache_misses_at       UInt16,
+    cache_unpriced_at     UInt16,
+    cache_saved_at        UInt16
 ) ENGINE = Memory;
 
 -- What the tokens of a shape's calls cost on the UTC day on which they end, as the price book says.
@@ -75,11 +81,23 @@ WITH
     texts[cache_write_5m_at] AS cache_write_5m_text,
     texts[cache_write_1h_at] AS cache_write_1h_text,
     texts[reasoning_at] AS reasoning_text,
-    texts[first_chunk_at] AS first_chunk_text
+    texts[first_chunk_at] AS first_chunk_text,
+    texts[cache_hits_at] AS cache_hits_text,
+    texts[cache_misses_at] AS cache_misses_text,
+    texts[cache_unpriced_at] AS cache_unpriced_text,
+    texts[cache_saved_at] AS cache_saved_text,
+    cache_result_at = 0 OR texts[cache_result_at] = 'hit' AS cache_is_hit
 SELECT
     number,
     shape,
-    odd OR shapes.telling AS telling,
+    odd OR shapes.telling OR (
+        cache_at != 0 AND NOT (
+            match(cache_hits_text, '^[0-9]{0,9}$')
+            AND match(cache_misses_text, '^[0-9]{0,9}$')
+            AND match(cache_unpriced_text, '^[0-9]{0,9}$')
+            AND match(cache_saved_text, '^([0-9]{1,12}([.][0-9]{1,12})?)?$')
+        )
+    ) AS telling,
     shapes.measured AS measured,
     trace_id,
     span_id,
@@ -129,6 +147,12 @@ SELECT
     output_total - if(output_total >= reasoning, reasoning, 0) AS output,
     toUInt64(toDecimal128OrZero(if(counted, first_chunk_text, ''), 9) * 1000000000) AS first_chunk_ns,
     mapFromArrays(shapes.tags, arrayFilter((text, is_tag) -> is_tag, texts, tag)) AS tags,
+    texts[cache_at] AS cache,
+    if(cache_hits_text = '', toUInt32(cache_is_hit), toUInt32OrZero(cache_hits_text)) AS cache_hits,
+    if(cache_misses_text = '', toUInt32(NOT cache_is_hit), toUInt32OrZero(cache_misses_text)) AS cache_misses,
+    if(cache_saved_text = '', cache_hits, 0) AS cache_hits_without_usd,
+    if(cache_unpriced_text = '', cache_hits_without_usd, toUInt32OrZero(cache_unpriced_text)) AS cache_unpriced_hits,
+    toDecimal128OrZero(cache_saved_text, 12) AS cache_saved,
     mapFromArrays(
         arrayFilter((key, stays) -> stays, keys, rest),
         arrayFilter((text, stays) -> stays, texts, rest)
