@@ -39,6 +39,7 @@ def create_api(  # noqa: PLR0913  what the process around it gives, each by its 
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
     loss_settle: str = losses.SETTLE,
     budgets: Budgets | None = None,
+    stores_content: bool = False,
 ) -> FastAPI:
     """The application that answers every path but the OTLP door's. It writes nothing but corrections of the ledger.
 
@@ -47,7 +48,7 @@ def create_api(  # noqa: PLR0913  what the process around it gives, each by its 
     Bad questions get 400, unknown routes and traces 404, a store that cannot answer 503, each with {"error": sentence}.
     """
     api = _application()
-    add_questions(api, store, now)
+    add_questions(api, store, now, stores_content=stores_content)
     add_losses(api, store, losses.options(loss_settle), now)
     add_prices(api, store, book_in_use, now)
     add_savings(api, store, book_in_use, now)

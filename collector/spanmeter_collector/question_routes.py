@@ -13,7 +13,6 @@ from spanmeter_collector.answers import (
     DuplicatesAnswer,
     LatencyAnswer,
     Refusal,
-    TraceAnswer,
     TracesAnswer,
 )
 from spanmeter_collector.description import REFUSALS, describe
@@ -22,18 +21,19 @@ from spanmeter_collector.response import respond
 from spanmeter_collector.selection import Options, Selection, read_selection
 from spanmeter_collector.store import Store
 from spanmeter_collector.trace import answer_trace
+from spanmeter_collector.trace_answer import TraceAnswer
 
 Read = Callable[[Request, Options], Selection]
 
 
-def add_questions(api: FastAPI, store: Store, now: Callable[[], datetime]) -> None:
+def add_questions(api: FastAPI, store: Store, now: Callable[[], datetime], *, stores_content: bool) -> None:
     """Let an API answer what calls cost, how long spans took, which were counted once, and what a trace did."""
 
     def read(request: Request, options: Options) -> Selection:
         return read_selection(request.query_params.multi_items(), options, now=now())
 
     _add_figures(api, store, read)
-    _add_traces(api, store, read)
+    _add_traces(api, store, read, stores_content=stores_content)
 
 
 def add_losses(api: FastAPI, store: Store, options: Options, now: Callable[[], datetime]) -> None:
@@ -71,7 +71,7 @@ def _add_figures(api: FastAPI, store: Store, read: Read) -> None:
         return respond(duplicates.answer_duplicates(store, read(request, duplicates.OPTIONS)))
 
 
-def _add_traces(api: FastAPI, store: Store, read: Read) -> None:
+def _add_traces(api: FastAPI, store: Store, read: Read, *, stores_content: bool) -> None:
     @api.get("/api/v1/traces", response_model=TracesAnswer, responses=REFUSALS, openapi_extra=describe(traces.OPTIONS))
     def get_traces(request: Request) -> Response:
         """The traces of a period; every filter has to be met by some span of a trace."""
@@ -80,4 +80,4 @@ def _add_traces(api: FastAPI, store: Store, read: Read) -> None:
     @api.get("/api/v1/traces/{trace_id}", response_model=TraceAnswer, responses={**REFUSALS, 404: {"model": Refusal}})
     def get_trace(trace_id: str) -> Response:
         """One trace step by step."""
-        return respond(answer_trace(store, trace_id))
+        return respond(answer_trace(store, trace_id, stores_content=stores_content))

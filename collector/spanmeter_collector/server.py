@@ -123,6 +123,7 @@ def _api(settings: Settings, status: Status, works: _Works, budgets: Budgets) ->
         use_book=_noting(prices, works.pipeline.use),
         book_in_use=works.pipeline.book,
         loss_settle=settings.loss_settle,
+        stores_content=settings.content,
         snapshots=Snapshots(works.store, works.log, settings.data_dir / "backup"),
         budgets=budgets,
     )

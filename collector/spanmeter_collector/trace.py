@@ -9,12 +9,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
-from spanmeter_collector.answers import ChargeAnswer, CostFigures, EventAnswer, SpanAnswer, TraceAnswer
+from spanmeter_collector.answers import CostFigures
 from spanmeter_collector.cost import COUNTS, priced_share
 from spanmeter_collector.money import usd_text
 from spanmeter_collector.question_error import QuestionError
+from spanmeter_collector.quote import read_content
 from spanmeter_collector.store import Store
 from spanmeter_collector.times import write_nanoseconds
+from spanmeter_collector.trace_answer import ChargeAnswer, EventAnswer, SpanAnswer, TraceAnswer
 from spanmeter_collector.wording import counted
 
 MOST_SPANS: Final = 20_000
@@ -40,7 +42,7 @@ class UnknownTraceError(LookupError):
     """No span of this trace is stored."""
 
 
-def answer_trace(store: Store, trace_id: str) -> TraceAnswer:
+def answer_trace(store: Store, trace_id: str, *, stores_content: bool = False) -> TraceAnswer:
     """The trace with this id of 32 hexadecimal digits, its first 20,000 spans in the order they started.
 
     Raises:
@@ -53,7 +55,7 @@ def answer_trace(store: Store, trace_id: str) -> TraceAnswer:
     charges = store.query("trace_charges", {"trace_id": trace_id})
     if not spans:
         raise UnknownTraceError(_why_unknown(trace_id, charges))
-    return _trace(trace_id.lower(), spans, charges)
+    return _trace(trace_id.lower(), spans, charges, stores_content=stores_content)
 
 
 def _why_unknown(trace_id: str, charges: Sequence[Row]) -> str:
@@ -65,7 +67,7 @@ def _why_unknown(trace_id: str, charges: Sequence[Row]) -> str:
     return f"the spans of trace {trace_id} were dropped; the ledger keeps what was charged: {charged}"
 
 
-def _trace(trace_id: str, spans: Sequence[Row], charges: Sequence[Row]) -> TraceAnswer:
+def _trace(trace_id: str, spans: Sequence[Row], charges: Sequence[Row], *, stores_content: bool) -> TraceAnswer:
     start = min(span["start_ns"] for span in spans)
     total = _figures(charges)
     by_span: defaultdict[str, list[Row]] = defaultdict(list)
@@ -78,6 +80,7 @@ def _trace(trace_id: str, spans: Sequence[Row], charges: Sequence[Row]) -> Trace
         duration_s=(max(span["start_ns"] + span["duration_ns"] for span in spans) - start) / 1e9,
         total=total,
         priced_share=priced_share(total),
+        stores_content=stores_content,
         spans=[_span(span, by_span[span["span"]], start) for span in spans],
     )
 
@@ -93,6 +96,7 @@ def _span(span: Row, charges: Sequence[Row], trace_start: int) -> SpanAnswer:
         grade=next((charge["grade"] for charge in charges if charge["component"] == "call"), ""),
         wrapper=bool(span["wrapper"]),
         charges=[_charge(charge) for charge in charges if charge["component"] != "call"],
+        content=read_content(span["attributes"]),
         events=[_event(event) for event in json.loads(span["events"] or "[]")],
         **{name: span[name] for name in _AS_THEY_ARE},
         **_figures(charges).model_dump(),

@@ -13,6 +13,7 @@ from spanmeter_collector import sidecar
 from spanmeter_collector.console import say
 from spanmeter_collector.money import readable_usd
 from spanmeter_collector.table import Column, harmless, render
+from spanmeter_collector.transcript import transcript
 from spanmeter_collector.wording import counted, duration, number, priced_share
 
 BAR: Final = 30
@@ -23,11 +24,12 @@ Step = tuple[str, Mapping[str, Any]]
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Which trace, from which sidecar."""
     parser.add_argument("id", help="the trace's id: 32 hexadecimal digits, as `spanmeter traces` lists them")
+    parser.add_argument("--full", action="store_true", help="show prompts and answers in full, however long")
     sidecar.add_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the tree of steps with their place in time, tokens and cost.
+    """Print the tree of steps with their place in time, tokens and cost, and what they quote where that is stored.
 
     Raises:
         SidecarError: The sidecar was not reached, or it does not know the trace.
@@ -42,6 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
     figures = (duration(trace["duration_s"]), counted(total["calls"], "call"), f"{tokens} tokens")
     say(", ".join((*figures, readable_usd(total["cost_usd"]))))
     say(f"\n{render(_columns(trace))}\n\n{priced_share(total, trace['priced_share'])}")
+    say(f"\n{transcript(trace, full=arguments.full)}")
     return 0
 
 

@@ -180,6 +180,48 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """A piece of a message: text, reasoning, tool_call, tool_call_response, media or other."""
+
+    kind: str
+    text: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """Who said what, and why they stopped."""
+
+    role: str
+    name: str
+    finish_reason: str
+    parts: tuple[Part, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A document that was found; `metadata` is JSON."""
+
+    id: str
+    score: float | None
+    text: str
+    metadata: str
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What a step quotes; `tools` are names and descriptions of those that were offered."""
+
+    input: tuple[Message, ...]
+    output: tuple[Message, ...]
+    tools: tuple[tuple[str, str], ...]
+    arguments: str
+    result: str
+    query: str
+    documents: tuple[Document, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """One span of a trace; times in seconds from the trace's start."""
 
@@ -202,11 +244,15 @@ class Step:
     charges: tuple[Charge, ...]
     attributes: Mapping[str, Any]
     events: tuple[Event, ...]
+    content: Content | None
 
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """The answer of `/api/v1/traces/{id}`, steps in the order they started."""
+    """The answer of `/api/v1/traces/{id}`, steps in the order they started.
+
+    `stores_content` says whether the sidecar keeps what they quote.
+    """
 
     trace_id: str
     name: str
@@ -214,6 +260,7 @@ class Trace:
     duration_s: float
     total: Sums
     priced_share: float
+    stores_content: bool
     steps: tuple[Step, ...]
 
 

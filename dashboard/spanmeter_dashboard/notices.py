@@ -81,6 +81,17 @@ def no_such_trace(trace_id: str) -> str:
     )
 
 
+def no_content(*, stored: bool) -> str:
+    """A trace without prompts and answers, and how to have them."""
+    sidecar = "" if stored else "<p>for the sidecar</p><pre>SPANMETER_CONTENT=on</pre>"
+    return (
+        '<details class="sm-hint"><summary>No prompts or answers are stored with this trace. How to see them</summary>'
+        "<p>Set, before they start,</p>"
+        f"{sidecar}<p>for the application</p><pre>OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=SPAN_ONLY</pre>"
+        "<p>What comes in from then on shows its messages, calls of tools and documents here.</p></details>"
+    )
+
+
 def no_budgets() -> str:
     """No budget is defined."""
     return _notice(

@@ -13,12 +13,16 @@ from typing import Any
 from spanmeter_dashboard.answers import (
     COUNTS,
     Charge,
+    Content,
     Cost,
     CostRow,
+    Document,
     Event,
     Latency,
     LatencyTable,
     Losses,
+    Message,
+    Part,
     Step,
     Sums,
     Trace,
@@ -61,6 +65,7 @@ def trace(data: Mapping[str, Any]) -> Trace:
         duration_s=data["duration_s"],
         total=sums(data["total"]),
         priced_share=data["priced_share"],
+        stores_content=data["stores_content"],
         steps=tuple(_step(span) for span in data["spans"]),
     )
 
@@ -133,7 +138,25 @@ def _step(span: Mapping[str, Any]) -> Step:
         charges=tuple(_charge(entry) for entry in span["charges"]),
         attributes=span["attributes"],
         events=tuple(Event(event["name"], event["time"], event["attributes"]) for event in span["events"]),
+        content=None if span["content"] is None else _content(span["content"]),
     )
+
+
+def _content(told: Mapping[str, Any]) -> Content:
+    return Content(
+        input=tuple(map(_message, told["input"])),
+        output=tuple(map(_message, told["output"])),
+        tools=tuple((tool["name"], tool["description"]) for tool in told["tools"]),
+        arguments=told["arguments"],
+        result=told["result"],
+        query=told["query"],
+        documents=tuple(Document(**document) for document in told["documents"]),
+    )
+
+
+def _message(told: Mapping[str, Any]) -> Message:
+    parts = tuple(Part(part["kind"], part["text"], part["name"]) for part in told["parts"])
+    return Message(told["role"], told["name"], told["finish_reason"], parts)
 
 
 def _charge(entry: Mapping[str, Any]) -> Charge:

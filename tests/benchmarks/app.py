@@ -1,10 +1,11 @@
 """What instrumentation costs an application: CPU added to each operation, beside other instrumentations.
 
 Every contestant is a process of its own with the same applications (`app_workloads`) and a receiver on loopback that
-says yes. The processes take turns, slot by slot; the best of the slots counts, for noise only ever adds. "added" is
-against the same applications in the same environment without anything; "before flush" is the CPU of the whole process
-until the last operation returned, "with export" until everything it held back was sent. `spanmeter@old` is another
-`spanmeter`, whose environment `--python spanmeter@old=PATH` names.
+says yes. `quoting` is Spanmeter with prompts and answers on its spans. The processes take turns, slot by slot; the
+best of the slots counts, for noise only ever adds. "added" is against the same applications in the same environment
+without anything; "before flush" is the CPU of the whole process until the last operation returned, "with export" until
+everything it held back was sent. `spanmeter@old` is another `spanmeter`, whose environment `--python
+spanmeter@old=PATH` names.
 
     make bench-app
     make bench-app ARGS="--contestants spanmeter --slots 5"
@@ -32,6 +33,7 @@ NAMES: Final = (
     "none",
     "empty",
     "spanmeter",
+    "quoting",
     "openinference",
     "traceloop",
     "openlit",

@@ -40,6 +40,12 @@ def spanmeter(sink: str) -> Flush:
     return _flush_of(trace.get_tracer_provider())
 
 
+def quoting(sink: str) -> Flush:
+    """Spanmeter with everything on, texts too."""
+    os.environ["OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"] = "SPAN_ONLY"
+    return spanmeter(sink)
+
+
 def openinference(sink: str) -> Flush:
     """OpenInference's instrumentors."""
     from openinference.instrumentation.langchain import LangChainInstrumentor  # type: ignore[import-not-found]
@@ -142,6 +148,7 @@ CONTESTANTS: Final[Mapping[str, Install]] = {
     "none": nothing,
     "empty": empty,
     "spanmeter": spanmeter,
+    "quoting": quoting,
     "openinference": openinference,
     "traceloop": traceloop,
     "openlit": openlit,

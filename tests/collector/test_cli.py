@@ -220,6 +220,8 @@ answer                                        ███████████�
 └─ chat gpt-4o-mini                                          ███████████████    1.00 s  1,000     500  $0.000450  gpt-4o-mini
 
 Priced: 50.0 % of 2 calls; what the other 1 cost is unknown and not in the total.
+
+Prompts and answers are not stored. To store them, set SPANMETER_CONTENT=on for the sidecar and OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=SPAN_ONLY in the application.
 """  # noqa: E501
     )
 

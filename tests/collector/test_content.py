@@ -1,18 +1,26 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
+from spanmeter.capture import VARIABLE
 from spanmeter_collector.content import is_content, is_event_content
 from spanmeter_collector.history import CHARGED_BY
 from spanmeter_collector.row import read_span
 from spanmeter_collector.vocabulary import COUNT_KEYS, OPERATION_KEYS, TEXT_KEYS
 
+APPLICATION: Final = Path(__file__).parents[1] / "e2e" / "quoting.py"
+SPANMETER: Final = str(Path(sys.executable).with_name("spanmeter"))
+SECRET: Final = "strictly confidential"
 MakeSpan = Callable[..., Span]
 MakeRequest = Callable[..., ExportTraceServiceRequest]
 
@@ -141,7 +149,7 @@ def test_of_a_langchain_run_told_by_langsmith_the_sign_stays(span: MakeSpan, sai
     assert (row.attributes, reading.inside_call) == (kept | {"spanmeter.instrumented": "true"}, bool(kept))
 
 
-@pytest.mark.parametrize(("switch", "expected"), [({}, 0), ({"CONTENT": "on"}, 2)], ids=["off", "on"])
+@pytest.mark.parametrize(("switch", "expected"), [({}, 0), ({"CONTENT": "on"}, 3)], ids=["off", "on"])
 def test_no_content_reaches_the_store_unless_switched_on(
     start_sidecar: Callable[..., Any], span: MakeSpan, request_of: MakeRequest, switch: dict[str, str], expected: int
 ) -> None:
@@ -153,3 +161,47 @@ def test_no_content_reaches_the_store_unless_switched_on(
     answer = json.dumps(sidecar.get(f"/api/v1/traces/{'0a' * 16}"))
 
     assert answer.count("my secret") == expected
+
+
+ON = {VARIABLE: "SPAN_ONLY"}
+
+
+@pytest.mark.parametrize(
+    ("application", "switch", "stored"),
+    [(ON, {"CONTENT": "on"}, True), (ON, {}, False), ({}, {"CONTENT": "on"}, False)],
+    ids=["both on", "the sidecar off", "the application off"],
+)
+def test_what_an_application_says_is_stored_only_where_both_are_switched_on(
+    start_sidecar: Callable[..., Any],
+    tmp_path: Path,
+    application: dict[str, str],
+    switch: dict[str, str],
+    *,
+    stored: bool,
+) -> None:
+    sidecar = start_sidecar(**switch)
+    _run([sys.executable, str(APPLICATION), sidecar.http], tmp_path, application)
+    sidecar.settle()
+    (listed,) = sidecar.get("/api/v1/traces")["traces"]
+
+    answer = sidecar.get(f"/api/v1/traces/{listed['trace_id']}")
+    shown = _run([SPANMETER, "trace", listed["trace_id"], "--url", sidecar.http], tmp_path, {})
+
+    said = {span["name"]: span["content"] for span in answer["spans"] if span["content"] is not None}
+    assert sorted(said) == (["chat GenericFakeChatModel", "execute_tool weigh", "retrieval Shelf"] if stored else [])
+    assert answer["stores_content"] is bool(switch)
+    assert [SECRET in text for text in (json.dumps(answer), shown)] == [stored, stored]
+    if stored:
+        chat = said["chat GenericFakeChatModel"]
+        assert [message["role"] for message in (*chat["input"], *chat["output"])] == ["system", "user", "assistant"]
+        assert f"  assistant: This is {SECRET} too\n" in shown
+    else:
+        assert VARIABLE in shown
+
+
+def _run(command: list[str], home: Path, switches: dict[str, str]) -> str:
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("OTEL_", "SPANMETER_"))}
+    environment = kept | {"SPANMETER_SPOOL_DIR": str(home / "spool"), "SPANMETER_HASH_KEY": "off"} | switches
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout

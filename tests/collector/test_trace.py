@@ -49,6 +49,7 @@ def test_the_frame_of_a_trace(known: Store) -> None:
         | {"calls": 2, "input_tokens": 312, "cached_input_tokens": 100, "output_tokens": 50, "reasoning_tokens": 20}
         | {"cost_usd": "0.00006774"},
         "priced_share": 1.0,
+        "stores_content": False,
     }
     assert steps == [
         ("rag.answer", "", 0.0, False, "0"),
@@ -95,6 +96,7 @@ def test_the_whole_of_a_call(known: Store) -> None:
         ],
         "attributes": {"spanmeter.tag.branch": "main"},
         "events": [{"name": "retry", "time": "2026-11-22T10:00:01Z", "attributes": {"attempt": "2"}}],
+        "content": None,
     }
 
 

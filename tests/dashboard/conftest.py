@@ -252,7 +252,7 @@ def step() -> Callable[..., Step]:
     """Makes a step with nothing remarkable about it but what is given."""
     plain: dict[str, Any] = {field.name: "" for field in fields(Step)}
     plain |= {"operation": "chain", "offset_s": 0.0, "duration_s": 1.0, "status": "ok", "time_to_first_chunk_s": None}
-    plain |= {"sums": Sums(), "wrapper": False, "charges": (), "attributes": {}, "events": ()}
+    plain |= {"sums": Sums(), "wrapper": False, "charges": (), "attributes": {}, "events": (), "content": None}
 
     def make(span_id: str, parent: str = "", **known: Any) -> Step:
         return Step(**{**plain, "span_id": span_id, "parent_span_id": parent, "name": span_id, **known})

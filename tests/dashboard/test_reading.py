@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from spanmeter_dashboard import reading
-from spanmeter_dashboard.answers import Charge, Cost, CostRow, Sums, Unpriced
+from spanmeter_dashboard.answers import Charge, Content, Cost, CostRow, Document, Message, Part, Sums, Unpriced
 
 COUNTS: dict[str, Any] = {
     "calls": 2,
@@ -39,9 +39,21 @@ def test_unknown_money_stays_unknown() -> None:
     assert reading.sums({**COUNTS, "cost_usd": None}).cost_usd is None
 
 
-def test_a_trace_brings_its_charges() -> None:
+PART = {"kind": "text", "text": "Hi", "name": "", "id": ""}
+
+
+def test_a_trace_brings_its_charges_and_what_it_quotes() -> None:
     charge = {"component": "input", "quantity": 10, "unit": "token", "usd_per_unit": None, "usd": None}
     span = {
+        "content": {
+            "input": [{"role": "user", "name": "", "finish_reason": "", "parts": [PART]}],
+            "output": [],
+            "tools": [{"name": "f", "description": "d", "parameters": "{}"}],
+            "arguments": "",
+            "result": "",
+            "query": "q",
+            "documents": [{"id": "d1", "score": None, "text": "t", "metadata": ""}],
+        },
         **dict.fromkeys(("span_id", "parent_span_id", "name", "operation", "framework", "service", "grade"), ""),
         **dict.fromkeys(("provider", "model", "status", "error_type"), ""),
         "offset_s": 0.0,
@@ -55,8 +67,11 @@ def test_a_trace_brings_its_charges() -> None:
         "events": [],
     }
     head = {"trace_id": "ab", "name": "n", "start": "2026-11-22T12:00:00.5Z", "duration_s": 1.0, "priced_share": 0}
+    head |= {"stores_content": False}
     trace = reading.trace({**head, "total": {**COUNTS, "cost_usd": "1"}, "spans": [span]})
     assert trace.steps[0].charges == (Charge("input", 10, "token", None, None, "unpriced", ""),)
+    said, found = Message("user", "", "", (Part("text", "Hi", ""),)), Document("d1", None, "t", "")
+    assert trace.steps[0].content == Content((said,), (), (("f", "d"),), "", "", "q", (found,))
 
 
 def test_an_answer_of_another_shape_is_refused() -> None:

@@ -18,7 +18,7 @@ PAID = Sums(calls=1, input_tokens=1200, output_tokens=300, cost_usd=Decimal("0.0
 @pytest.fixture
 def drawn(noon: datetime) -> Callable[..., str]:
     def draw(*steps: Step, duration_s: float = 1.0) -> str:
-        return waterfall(Trace("ab" * 16, "answer", noon, duration_s, Sums(), 1.0, steps))
+        return waterfall(Trace("ab" * 16, "answer", noon, duration_s, Sums(), 1.0, False, steps))
 
     return draw
 

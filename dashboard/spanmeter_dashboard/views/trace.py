@@ -30,6 +30,8 @@ def show(client: Client, trace_id: str) -> None:
     with st.container(border=True):
         st.html(waterfall(trace))
         st.html(_colours(trace))
+    if all(step.content is None for step in trace.steps):
+        st.html(notices.no_content(stored=trace.stores_content))
 
 
 def _facts(trace: Trace) -> None:

@@ -6,12 +6,18 @@ from collections.abc import Mapping
 from pathlib import Path
 
 _OTHERS_SETTINGS = ("OTEL_", "SPANMETER_", "LANGCHAIN_", "LANGSMITH_", "OPENAI_", "RAG_")
+_CONTENT = frozenset(
+    {"OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT", "SPANMETER_CONTENT", "SPANMETER_CONTENT_LIMIT"}
+)
+"""Switches of the shell that hold here too: whether prompts and answers are sent, and whether they are stored."""
 _DIRECT = "127.0.0.1,localhost"
 
 
 def plain(environment: Mapping[str, str]) -> dict[str, str]:
     """Return the variables without those that would point a part elsewhere; loopback is reached without a proxy."""
-    kept = {name: value for name, value in environment.items() if not name.startswith(_OTHERS_SETTINGS)}
+    kept = {
+        name: value for name, value in environment.items() if not name.startswith(_OTHERS_SETTINGS) or name in _CONTENT
+    }
     for name in ("NO_PROXY", "no_proxy"):
         kept[name] = ",".join(part for part in (environment.get(name), _DIRECT) if part)
     return kept

@@ -1,0 +1,227 @@
+"""Reads what spans quote, from the attributes of OpenTelemetry's conventions and of other instrumentations."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
+
+from spanmeter_collector.content import is_content
+from spanmeter_collector.content_answer import ContentAnswer, DocumentAnswer, MessageAnswer, PartAnswer, ToolAnswer
+
+Attributes = Mapping[str, str]
+
+INPUTS: Final = ("gen_ai.input.messages", "gen_ai.request.messages", "pydantic_ai.all_messages", "mlflow.chat.messages")
+OUTPUTS: Final = ("gen_ai.output.messages",)
+"""Lists of messages as JSON."""
+TEXT_INPUTS: Final = (
+    "gen_ai.prompt",
+    "input.value",
+    "traceloop.entity.input",
+    "langfuse.observation.input",
+    "mlflow.spanInputs",
+    "ai.prompt",
+)
+TEXT_OUTPUTS: Final = (
+    "gen_ai.completion",
+    "output.value",
+    "traceloop.entity.output",
+    "langfuse.observation.output",
+    "mlflow.spanOutputs",
+    "ai.response.text",
+    "gen_ai.response.text",
+)
+"""Whatever a sender calls the whole input and output of a step; the first that is there counts."""
+_ARGUMENTS: Final = ("gen_ai.tool.call.arguments", "gen_ai.tool.input", "ai.toolCall.args", "tool_arguments")
+_RESULTS: Final = ("gen_ai.tool.call.result", "gen_ai.tool.output", "ai.toolCall.result", "tool_response")
+_FLAT: Final = re.compile(
+    r"(?P<list>llm\.input_messages|llm\.output_messages|gen_ai\.prompt|gen_ai\.completion)\.(?P<place>\d{1,6})\.(?P<rest>.+)"
+)
+"""A list spelled with an attribute for each of its values."""
+_FLAT_OUTPUTS: Final = frozenset({"llm.output_messages", "gen_ai.completion"})
+_FLAT_CALL: Final = re.compile(
+    r"tool_calls\.(?P<place>\d{1,6})\.(?:tool_call\.)?(?:function\.)?(?P<key>name|arguments|id)"
+)
+_FLAT_DOCUMENT: Final = re.compile(r"retrieval\.documents\.(\d{1,6})\.document\.(id|score|content|metadata)")
+_MEDIA: Final = frozenset({"blob", "uri", "file"})
+
+
+def read_content(attributes: Attributes) -> ContentAnswer | None:
+    """What a span quotes; None where it quotes nothing. What is no message stands as the text that it is."""
+    if not any(map(is_content, attributes)):
+        return None
+    flat_inputs, flat_outputs = _flat_messages(attributes)
+    inputs = _messages(attributes, INPUTS) or flat_inputs or _text_message("user", _first(attributes, TEXT_INPUTS))
+    outputs = (
+        _messages(attributes, OUTPUTS) or flat_outputs or _text_message("assistant", _first(attributes, TEXT_OUTPUTS))
+    )
+    read = ContentAnswer(
+        input=[*_instructions(attributes.get("gen_ai.system_instructions", "")), *inputs],
+        output=outputs,
+        tools=[_tool(tool) for tool in _items(attributes.get("gen_ai.tool.definitions", "")) if isinstance(tool, dict)],
+        arguments=_first(attributes, _ARGUMENTS),
+        result=_first(attributes, _RESULTS),
+        query=_first(attributes, ("gen_ai.retrieval.query.text", "db.vector.query.content")),
+        documents=_documents(attributes),
+    )
+    return read if any(read.model_dump().values()) else None
+
+
+def _first(attributes: Attributes, keys: Iterable[str]) -> str:
+    return next((attributes[key] for key in keys if attributes.get(key)), "")
+
+
+def _parsed(text: str) -> Any:  # noqa: ANN401  whatever a sender wrote
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+
+
+def _items(text: str) -> list[Any]:
+    found = _parsed(text) if text else []
+    return found if isinstance(found, list) else [found]
+
+
+def _messages(attributes: Attributes, keys: Iterable[str]) -> list[MessageAnswer]:
+    return [_message(said) for said in _items(_first(attributes, keys))]
+
+
+def _text_message(role: str, text: str) -> list[MessageAnswer]:
+    return [MessageAnswer(role=role, parts=[PartAnswer(kind="text", text=text)])] if text else []
+
+
+def _instructions(text: str) -> list[MessageAnswer]:
+    parts = [_part(part) for part in _items(text)]
+    return [MessageAnswer(role="system", parts=parts)] if parts else []
+
+
+def _message(said: Any) -> MessageAnswer:  # noqa: ANN401  as `_parsed`
+    if not isinstance(said, dict):
+        return MessageAnswer(role="", parts=[_part(said)])
+    parts = said.get("parts", said.get("content"))
+    if said.get("type") == "omitted":
+        parts = [said]
+    return MessageAnswer(
+        role=_text(said.get("role")),
+        name="" if said.get("type") == "omitted" else _text(said.get("name")),
+        finish_reason=_text(said.get("finish_reason")),
+        parts=[_part(part) for part in (parts if isinstance(parts, list) else [parts]) if part is not None],
+    )
+
+
+def _part(part: Any) -> PartAnswer:  # noqa: ANN401  as `_parsed`
+    if not isinstance(part, dict):
+        return PartAnswer(kind="text", text=_text(part))
+    kind = _text(part.get("type"))
+    read = _PARTS.get(kind)
+    if read is not None:
+        return read(part)
+    if kind in _MEDIA:
+        return PartAnswer(kind="media", text=_described(part))
+    told = part.get("content", part.get("text"))
+    known = kind in {"text", "reasoning"} or (not kind and told is not None)
+    return PartAnswer(kind=(kind or "text") if known else "other", text=_text(told if known else part))
+
+
+def _call(part: dict[str, Any]) -> PartAnswer:
+    details = part.get("arguments", part.get("server_tool_call", part.get("input")))
+    name, call_id = _text(part.get("name")), _text(part.get("id"))
+    return PartAnswer(kind="tool_call", text=_text(details), name=name, id=call_id)
+
+
+def _response(part: dict[str, Any]) -> PartAnswer:
+    answer = part.get("response", part.get("result", part.get("server_tool_call_response", part.get("content"))))
+    return PartAnswer(kind="tool_call_response", text=_text(answer), id=_text(part.get("id")))
+
+
+def _omitted(part: dict[str, Any]) -> PartAnswer:
+    return PartAnswer(kind="other", text=_text(part.get("name")) or "left out")
+
+
+_PARTS: Final[Mapping[str, Callable[[dict[str, Any]], PartAnswer]]] = {
+    "tool_call": _call,
+    "server_tool_call": _call,
+    "tool_use": _call,
+    "tool_call_response": _response,
+    "server_tool_call_response": _response,
+    "tool_result": _response,
+    "omitted": _omitted,
+}
+
+
+def _described(part: dict[str, Any]) -> str:
+    """What media are, and never the data itself."""
+    size = part.get("size_bytes")
+    inline = len(_text(part.get("content"))) * 3 // 4
+    size = size if isinstance(size, int) else inline
+    where = _text(part.get("uri") or part.get("file_id"))
+    told = (_text(part.get("modality")), _text(part.get("mime_type")), where, f"{size:,} bytes" if size else "")
+    return ", ".join(filter(None, told)) or "media"
+
+
+def _tool(tool: dict[str, Any]) -> ToolAnswer:
+    inner = tool.get("function")
+    told = inner if isinstance(inner, dict) else tool
+    keys = ("name", "description", "parameters")
+    return ToolAnswer(**{key: _text(told.get(key)) for key in keys})
+
+
+def _documents(attributes: Attributes) -> list[DocumentAnswer]:
+    found = [_document(said) for said in _items(attributes.get("gen_ai.retrieval.documents", ""))]
+    if found:
+        return found
+    flat: defaultdict[int, dict[str, Any]] = defaultdict(dict)
+    for key, value in attributes.items():
+        if match := _FLAT_DOCUMENT.fullmatch(key):
+            flat[int(match[1])][match[2]] = value
+    return [_document(flat[place]) for place in sorted(flat)]
+
+
+def _document(said: Any) -> DocumentAnswer:  # noqa: ANN401  as `_parsed`
+    if not isinstance(said, dict):
+        return DocumentAnswer(id="", score=None, text=_text(said), metadata="")
+    told = said.get("content", said.get("text", said.get("name") if said.get("type") == "omitted" else None))
+    return DocumentAnswer(
+        id=_text(said.get("id")),
+        score=_score(said.get("score")),
+        text=_text(told),
+        metadata=_text(said.get("metadata")),
+    )
+
+
+def _score(told: object) -> float | None:
+    try:
+        return float(told) if isinstance(told, int | float | str) else None
+    except (ValueError, OverflowError):
+        return None
+
+
+def _flat_messages(attributes: Attributes) -> tuple[list[MessageAnswer], list[MessageAnswer]]:
+    found: dict[bool, defaultdict[int, dict[str, str]]] = {False: defaultdict(dict), True: defaultdict(dict)}
+    for key, value in attributes.items():
+        match = _FLAT.fullmatch(key)
+        if match is not None:
+            rest = match["rest"].removeprefix("message.")
+            found[match["list"] in _FLAT_OUTPUTS][int(match["place"])][rest] = value
+    inputs, outputs = ([_flat_message(said[place]) for place in sorted(said)] for said in found.values())
+    return inputs, outputs
+
+
+def _flat_message(said: Mapping[str, str]) -> MessageAnswer:
+    texts = [value for key, value in said.items() if key == "content" or key.endswith("message_content.text")]
+    calls: defaultdict[int, dict[str, str]] = defaultdict(dict)
+    for key, value in said.items():
+        if match := _FLAT_CALL.fullmatch(key):
+            calls[int(match["place"])][match["key"]] = value
+    parts = [PartAnswer(kind="text", text=text) for text in texts if text]
+    parts += [_call(dict(calls[place])) for place in sorted(calls)]
+    return MessageAnswer(role=said.get("role", ""), finish_reason=said.get("finish_reason", ""), parts=parts)
+
+
+def _text(value: Any) -> str:  # noqa: ANN401  as `_parsed`
+    if isinstance(value, str):
+        return value
+    return "" if value is None else json.dumps(value, ensure_ascii=False)
