@@ -11,6 +11,7 @@ from spanmeter_collector.wording import number
 SHORT: Final = 400
 """Characters of a text that are shown unless all of it is asked for."""
 _TAIL: Final = 100
+_USUAL: Final = frozenset({"", "stop", "tool_call", "unknown"})
 _SWITCH: Final = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=SPAN_ONLY in the application"
 
 Row = Mapping[str, Any]
@@ -54,6 +55,8 @@ def _message(message: Row, *, full: bool) -> Iterator[str]:
     for part in message["parts"]:
         kind = {"text": "", "tool_call": f" calls {harmless(part['name'])}", "tool_call_response": " answers"}
         yield from _said(role + kind.get(part["kind"], f" ({harmless(part['kind'])})"), part["text"], full=full)
+    if message["parts"] and ending not in _USUAL:
+        yield f"  {role} ended: {harmless(ending)}"
 
 
 def _said(who: str, text: str, *, full: bool) -> Iterator[str]:

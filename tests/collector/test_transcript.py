@@ -14,6 +14,7 @@ CALL = {"type": "tool_call", "id": "c", "name": "weather", "arguments": {"city":
 ANSWERS = [
     {"role": "assistant", "finish_reason": "tool_call", "parts": [{"type": "reasoning", "content": "hm"}, CALL]},
     {"role": "assistant", "finish_reason": "length", "parts": []},
+    {"role": "assistant", "finish_reason": "cancelled", "parts": [{"type": "text", "content": "It"}]},
 ]
 CHAT = {
     "gen_ai.input.messages": '[{"role":"user","parts":[{"type":"text","content":"Rain?\\nIn Graz?"}]}]',
@@ -45,6 +46,8 @@ def test_who_said_what_stands_below_each_step() -> None:
   assistant (reasoning): hm
   assistant calls weather: {"city": "Graz"}
   assistant: (nothing, length)
+  assistant: It
+  assistant ended: cancelled
 
 ── retrieval Shelf
   query: rain

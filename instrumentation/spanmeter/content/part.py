@@ -39,7 +39,8 @@ def tool_call(call_id: object, name: object, arguments: object) -> Part:
 
 def tool_response(call_id: object, response: object) -> Part:
     """What a tool answered, as the model is told of it."""
-    return {"type": "tool_call_response", **_id(call_id), "response": plain_value(response)}
+    told = _words(response) if isinstance(response, str) else plain_value(response)
+    return {"type": "tool_call_response", **_id(call_id), "response": told}
 
 
 def server_tool_call(call_id: object, name: object, details: Mapping[str, Any]) -> Part:
