@@ -49,6 +49,18 @@ def bundles(body: bytes, *, received_at: int, repeated: bool = False) -> Iterato
             yield Bundle(resource, scope_spans.scope.name, scope_spans.spans, received_at, repeated)
 
 
+def span_sizes(body: bytes) -> list[list[int]]:
+    """How many bytes each span of a trace request takes, scope by scope.
+
+    Raises:
+        google.protobuf.message.DecodeError: the body is no such request.
+    """
+    resources = _REQUEST.FromString(body).resource_spans
+    return [
+        [*map(len, scope_spans.spans)] for resource_spans in resources for scope_spans in resource_spans.scope_spans
+    ]
+
+
 def open_span(closed: bytes) -> tuple[Span, dict[str, Value]]:
     """A span of a bundle without its attributes, and those by key; of a repeated key the last.
 

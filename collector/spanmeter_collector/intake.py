@@ -7,9 +7,10 @@ read is left out alone, a text that is not UTF-8 is mended.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from itertools import chain
 from typing import Final
 
 from google.protobuf.message import DecodeError
@@ -17,6 +18,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.trace.v1.trace_pb2 import ScopeSpans, Span
 
 from spanmeter_collector import otlp
+from spanmeter_collector.bundle import span_sizes
 from spanmeter_collector.lengths import LONGEST_KEY, LONGEST_VALUE, cut_long
 from spanmeter_collector.mending import TEXT, mend
 from spanmeter_collector.otlp import JSON, Request, Signal, malformed
@@ -24,6 +26,7 @@ from spanmeter_collector.otlp_json import JsonError, read_json
 
 MOST_SPANS: Final = 32_768
 MOST_ATTRIBUTES: Final = 1_024
+_BYTES_OF_MOST_ATTRIBUTES: Final = 2 * MOST_ATTRIBUTES  # of an empty one, which is its tag and its length
 _TOO_MANY: Final = "excess attribute"
 _TOO_LONG: Final = "long attribute"
 _DROPPED: Final = " is too old: the spans of that day were dropped"
@@ -96,9 +99,8 @@ def take_in(
         whole = len(refused), lost.total()
         if otlp.span_count(request) > MOST_SPANS:
             raise TooManySpansError(f"the body has more than {MOST_SPANS:,} spans; send smaller batches")
-        if too_long := cut_long(request, body):
-            lost[_TOO_LONG] += too_long
-        _take_out(request, closed, refused, lost)
+        _cut(request, span_sizes(body), lost)
+        _take_out(request, closed, refused)
         if (len(refused), lost.total()) != whole:
             body = request.SerializeToString()
     if redact:
@@ -128,24 +130,30 @@ def _from_json(signal: Signal, body: bytes, lost: Counter[str]) -> tuple[Request
     return message, message.SerializeToString()
 
 
-def _take_out(
-    request: ExportTraceServiceRequest, closed: Collection[int], refused: list[str], lost: Counter[str]
-) -> None:
-    for resource_spans in request.resource_spans:
-        for scope_spans in resource_spans.scope_spans:
-            _check(scope_spans, closed, refused, lost)
+def _cut(request: ExportTraceServiceRequest, sizes: Sequence[Sequence[int]], lost: Counter[str]) -> None:
+    """Cut attributes that are too long and leave out those beyond the most; `sizes` are the spans', scope by scope."""
+    if too_long := cut_long(request, sizes):
+        lost[_TOO_LONG] += too_long
+    for scope_spans, of_spans in zip(_scopes(request), sizes, strict=True):
+        for index in [index for index, size in enumerate(of_spans) if size > _BYTES_OF_MOST_ATTRIBUTES]:
+            span = scope_spans.spans[index]
+            if (excess := len(span.attributes) - MOST_ATTRIBUTES) > 0:
+                lost[_TOO_MANY] += excess
+                span.dropped_attributes_count += excess
+                del span.attributes[MOST_ATTRIBUTES:]
 
 
-def _check(scope_spans: ScopeSpans, closed: Collection[int], refused: list[str], lost: Counter[str]) -> None:
-    spans = scope_spans.spans
-    for index in [index for index, span in enumerate(spans) if otlp.refusal(span) or _too_old(span, closed)][::-1]:
-        refused.append(otlp.refusal(spans[index]) or _too_old(spans[index], closed))
-        del spans[index]
-    for span in spans:
-        if (excess := len(span.attributes) - MOST_ATTRIBUTES) > 0:
-            lost[_TOO_MANY] += excess
-            span.dropped_attributes_count += excess
-            del span.attributes[MOST_ATTRIBUTES:]
+def _take_out(request: ExportTraceServiceRequest, closed: Collection[int], refused: list[str]) -> None:
+    for scope_spans in _scopes(request):
+        spans = scope_spans.spans
+        found = [index for index, span in enumerate(spans) if otlp.refusal(span) or (closed and _too_old(span, closed))]
+        for index in found[::-1]:
+            refused.append(otlp.refusal(spans[index]) or _too_old(spans[index], closed))
+            del spans[index]
+
+
+def _scopes(request: ExportTraceServiceRequest) -> Iterator[ScopeSpans]:
+    return chain.from_iterable(resource_spans.scope_spans for resource_spans in request.resource_spans)
 
 
 def _too_old(span: Span, closed: Collection[int]) -> str:

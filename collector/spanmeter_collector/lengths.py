@@ -6,8 +6,8 @@ a key may have characters cannot have one, so only longer spans are looked at.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from itertools import chain, repeat
+from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import Any, Final
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -17,53 +17,17 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 LONGEST_KEY: Final = 4_096
 LONGEST_VALUE: Final = 2**20
 """In characters; of bytes, lists and maps in bytes."""
-_RESOURCE_SPANS, _SCOPE_SPANS, _SPANS = 0x0A, 0x12, 0x12
-_OTHER_FIELD, _WITH_LENGTH = 0x87, 0x02  # https://protobuf.dev/programming-guides/encoding/#structure
 
 
-def cut_long(request: ExportTraceServiceRequest, body: bytes) -> int:
-    """Cut what is too long in a request, whose protobuf is `body`; how many attributes were."""
-    if len(body) <= LONGEST_KEY:
-        return 0
-    sizes = _sizes(body)
-    found = 0
+def cut_long(request: ExportTraceServiceRequest, sizes: Sequence[Sequence[int]]) -> int:
+    """Cut what is too long in a request whose spans take these bytes, scope by scope; how many attributes were."""
+    found, sizes_left = 0, iter(sizes)
     for resource_spans in request.resource_spans:
         found += _cut_all(resource_spans.resource.attributes)
         for scope_spans in resource_spans.scope_spans:
             found += _cut_all(scope_spans.scope.attributes)
-            told = next(sizes) if sizes else repeat(LONGEST_KEY + 1)
-            long = [
-                index for index, size in zip(range(len(scope_spans.spans)), told, strict=False) if size > LONGEST_KEY
-            ]
+            long = [index for index, size in enumerate(next(sizes_left)) if size > LONGEST_KEY]
             found += sum([_cut_span(scope_spans.spans[index]) for index in long])
-    return found
-
-
-def _sizes(body: bytes) -> Iterator[list[int]] | None:
-    """The bytes of each span, scope by scope; None where other fields than the protocol's stand around them."""
-    try:
-        resources = _parts(body, 0, len(body), _RESOURCE_SPANS)
-        scopes = [scope for at, end in resources for scope in _parts(body, at, end, _SCOPE_SPANS)]
-        return iter([[end - at for at, end in _parts(body, *scope, _SPANS)] for scope in scopes])
-    except ValueError:
-        return None
-
-
-def _parts(body: bytes, at: int, until: int, tag: int) -> list[tuple[int, int]]:
-    """Where the messages with a tag begin and end, among fields that all tell their length in bytes."""
-    found = []
-    while at < until:
-        told, length, shift = body[at], 0, 0
-        if told & _OTHER_FIELD != _WITH_LENGTH:
-            raise ValueError(told)
-        while (more := body[at := at + 1]) > 127:
-            length |= (more & 127) << shift
-            shift += 7
-        length |= more << shift
-        at += 1
-        if told == tag:
-            found.append((at, at + length))
-        at += length
     return found
 
 

@@ -8,7 +8,7 @@ from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from spanmeter_collector.bundle import Bundle, bundles, open_span, write_sheet
+from spanmeter_collector.bundle import Bundle, bundles, open_span, span_sizes, write_sheet
 from spanmeter_collector.otlp import attributes
 
 MakeSpan = Callable[..., Span]
@@ -27,6 +27,15 @@ def test_a_request_is_a_bundle_for_each_scope_with_its_spans_as_they_came(
     assert first._replace(spans=()) == Bundle(resource, "spanmeter", (), 7, repeated=True)
     assert second._replace(spans=()) == Bundle(resource, "other", (), 7, repeated=True)
     assert [Span.FromString(one) for one in (*first.spans, *second.spans)] == [span(1), span(2), span(3)]
+
+
+def test_the_sizes_of_spans_are_told_scope_by_scope(span: MakeSpan, request_of: MakeRequest) -> None:
+    request = request_of(span(1), span(2, attributes={"key": "x" * 300}))
+    request.resource_spans[0].scope_spans.add(spans=[span(3)])
+    request.resource_spans.add().scope_spans.add()
+
+    sizes = [[span(1).ByteSize(), span(2, attributes={"key": "x" * 300}).ByteSize()], [span(3).ByteSize()], []]
+    assert span_sizes(request.SerializeToString()) == sizes
 
 
 def test_an_empty_request_has_no_bundles() -> None:

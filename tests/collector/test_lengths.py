@@ -10,6 +10,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValue, KeyValueList
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
+from spanmeter_collector.bundle import span_sizes
 from spanmeter_collector.intake import take_in
 from spanmeter_collector.lengths import LONGEST_KEY, LONGEST_VALUE, cut_long
 from spanmeter_collector.otlp import Signal
@@ -85,9 +86,9 @@ def test_what_is_too_long_is_cut_where_it_stands(
 ) -> None:
     request = request_with(place, sent)
 
-    assert cut_long(request, request.SerializeToString()) == 1
+    assert cut_long(request, span_sizes(request.SerializeToString())) == 1
     assert request == request_with(place, kept)
-    assert cut_long(request, request.SerializeToString()) == 0
+    assert cut_long(request, span_sizes(request.SerializeToString())) == 0
 
 
 def test_the_request_is_taken_with_all_its_spans_and_the_sender_is_told(
