@@ -126,15 +126,10 @@ class Staging:
 
     def _price(self, asked: Collection[tuple[int, int]], book: PriceBook) -> None:
         """Tell the engine what the tokens of shapes' calls cost on days; and note for which it takes more than that."""
-        rows = []
-        for number, day in asked:
-            shape = self._shapes[number]
-            key, estimated = shape.price_key, shape.example.estimated
-            row = PriceRow.of(book, key, shape=number, day=day, estimated=estimated)
-            self._priced[number, day] = row is not None
-            rows += [row] if row else []
-        if rows:
+        found = {(number, day): _price_row(self._shapes[number], book, number, day) for number, day in asked}
+        if rows := [row for row in found.values() if row is not None]:
             self._client.insert("prices", rows, column_names=PriceRow._fields)
+        self._priced |= {one: row is not None for one, row in found.items()}
 
     def _learn(self, bundles: Sequence[Bundle], *, content: bool) -> None:
         """Tell the engine of the shapes that it met for the first time; where they are too many, to leave the rest."""
@@ -175,6 +170,10 @@ class Staging:
     ) -> tuple[int, tuple[Row, Reading]]:
         reading = self._shapes[shape].reading(told[_WORDS], told[_ERROR_TYPE], said)
         return number, (Row._make((*told, *counts_of(reading), reading.first_chunk_ns, {}, {}, "[]")), reading)
+
+
+def _price_row(shape: Shape, book: PriceBook, number: int, day: int) -> PriceRow | None:
+    return PriceRow.of(book, shape.price_key, shape=number, day=day, estimated=shape.example.estimated)
 
 
 @contextmanager
