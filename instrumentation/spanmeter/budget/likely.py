@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from functools import lru_cache
 from time import monotonic
 from typing import Final, NamedTuple
 
@@ -54,30 +53,43 @@ class _Rates(NamedTuple):
     output: int
 
 
+_Place = tuple[str, str, str, str, str]
+"""An operation, a provider, a model, a region and a tenant: what the price of a token depends on."""
+
+
+class _Known(NamedTuple):
+    """What is known of calls to a model, and until when."""
+
+    until_s: float
+    rates: _Rates | None
+    asked: Asked
+    key: PriceKey
+    family: Family
+    generates: bool
+
+
 class Forecast:
     """Says what calls will cost, from their size, the prices and how long the model's answers were of late."""
 
     def __init__(self, price: Price) -> None:
         self._price = price
-        self._rates: dict[tuple[PriceKey, str], tuple[float, _Rates | None]] = {}
+        self._known: dict[_Place, _Known] = {}
         self._longest: dict[Asked, float | None] = {}
 
     def likely(self, opening: Opening, model: str, sent: Sent, *, tenant: str) -> Likely | None:
         """What a call will cost if `model` is asked; None when that model has no price."""
-        key = PriceKey(opening.provider, model, "", "", opening.region, tenant)
-        generates = opening.operation in semconv.GENERATION_OPERATIONS
-        found = self._rates.get((key, opening.operation))
-        if found is None or found[0] < monotonic():
-            found = self._keep(key, opening.operation)
-        asked = (opening.operation, opening.provider, model)
-        rates, longest = found[1], self._longest.get(asked, 0.0)
+        place = (opening.operation, opening.provider, model, opening.region, tenant)
+        known = self._known.get(place)
+        if known is None or known.until_s < monotonic():
+            known = self._keep(place)
+        rates, longest = known.rates, self._longest.get(known.asked, 0.0)
         if rates is None or longest is None:
             return None
-        tokens = _prompt_tokens(sent, opening.provider, model, generates=generates)
-        output = _output_tokens(sent.limit, longest) if generates else 0
+        tokens = _prompt_tokens(sent, known.family, generates=known.generates)
+        output = _output_tokens(sent.limit, longest) if known.generates else 0
         if tokens > LONG_PROMPT_TOKENS:
-            return self._whole(key, tokens, output, rates)
-        sure = rates.fixed + sent.size // SURE_BYTES_PER_TOKEN * (rates.cached if generates else rates.input)
+            return self._whole(known.key, tokens, output, rates)
+        sure = rates.fixed + sent.size // SURE_BYTES_PER_TOKEN * (rates.cached if known.generates else rates.input)
         return Likely(rates.fixed + tokens * rates.input + output * rates.output, sure)
 
     def learn(self, asked: Asked, output_tokens: int | None) -> None:
@@ -87,14 +99,19 @@ class Forecast:
             self._longest.clear()
         self._longest[asked] = None if output_tokens is None else max(output_tokens, (before or 0.0) * FORGETTING)
 
-    def _keep(self, key: PriceKey, operation: str) -> tuple[float, _Rates | None]:
-        if len(self._rates) >= MAX_KEPT:
-            self._rates.clear()
-        rates = self._read(key, generates=operation in semconv.GENERATION_OPERATIONS)
+    def _keep(self, place: _Place) -> _Known:
+        operation, provider, model, region, tenant = place
+        key = PriceKey(provider, model, "", "", region, tenant)
+        generates = operation in semconv.GENERATION_OPERATIONS
+        rates = self._read(key, generates=generates)
         if rates is None and operation == "rerank":
             rates = self._searched(key)
-        self._rates[key, operation] = found = monotonic() + KEPT_S, rates
-        return found
+        if len(self._known) >= MAX_KEPT:
+            self._known.clear()
+        family = family_of(f"{provider}/{model}")
+        known = _Known(monotonic() + KEPT_S, rates, place[:3], key, family, generates)
+        self._known[place] = known
+        return known
 
     def _searched(self, key: PriceKey) -> _Rates | None:
         """What a rerank costs that is billed by searches, of which one is up to a hundred documents."""
@@ -124,8 +141,7 @@ class Forecast:
         return None if usd is None else picos_of(usd)
 
 
-def _prompt_tokens(sent: Sent, provider: str, model: str, *, generates: bool) -> int:
-    family = _family(provider, model)
+def _prompt_tokens(sent: Sent, family: Family, *, generates: bool) -> int:
     tokens = int(sent.size / BYTES_PER_TOKEN * family.factor) + 1
     return tokens + family.per_chat + family.per_message * sent.messages if generates else tokens
 
@@ -134,11 +150,6 @@ def _output_tokens(limit: OutputLimit, longest: float) -> int:
     tokens, firm = limit
     most = OUTPUT_TOKENS if tokens is None else tokens
     return most if firm or not longest else min(most, int(longest * LONGEST_MARGIN) + 16)
-
-
-@lru_cache(maxsize=256)
-def _family(provider: str, model: str) -> Family:
-    return family_of(f"{provider}/{model}")
 
 
 def _each(picos: int) -> int:

@@ -99,14 +99,17 @@ def _wrap_retries() -> None:
 def _stopping(told: Callable[..., dict[str, Any]]) -> Callable[[Any], dict[str, Any]]:
     def retrying(self: Any) -> dict[str, Any]:
         options = told(self)
-        return {**options, "stop": tenacity.stop_any(options.get("stop", tenacity.stop_never), _is_stopped)}
+        return {**options, "stop": _stopping_by(options.get("stop", tenacity.stop_never))}
 
     return retrying
 
 
-def _is_stopped(state: tenacity.RetryCallState) -> bool:
-    outcome = state.outcome
-    return outcome is not None and outcome.failed and isinstance(outcome.exception(), BudgetExceeded)
+def _stopping_by(stop: Callable[[tenacity.RetryCallState], bool]) -> Callable[[tenacity.RetryCallState], bool]:
+    def is_over(state: tenacity.RetryCallState) -> bool:
+        error = state.outcome.exception() if state.outcome is not None else None
+        return isinstance(error, BudgetExceeded) or stop(state)
+
+    return is_over
 
 
 def _gated(method: Callable[..., Any]) -> Callable[..., Any]:
