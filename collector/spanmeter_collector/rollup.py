@@ -32,7 +32,7 @@ _LEDGER_DIMENSIONS: Final = (
     *("tenant", "feature", "team", "user"),
 )
 _SHAPES: Final = {
-    "ledger_sums": (_LEDGER_DIMENSIONS, "charges.time"),
+    "charge_sums": (_LEDGER_DIMENSIONS, "charges.time"),
     "span_sums": (("service", "framework", "operation", "provider", "model", "user"), "start_time"),
 }
 """The dimensions of each table that holds several rollups, and the time of what it sums."""
@@ -84,21 +84,21 @@ class Rollup:
 _CALL: Final = ("service", "framework", "operation", "provider", "model")
 _CALLS: Final = (*_CALL, "grade", "price_version")
 ROLLUPS: Final = (
-    Rollup("components_by_day", "charges", "day", ("provider", "model", "grade", "component"), "ledger_sums"),
-    Rollup("calls_by_day", "charges", "day", _CALLS, "ledger_sums"),
-    Rollup("models_by_hour", "charges", "hour", ("provider", "model"), "ledger_sums"),
-    Rollup("tenants_alone_by_hour", "charges", "hour", ("tenant",), "ledger_sums"),
-    Rollup("features_alone_by_hour", "charges", "hour", ("feature",), "ledger_sums"),
-    Rollup("calls_by_hour", "charges", "hour", _CALLS, "ledger_sums"),
-    Rollup("components_by_hour", "charges", "hour", (*_CALL, "grade", "component"), "ledger_sums"),
-    Rollup("payers_by_day", "charges", "day", ("user", "tenant"), "ledger_sums"),
-    Rollup("tenants_by_hour", "charges", "hour", (*_CALL, "grade", "tenant", "feature", "team"), "ledger_sums"),
+    Rollup("components_by_day", "charges", "day", ("provider", "model", "grade", "component"), "charge_sums"),
+    Rollup("calls_by_day", "charges", "day", _CALLS, "charge_sums"),
+    Rollup("models_by_hour", "charges", "hour", ("provider", "model"), "charge_sums"),
+    Rollup("tenants_alone_by_hour", "charges", "hour", ("tenant",), "charge_sums"),
+    Rollup("features_alone_by_hour", "charges", "hour", ("feature",), "charge_sums"),
+    Rollup("calls_by_hour", "charges", "hour", _CALLS, "charge_sums"),
+    Rollup("components_by_hour", "charges", "hour", (*_CALL, "grade", "component"), "charge_sums"),
+    Rollup("payers_by_day", "charges", "day", ("user", "tenant"), "charge_sums"),
+    Rollup("tenants_by_hour", "charges", "hour", (*_CALL, "grade", "tenant", "feature", "team"), "charge_sums"),
     Rollup("operations_by_day", "spans", "day", ("operation",), "span_sums"),
     Rollup("operations_by_hour", "spans", "hour", ("operation",), "span_sums"),
     Rollup("spans_by_day", "spans", "day", _CALL, "span_sums"),
     Rollup("users_by_day", "spans", "day", ("user",), "span_sums"),
     Rollup("spans_by_hour", "spans", "hour", _CALL, "span_sums"),
-    Rollup("ledger_totals", "ledger_sums", "month"),
+    Rollup("ledger_totals", "charge_sums", "month"),
     Rollup("span_totals", "spans", "month"),
     Rollup("duplicate_totals", "duplicates", "month"),
 )
@@ -110,7 +110,7 @@ FORMER: Final = frozenset(
     {"calls_by_hour", "components_by_hour", "tenants_by_hour", "spans_by_hour", "operations_by_hour", "users_by_day"}
 )
 """Rollups that were tables of their own in older stores; calls were not told apart by price version."""
-LEDGER: Final = tuple(rollup for rollup in ROLLUPS if rollup.table == "ledger_sums")
+LEDGER: Final = tuple(rollup for rollup in ROLLUPS if rollup.table == "charge_sums")
 """Those that answer what calls cost, small ones first."""
 LATENCY: Final = tuple(rollup for rollup in ROLLUPS if rollup.table == "span_sums")
 """Those that answer how long spans took, small ones first."""
@@ -121,7 +121,11 @@ def view(place: str) -> str:
     return f"{place}_fill"
 
 
-FORMER_VIEWS: Final = tuple(f"{place}_view" for place in (*sorted(FORMER), *PLACES))
+FORMER_VIEWS: Final = (
+    "ledger_sums_fill",
+    "ledger_sums_view",
+    *(f"{place}_view" for place in (*sorted(FORMER), *PLACES)),
+)
 """The views of older stores, one for each of their tables."""
 
 

@@ -19,11 +19,9 @@ _DAY_S: Final = 86_400
 _CUTS: Final = {"hour": "toStartOfHour", "day": "toStartOfDay", "month": "toStartOfDay"}
 _SETTINGS: Final = {"max_partitions_per_insert_block": 0, "mutations_sync": 1}
 _TABLES: Final = {rollup.source for rollup in ROLLUPS} - set(PLACES)
-_LAID_ANEW: Final = {
-    "ledger_sums": ("ledger_sums_by_model", "tenant, feature, model"),
-    "span_sums": ("span_sums_by_thousand", "index_granularity = 1024"),
-}
-"""Tables that older stores laid in another way: the name they are put aside by, and what their engine said."""
+_LAID_ANEW: Final = {"charge_sums": "ledger_sums", "span_sums": "span_sums_by_thousand"}
+"""Tables that older stores laid in another way, and where what these held is while it is laid anew."""
+_THOUSAND: Final = "index_granularity = 1024"
 _DAYS: Final = {"spans_by_hour": "spans_by_day", "operations_by_hour": "operations_by_day"}
 _logger = logging.getLogger(__name__)
 
@@ -50,18 +48,18 @@ def create_rollups(client: Any) -> None:  # noqa: ANN401  a client of clickhouse
 
 
 def _put_aside(client: Any, existing: Collection[str]) -> None:  # noqa: ANN401
-    """Name tables anew that an older store laid in another way: nothing changes the order of one that is there."""
-    for place, (aside, was) in _LAID_ANEW.items():
-        if place in existing and aside not in existing:
-            (engine,) = _column(client, read_sql("rollup_engine"), {"name": place})
-            if was in engine:
-                client.command(f"RENAME TABLE {place} TO {aside}")
+    """Name the sums of an older store anew whose granules are large: nothing changes those of a table that is there."""
+    aside = _LAID_ANEW["span_sums"]
+    if "span_sums" in existing and aside not in existing:
+        (engine,) = _column(client, read_sql("rollup_engine"), {"name": "span_sums"})
+        if _THOUSAND in engine:
+            client.command(f"RENAME TABLE span_sums TO {aside}")
 
 
 def _take_back(client: Any) -> None:  # noqa: ANN401
-    """Fill tables anew from those put aside; what was interrupted begins again."""
+    """Fill tables from those of older stores; what was interrupted begins again."""
     existing = _tables(client)
-    for place, (aside, _) in _LAID_ANEW.items():
+    for place, aside in _LAID_ANEW.items():
         if aside in existing:
             _logger.info("laying %s in another way", place)
             columns = ", ".join(_column(client, read_sql("rollup_columns"), {"name": aside}))

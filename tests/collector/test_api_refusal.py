@@ -57,7 +57,7 @@ async def test_asking_is_all_one_can_do(client: httpx.AsyncClient) -> None:
 async def test_a_store_that_cannot_answer_is_excused_without_its_words(
     store: Store, caplog: pytest.LogCaptureFixture
 ) -> None:
-    store._writer.command("DROP TABLE ledger_sums")
+    store._writer.command("DROP TABLE charge_sums")
     async with client_of(store, Status()) as client:
         response = await client.get("/api/v1/cost")
     assert (response.status_code, response.headers["retry-after"]) == (503, "5")
@@ -77,9 +77,9 @@ async def test_beyond_a_limit_the_asker_is_told_what_to_ask(
     store: Store, word: str, status_code: int, sentence: str
 ) -> None:
     row = "('models_by_hour', '2026-11-22 00:00:00', 1)"
-    store._writer.command(f"INSERT INTO ledger_sums (level, time, calls) VALUES {row}")
-    store._writer.command("RENAME TABLE ledger_sums TO sums")
-    store._writer.command(f"CREATE VIEW ledger_sums AS SELECT * FROM sums WHERE throwIf(calls > 0, '{word}') = 0")
+    store._writer.command(f"INSERT INTO charge_sums (level, time, calls) VALUES {row}")
+    store._writer.command("RENAME TABLE charge_sums TO sums")
+    store._writer.command(f"CREATE VIEW charge_sums AS SELECT * FROM sums WHERE throwIf(calls > 0, '{word}') = 0")
     async with client_of(store, Status()) as client:
         response = await client.get("/api/v1/cost", params={"since": "2026-11-01T00:00:00Z"})
     less = "ask for a shorter period, fewer dimensions or more filters"

@@ -123,7 +123,7 @@ def test_a_write_that_ended_between_two_tables_is_completed(placed: Store, poste
 def test_a_write_that_failed_amid_its_rollups_is_completed_in_them_too(
     placed: Store, posted: Post, call: MakeSpan
 ) -> None:
-    rollup = f"ledger_sums{'_local' if placed.layout.cluster else ''}"
+    rollup = f"charge_sums{'_local' if placed.layout.cluster else ''}"
     placed._writer.command(f"ALTER TABLE {rollup} ADD CONSTRAINT none CHECK 0")
     with pytest.raises(DatabaseError, match="VIOLATED_CONSTRAINT"):
         placed.write(posted(call(1), call(2)), token="1")

@@ -66,10 +66,10 @@ def test_counters_go_with_spans_and_duplicates_with_charges() -> None:
 
 
 def test_rollups_go_with_charges_and_the_totals_never() -> None:
-    partitions = [part(table, "202606") for table in ("ledger_sums", "span_sums", "ledger_totals")]
+    partitions = [part(table, "202606") for table in ("charge_sums", "span_sums", "ledger_totals")]
 
     assert gone(partitions, Retention(span_days=1, charge_days=30)) == [
-        ("ledger_sums", "202606", "age"),
+        ("charge_sums", "202606", "age"),
         ("span_sums", "202606", "age"),
     ]
 

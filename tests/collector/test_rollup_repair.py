@@ -14,7 +14,7 @@ from spanmeter.pricing import PriceBook
 from spanmeter_collector.batch import Batch
 from spanmeter_collector.bill import charges
 from spanmeter_collector.charge import reversal
-from spanmeter_collector.rollup import FORMER, NAMED, PLACES, ROLLUPS, view
+from spanmeter_collector.rollup import FORMER, NAMED, PLACES, ROLLUPS, create_view, view
 from spanmeter_collector.row import read_span
 from spanmeter_collector.statement import read_sql
 from spanmeter_collector.store import Store
@@ -48,7 +48,7 @@ def batch(span: MakeSpan, call_attributes: dict[str, Any]) -> Batch:
 
 _SKETCHED: Final = "sum(output_tokens), max(max_ns), quantilesTDigestMerge(0.5, 0.95, 0.99)(durations)"
 _SUMS: Final = {
-    "ledger_sums": "sum(calls), sum(usd), sum(output_tokens)",
+    "charge_sums": "sum(calls), sum(usd), sum(output_tokens)",
     "span_sums": _SKETCHED,
     "ledger_totals": "sum(calls), sum(usd), sum(tokens)",
     "span_totals": "sum(observed), sum(total)",
@@ -87,7 +87,7 @@ def test_the_same_batch_again_adds_nothing_to_any_rollup(store_url: str, batch: 
     reopened.close()
 
 
-@pytest.mark.parametrize("lost", [(), ("ledger_sums",), ("span_totals", "ledger_totals"), ("span_sums",)], ids=str)
+@pytest.mark.parametrize("lost", [(), ("charge_sums",), ("span_totals", "ledger_totals"), ("span_sums",)], ids=str)
 def test_a_rollup_that_is_behind_is_filled_when_the_store_opens(
     store_url: str, batch: Batch, lost: tuple[str, ...]
 ) -> None:
@@ -121,7 +121,7 @@ def fresh(url: str, batch: Batch) -> dict[str, Any]:
 
 def test_after_a_write_that_failed_halfway_the_next_one_brings_rollups_up(store_url: str, batch: Batch) -> None:
     store = Store.open(store_url)
-    with without_views(store, "ledger_sums"):
+    with without_views(store, "charge_sums"):
         store._writer.command("RENAME TABLE charges TO away")
         with pytest.raises(ClickHouseError):
             store.write(batch, token="1")
@@ -148,12 +148,13 @@ def test_what_an_older_store_summed_up_in_tables_of_their_own_outlives_its_spans
 
 
 _AS_BEFORE: Final = {
-    "ledger_sums": "ORDER BY (level, user, tenant, feature, model, service, operation, provider, framework, team, "
+    "charge_sums": "ORDER BY (level, user, tenant, feature, model, service, operation, provider, framework, team, "
     "grade, component, price_version, time)",
     "span_sums": "ORDER BY (level, user, time, operation, model, service, provider, framework, wrapper) "
     "SETTINGS index_granularity = 1024",
 }
-_ASIDE: Final = {"ledger_sums": "ledger_sums_by_model", "span_sums": "span_sums_by_thousand"}
+_FORMER: Final = {"charge_sums": "ledger_sums", "span_sums": "span_sums"}
+_ASIDE: Final = {"charge_sums": "ledger_sums", "span_sums": "span_sums_by_thousand"}
 
 
 @pytest.mark.parametrize("place", _AS_BEFORE)
@@ -166,7 +167,8 @@ def test_sums_that_an_older_store_laid_in_another_way_outlive_what_they_sum(
     before = told(store)
     lay_as_before(store, place)
     if is_half_way:
-        store._writer.command(f"RENAME TABLE {place} TO {_ASIDE[place]}")
+        if place == "span_sums":
+            store._writer.command(f"RENAME TABLE {place} TO {_ASIDE[place]}")
         for statement in read_sql("rollups").split(";\n"):
             store._writer.command(statement)
         store._writer.command(f"INSERT INTO {place} SELECT * FROM {_ASIDE[place]} LIMIT 3")
@@ -180,12 +182,14 @@ def test_sums_that_an_older_store_laid_in_another_way_outlive_what_they_sum(
 
 
 def lay_as_before(store: Store, place: str) -> None:
-    """Lay a table as it was in older stores."""
+    """Lay a table as it was in older stores, with the view that filled it."""
+    former = _FORMER[place]
     store._writer.command(f"DROP VIEW {view(place)} SYNC")
     store._writer.command(f"RENAME TABLE {place} TO newer")
-    store._writer.command(f"CREATE TABLE {place} AS newer ENGINE = AggregatingMergeTree {_AS_BEFORE[place]}")
-    store._writer.command(f"INSERT INTO {place} SELECT * FROM newer")
+    store._writer.command(f"CREATE TABLE {former} AS newer ENGINE = AggregatingMergeTree {_AS_BEFORE[place]}")
+    store._writer.command(f"INSERT INTO {former} SELECT * FROM newer")
     store._writer.command("DROP TABLE newer SYNC")
+    store._writer.command(create_view(place).replace(view(place), view(former)).replace(f"TO {place}", f"TO {former}"))
 
 
 def tables(store: Store) -> set[str]:
@@ -202,6 +206,6 @@ def as_it_was(store: Store) -> None:
         )
     for place in PLACES:
         store._writer.command(f"RENAME TABLE {view(place)} TO {place}_view")
-    for place in ("ledger_sums", "span_sums"):
+    for place in ("charge_sums", "span_sums"):
         store._writer.command(f"DROP VIEW {place}_view SYNC")
         store._writer.command(f"DROP TABLE {place} SYNC")

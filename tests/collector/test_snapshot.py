@@ -16,7 +16,7 @@ from spanmeter_collector.record import Record
 from spanmeter_collector.snapshot import Snapshots, UnderWayError
 from spanmeter_collector.store import Store
 
-ROLLED_UP: Final = {"ledger_sums": 9, "ledger_totals": 1}
+ROLLED_UP: Final = {"charge_sums": 9, "ledger_totals": 1}
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 -- What a rollup loses with the machine's power is filled again as well, so nothing waits for the disk here.
 
 -- The ledger by hour or day, at several levels of detail: what a level does not tell apart is empty in its rows.
-CREATE TABLE IF NOT EXISTS ledger_sums (
+CREATE TABLE IF NOT EXISTS charge_sums (
     level                 LowCardinality(String),
     time                  DateTime('UTC'),
     service               LowCardinality(String),
