@@ -100,7 +100,8 @@ def test_an_adapter_that_imports_its_framework_first_is_switched_on_too(adapter:
         """
     )
 
-    assert installed == [[f"spanmeter.{adapter}.registration"], {}]
+    with_it = {"langchain": ["spanmeter.langsmith_runs"], "llama_index": []}
+    assert installed == [[*with_it[adapter], f"spanmeter.{adapter}.registration"], {}]
 
 
 def test_a_disabled_sdk_switches_everything_off() -> None:

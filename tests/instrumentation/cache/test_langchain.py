@@ -139,7 +139,8 @@ def test_of_many_threads_that_miss_at_once_one_asks_the_model(failures: int, pro
         failed = [future.exception() for future in futures]
 
     assert (provider.calls, len(list(filter(None, failed)))) == (1, failures)
-    assert cache.stats().shared_hits == MANY - 1 - failures
+    stats = cache.stats()  # who waits again after a failure may come when the answer is in memory already
+    assert (stats.hits, stats.memory_hits <= failures * MANY) == (MANY - 1 - failures, True)
 
 
 @pytest.mark.usefixtures("instrumented")
