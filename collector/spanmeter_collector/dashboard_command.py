@@ -20,6 +20,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--address", default="127.0.0.1", help="address to listen on (127.0.0.1)")
     parser.add_argument("--port", type=int, default=PORT, help=f"port to listen on ({PORT})")
     parser.add_argument("--url", default=default_url(os.environ), help="the sidecar's address (%(default)s)")
+    parser.add_argument(
+        "--note", default="", help="a sentence that stands on every page, such as whose figures these are"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -28,11 +31,11 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         MissingExtraError: The extra `dashboard` is not installed.
     """
-    command = dashboard_command(address=arguments.address, port=arguments.port, url=arguments.url)
+    command = dashboard_command(address=arguments.address, port=arguments.port, url=arguments.url, note=arguments.note)
     os.execv(command[0], command)  # noqa: S606  # our own interpreter, no shell
 
 
-def dashboard_command(*, address: str, port: int, url: str) -> list[str]:
+def dashboard_command(*, address: str, port: int, url: str, note: str = "") -> list[str]:
     """The command line that starts the dashboard, without importing it.
 
     Raises:
@@ -50,4 +53,15 @@ def dashboard_command(*, address: str, port: int, url: str) -> list[str]:
         "--browser.gatherUsageStats": "false",
     }
     words = [word for option in options.items() for word in option]
-    return [sys.executable, "-m", "streamlit", "run", str(app), *words, "--", "--url", url]
+    return [
+        sys.executable,
+        "-m",
+        "streamlit",
+        "run",
+        str(app),
+        *words,
+        "--",
+        "--url",
+        url,
+        *(["--note", note] if note else []),
+    ]

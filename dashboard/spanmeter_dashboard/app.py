@@ -31,10 +31,11 @@ def main() -> None:
     st.set_page_config("Spanmeter", page_icon=_HERE / "icon.svg", layout="wide")
     st.html(_HERE / "style.css")
     try:
-        client = _client(settings.read(sys.argv[1:], os.environ))
+        chosen = settings.read(sys.argv[1:], os.environ)
     except settings.SettingsError as error:
         st.html(notices.bad_start(str(error)))
         return
+    client = _client(chosen)
     st.logo(_HERE / "logo.svg", size="medium")
     views = (
         (overview.show, "Overview", "", ":material/monitoring:"),
@@ -48,7 +49,10 @@ def main() -> None:
         st.Page(_page(view, client), title=title, url_path=path, icon=icon, default=not path)
         for view, title, path, icon in views
     ]
-    st.navigation(pages, position="top").run()
+    page = st.navigation(pages, position="top")
+    if chosen.note:
+        st.caption(chosen.note)
+    page.run()
 
 
 if __name__ == "__main__":

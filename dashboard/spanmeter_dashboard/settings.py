@@ -17,10 +17,14 @@ class SettingsError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The sidecar's address without a trailing slash, and the bearer token for its API ("" for none)."""
+    """The sidecar's address without a trailing slash, the bearer token for its API and a note for every page.
+
+    Token and note are "" for none.
+    """
 
     url: str
     token: str = field(default="", repr=False)
+    note: str = field(default="", repr=False)
 
 
 def read(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
@@ -31,6 +35,7 @@ def read(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
     """
     parser = argparse.ArgumentParser(prog="app.py", exit_on_error=False, add_help=False)
     parser.add_argument("--url")
+    parser.add_argument("--note", default="")
     try:
         known, unknown = parser.parse_known_args(list(arguments))
     except argparse.ArgumentError as error:
@@ -38,7 +43,7 @@ def read(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
     if unknown:
         raise SettingsError(f"The dashboard does not know {unknown[0]!r}; allowed is --url http://HOST:PORT.")
     url = _checked(known.url, "--url") if known.url else _from_listen(environment)
-    return Settings(url, environment.get("SPANMETER_QUERY_TOKEN", "").partition(",")[0])
+    return Settings(url, environment.get("SPANMETER_QUERY_TOKEN", "").partition(",")[0], known.note)
 
 
 def _from_listen(environment: Mapping[str, str]) -> str:

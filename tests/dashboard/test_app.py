@@ -24,8 +24,8 @@ Opened = Callable[..., AppTest]
 def opened(sidecar: str, monkeypatch: pytest.MonkeyPatch) -> Opened:
     """Opens the overview; `url` is the sidecar's address."""
 
-    def open_app(*, url: str = sidecar, **query: str) -> AppTest:
-        monkeypatch.setattr(sys, "argv", ["app.py", "--url", url])
+    def open_app(*, url: str = sidecar, note: str = "", **query: str) -> AppTest:
+        monkeypatch.setattr(sys, "argv", ["app.py", "--url", url, "--note", note])
         app = AppTest.from_file(str(APP), default_timeout=60)
         for name, value in query.items():
             app.query_params[name] = value
@@ -81,6 +81,11 @@ def test_no_sidecar_says_how_to_start_it(opened: Opened, unused_url: str) -> Non
     assert not app.exception
     assert f"Nothing answers at {unused_url}" in shown(app)
     assert "spanmeter up" in shown(app)
+
+
+def test_a_note_stands_on_the_page(opened: Opened) -> None:
+    assert "Simulated" not in [caption.value for caption in opened().caption]
+    assert opened(note="Simulated").caption[0].value == "Simulated"
 
 
 def test_a_wrong_start_names_the_value(opened: Opened) -> None:

@@ -15,6 +15,7 @@ from spanmeter_dashboard.settings import Settings, SettingsError, read
         pytest.param(["--url", "https://s:1/"], {"SPANMETER_LISTEN": "x:2"}, Settings("https://s:1"), id="url wins"),
         pytest.param(["--url", "http://s"], {"SPANMETER_QUERY_TOKEN": "t"}, Settings("http://s", "t"), id="token"),
         pytest.param(["--url", "http://s"], {"SPANMETER_QUERY_TOKEN": "t,u"}, Settings("http://s", "t"), id="tokens"),
+        pytest.param(["--url", "http://s", "--note", "a b"], {}, Settings("http://s", "", "a b"), id="note"),
         pytest.param([], {"SPANMETER_TLS_CERT": "tls.crt"}, Settings("https://127.0.0.1:4318"), id="TLS"),
     ],
 )

@@ -15,6 +15,7 @@ from spanmeter_rag.processes import Child, Processes, wait_until_ready
 from spanmeter_rag.screen import progress
 from spanmeter_rag.surroundings import for_service, for_sidecar, plain
 
+_SIMULATED = "Simulated: a local provider makes up these answers and latencies. Token counts and prices are real."
 _SIDECAR, _GRPC, _DASHBOARD, _SERVICE, _PROVIDER = 4318, 4317, 8501, 8600, 8601
 
 
@@ -91,6 +92,8 @@ def _start_dashboard(plan: Plan, processes: Processes, sidecar_url: str) -> tupl
         return None, None
     url = plan.url(_DASHBOARD)
     arguments = ["dashboard", "--port", str(_port(url)), "--url", sidecar_url]
+    if not plan.live:
+        arguments += ["--note", _SIMULATED]
     return url, processes.start("cost explorer", "spanmeter_collector", arguments, plain(plan.environment))
 
 
