@@ -124,6 +124,22 @@ class Pipeline:
             worker = self._workers[name] = self._executor.submit(work)
             worker.add_done_callback(partial(self._note_end, name))
 
+    def check_room(self) -> None:
+        """Ask whether a request would be taken in, before its body is read: refusing must cost little.
+
+        Raises:
+            OverloadedError: too much is pending.
+            DiskFullError: the disk is nearly full.
+            UnavailableError: the pipeline has ended.
+        """
+        if self._closing.is_set() or self._workers["log"].done():
+            raise UnavailableError("the sidecar is not taking requests; see /ready")
+        if overload := self._backlog.overload:
+            wait_s = max(self._storing.wait_s, UnavailableError.wait_s)
+            raise OverloadedError(f"{overload}; try again later", wait_s=wait_s)
+        if (disk := self._disk()) != OK:
+            raise DiskFullError(f"the disk is {disk}; try again later", wait_s=_DISK_WAIT_S)
+
     def submit(self, signal: Signal, request: Request, body: bytes, *, transport: str) -> Future[Position]:
         """Take a request in; the future is done when it is safe on disk, and then it may be acknowledged.
 
@@ -134,9 +150,7 @@ class Pipeline:
             DiskFullError: the disk is nearly full.
             UnavailableError: the pipeline has ended.
         """
-        if self._closing.is_set() or self._workers["log"].done():
-            raise UnavailableError("the sidecar is not taking requests; see /ready")
-        self._check_room()
+        self.check_room()
         entry = _Entry(Record(self._now() // 1_000_000, signal, body, span_count(request)), request)
         self._backlog.take_in(entry.record)
         entry.done.add_done_callback(lambda done: self._count(entry, transport) if not done.exception() else None)
@@ -160,13 +174,6 @@ class Pipeline:
         self._refuse_waiting("the sidecar stops")
         for worker in self._workers.values():
             worker.result()
-
-    def _check_room(self) -> None:
-        if overload := self._backlog.overload:
-            wait_s = max(self._storing.wait_s, UnavailableError.wait_s)
-            raise OverloadedError(f"{overload}; try again later", wait_s=wait_s)
-        if (disk := self._disk()) != OK:
-            raise DiskFullError(f"the disk is {disk}; try again later", wait_s=_DISK_WAIT_S)
 
     def _disk(self) -> str:
         return self._backlog.disk_full(self._log.free_bytes) or OK

@@ -6,7 +6,8 @@ Answers and errors follow https://opentelemetry.io/docs/specs/otlp/#otlphttp.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
@@ -65,6 +66,8 @@ class Door:
         try:
             await fill(chunks, headers.get(b"content-length", b""), receive, self._room)
             said = headers.get(b"content-encoding", b"").decode("latin-1")
+            with _refusing():
+                self.pipeline.check_room()
             intake = await self._taken_in(signal, b"".join(chunks), said, content_type)
             await self._submit(signal, intake)
         finally:
@@ -81,13 +84,19 @@ class Door:
         return await asyncio.to_thread(_take_in, signal, sent, said, read)
 
     async def _submit(self, signal: Signal, intake: Intake) -> None:
-        try:
+        with _refusing():
             await asyncio.wrap_future(self.pipeline.submit(signal, intake.request, intake.body, transport="http"))
-        except UnavailableError as error:
-            raise Refusal(error.reason, str(error), wait_s=error.wait_s) from error
-        except OSError as error:
-            sentence = f"the log cannot be written: {error}"
-            raise Refusal("log", sentence, wait_s=UnavailableError.wait_s) from error
+
+
+@contextmanager
+def _refusing() -> Iterator[None]:
+    try:
+        yield
+    except UnavailableError as error:
+        raise Refusal(error.reason, str(error), wait_s=error.wait_s) from error
+    except OSError as error:
+        sentence = f"the log cannot be written: {error}"
+        raise Refusal("log", sentence, wait_s=UnavailableError.wait_s) from error
 
 
 def _signal(scope: Scope) -> Signal:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final, NoReturn
 
@@ -55,8 +56,11 @@ class GrpcDoor:
             told = [str(said).encode() for name, said in context.invocation_metadata() if name == "authorization"]
             if not self.tokens.admits(told):
                 self._refuse(context, "unauthorized", Code.UNAUTHENTICATED, "the bearer token is wrong")
+            with self._refusing(context):
+                self.pipeline.check_room()
             intake = self._take_in(signal, body, context)
-            self._submit(signal, intake, context)
+            with self._refusing(context):
+                self.pipeline.submit(signal, intake.request, intake.body, transport="grpc").result()
             self.status.note_intake(refused=len(intake.refused), too_old=intake.too_old, lost=intake.lost)
             return write_answer(signal, intake, content_type=otlp.PROTOBUF)
 
@@ -70,9 +74,10 @@ class GrpcDoor:
         except TooManySpansError as error:
             self._refuse(context, "too_many_spans", Code.INVALID_ARGUMENT, str(error), bad_request(str(error)))
 
-    def _submit(self, signal: Signal, intake: Intake, context: grpc.ServicerContext) -> None:
+    @contextmanager
+    def _refusing(self, context: grpc.ServicerContext) -> Iterator[None]:
         try:
-            self.pipeline.submit(signal, intake.request, intake.body, transport="grpc").result()
+            yield
         except OverloadedError as error:
             self._refuse(context, "overloaded", Code.RESOURCE_EXHAUSTED, str(error), retry_info(error.wait_s))
         except UnavailableError as error:

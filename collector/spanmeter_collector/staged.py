@@ -29,7 +29,11 @@ Numbers = NDArray[np.uint64]
 
 def mixed(ids: Numbers) -> Numbers:
     """A hash of each row of ids that is alike in all its bits; another one in each process."""
-    found: Numbers = (ids * _FACTORS[: ids.shape[1]]).sum(axis=1, dtype="<u8")
+    each = (ids ^ (ids >> np.uint64(32))) * _FACTORS[
+        : ids.shape[1]
+    ]  # ids that count up differ in their last bytes alone
+    found: Numbers = (each ^ (each >> np.uint64(29))).sum(axis=1, dtype="<u8")
+    found *= _FACTORS[-1]
     found ^= found >> np.uint64(32)
     found *= _FACTORS[-1]
     found ^= found >> np.uint64(29)

@@ -57,7 +57,7 @@ class Senders:
             job.result()
 
     def _watch(self) -> None:
-        while not self._ended.wait(0.5):
+        while not self._ended.wait(1):
             (self._room.set if self._running.metric("pending_spans") < FULL else self._room.clear)()
 
     def _send(self) -> None:

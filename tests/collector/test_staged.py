@@ -46,6 +46,15 @@ def test_a_hash_is_spread_over_all_its_bits() -> None:
         assert most < 16
 
 
+def test_ids_that_count_up_in_their_last_bytes_are_spread_too() -> None:
+    keys = [request.to_bytes(16) + span.to_bytes(8) for request in range(64) for span in range(512)]
+    found = mixed(np.frombuffer(b"".join(keys), "<u8").reshape(-1, 3))
+    assert len({*found.tolist()}) == len(keys)
+    for shift in (0, 22, 34, 52):
+        most = Counter((number >> shift) & 0xFFF for number in found.tolist()).most_common(1)[0][1]
+        assert most < 40
+
+
 def test_what_is_kept_knows_how_much_it_is() -> None:
     assert (len(Kept(bytes(48))), Kept(bytes(48)).calls) == (2, 0)
     assert Kept(bytes(48), billing=Billing(bytes(4), bytes(24), 1, "1")).calls == 1
