@@ -153,7 +153,11 @@ class Pipeline:
         self.check_room()
         entry = _Entry(Record(self._now() // 1_000_000, signal, body, span_count(request)), request)
         self._backlog.take_in(entry.record)
-        entry.done.add_done_callback(lambda done: self._count(entry, transport) if not done.exception() else None)
+        metrics = request if isinstance(request, ExportMetricsServiceRequest) else None
+        count = partial(
+            self._count, entry.record.spans, metrics, transport
+        )  # without the entry, which would keep itself
+        entry.done.add_done_callback(lambda done: count() if not done.exception() else None)
         self._incoming.put(entry)
         return entry.done
 
@@ -178,11 +182,11 @@ class Pipeline:
     def _disk(self) -> str:
         return self._backlog.disk_full(self._log.free_bytes) or OK
 
-    def _count(self, entry: _Entry, transport: str) -> None:
+    def _count(self, spans: int, metrics: ExportMetricsServiceRequest | None, transport: str) -> None:
         self._status.received_requests.labels(transport=transport).inc()
-        self._status.received_spans.inc(entry.record.spans)
-        if isinstance(entry.request, ExportMetricsServiceRequest):
-            self._status.ignored_metrics.inc(point_count(entry.request) - len(counters(entry.request, received_at=0)))
+        self._status.received_spans.inc(spans)
+        if metrics is not None:
+            self._status.ignored_metrics.inc(point_count(metrics) - len(counters(metrics, received_at=0)))
 
     def _append_all(self) -> None:
         for group in self._groups():

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -61,6 +62,18 @@ def send(request_of: MakeRequest, span: MakeSpan, call_attributes: dict[str, Any
         pipeline.submit(Signal.TRACES, request, request.SerializeToString(), transport="http").result(10)
 
     return send_to
+
+
+def test_requests_are_let_go_without_the_collector_of_garbage(start_pipeline: StartPipeline, send: Any) -> None:
+    pipeline = start_pipeline()
+    gc.collect()
+    gc.disable()
+    for number in range(1, 21):
+        send(pipeline, number)
+    kept = [found for found in gc.get_objects() if type(found).__name__ == "_Entry"]
+    gc.enable()
+    pipeline.close(within_s=10)
+    assert len(kept) < 5  # the worker still holds its last group
 
 
 def count(store: Store, table: str) -> int:
