@@ -28,6 +28,7 @@ RETRY_S: Final = 0.2
 FRESH_S: Final = 2.0
 _KEPT_S: Final = 60.0
 """How old the ledger's sum may be for a lease: the watch keeps it fresher."""
+_SHORTEST_S: Final = 600.0
 _HOUR_S: Final = 3600
 
 
@@ -131,12 +132,13 @@ class Budgets:
     def _usd_per_hour(self, standing: Standing, now: datetime) -> Decimal:
         """How fast money went in the last hour, or since the period began where that is later.
 
-        What was spent in it is the larger of what the ledger holds and what holders told of.
+        What was spent in it is the larger of what the ledger holds and what holders told of. A period that has just
+        begun counts as ten minutes long: one call in its first second is no pace.
         """
         time = standing.time
         since = max(now - LATELY, time.period.start)
         usd = max(self.ledger.since(time, since, now), self._pace.lately(time, standing.spent))
-        return usd * (_HOUR_S / Decimal(max((now - since).total_seconds(), 1.0)))
+        return usd * (_HOUR_S / Decimal(max((now - since).total_seconds(), _SHORTEST_S)))
 
     def _other_period(self, time: BudgetTime, ask: Ask, asked: datetime) -> LeaseAnswer:
         """What a holder tells of a period before is kept; one to come is refused until it is there."""

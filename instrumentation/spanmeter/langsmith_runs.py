@@ -108,9 +108,14 @@ def _handed_over(run: Run | None) -> Iterator[None]:
 @barrier
 def _opened(args: tuple[Any, ...], options: Mapping[str, Any]) -> Run | None:
     function, given = args[0], options.get("container_input") or {}
-    if given.get("enabled") is False:
+    if given.get("enabled") is False or _is_langchains(given):
         return None
     return Run((options.get("langsmith_extra") or {}).get("name") or given.get("name") or _named(function))
+
+
+def _is_langchains(given: Mapping[str, Any]) -> bool:
+    """Whether LangChain itself decorated the function, as it does each hook of a middleware: it is in no trace yet."""
+    return str(getattr(given.get("process_inputs"), "__module__", "")).startswith("langchain.")
 
 
 def _named(function: Any) -> str:

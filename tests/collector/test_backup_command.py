@@ -91,7 +91,7 @@ def test_a_restored_sidecar_says_the_same_and_knows_its_spans(
     restored.settle()
     total = restored.get(f"/api/v1/cost?{ALL}")["total"]
     assert (total["calls"], total["cost_usd"]) == (21, "0.004095")
-    assert sorted(path.name for path in (tmp_path / "new").iterdir()) == ["log", "store"]
+    assert sorted(path.name for path in (tmp_path / "new").iterdir()) == ["log", "store", "webhooks"]
 
 
 def test_under_load_and_without_a_sidecar_all_that_was_acknowledged_is_kept(
