@@ -48,7 +48,8 @@ def describe(options: Options) -> dict[str, Any]:
     texts = {name: f"{_DESCRIPTIONS[name]} Default: {default or 'none'}." for name, default in options.defaults.items()}
     texts |= dict.fromkeys(options.dimensions.names, "Only these; give it again for any of several.")
     texts |= {f"{prefix}{{key}}": _KEYED[prefix] for prefix in options.dimensions.keyed}
-    schemas = {"group_by": _lists(options.dimensions), **_SCHEMAS}
+    closed = {name: {"type": "string", "enum": ["", *values]} for name, values in options.dimensions.values.items()}
+    schemas = {"group_by": _lists(options.dimensions), **_SCHEMAS, **closed}
     return {
         "parameters": [
             {"name": name, "in": "query", "description": text, "schema": schemas.get(name, {"type": "string"})}

@@ -5,10 +5,12 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Final, NamedTuple
 
-from spanmeter_collector.same_call import Found
-from spanmeter_collector.sighting import Sighting
+from spanmeter_collector.same_call import HAS_MODEL_DESCENDANT, SAME_INTERVAL, SAME_RESPONSE_ID, Found
+from spanmeter_collector.sighting import INSIDE_CALL, WRAPPER, Sighting
 
 SAME_SPAN: Final = "same_span"
+REASONS: Final = (WRAPPER, INSIDE_CALL, SAME_SPAN, HAS_MODEL_DESCENDANT, SAME_RESPONSE_ID, SAME_INTERVAL)
+"""Every reason there is, in the order in which they are looked for."""
 NOBODY: Final = bytes(8)
 
 

@@ -13,6 +13,7 @@ from typing import IO, Any, Final
 from urllib.parse import urlsplit
 
 from spanmeter_collector.archive import ArchiveError, Header, extract
+from spanmeter_collector.rollup_repair import FORMER_TABLES
 from spanmeter_collector.setting import SettingError
 from spanmeter_collector.settings import Settings
 from spanmeter_collector.store import Store
@@ -108,12 +109,15 @@ def _lock(lock: IO[bytes], directory: Path) -> None:
 
 
 def _load(parts: Path, url: str, header: Header) -> None:
-    """Let the engine make its tables and take the parts into them."""
+    """Let the engine make its tables and take the parts into them.
+
+    Rollups of an older layout are left out: opening the store makes them again of what they sum.
+    """
     with closing(Store.open(url)) as store:
         store.execute("stop_merges", {})
         tables = {row["name"]: row for row in store.query("tables", {})}
-        _refuse_later(header, tables)
-        for table in sorted(parts.iterdir()):
+        _refuse_other_layouts(header, tables)
+        for table in sorted(path for path in parts.iterdir() if path.name not in FORMER_TABLES):
             detached = Path(tables[table.name]["directory"]) / "detached"
             for part in sorted(table.iterdir()):
                 shutil.move(part, detached / part.name)
@@ -121,21 +125,26 @@ def _load(parts: Path, url: str, header: Header) -> None:
         held = Counter[str]()
         for row in store.query("partitions", {}):
             held[row["table"]] += row["rows"]
-        if held != Counter(header.rows):
-            raise ArchiveError(f"the store took {dict(held)} rows of {dict(header.rows)}")
+        told = Counter({name: rows for name, rows in header.rows.items() if name not in FORMER_TABLES})
+        if held != told:
+            raise ArchiveError(f"the store took {dict(held)} rows of {dict(told)}")
 
 
-def _refuse_later(header: Header, tables: Mapping[str, Mapping[str, Any]]) -> None:
+def _refuse_other_layouts(header: Header, tables: Mapping[str, Mapping[str, Any]]) -> None:
     engine = next(iter(tables.values()))["engine_version"]
     if _numbers(header.engine) > _numbers(engine):
         raise ArchiveError(
             f"the backup was written by engine {header.engine}, and this is {engine}: install a later one"
         )
-    if unknown := sorted(header.rows.keys() - tables.keys()):
-        sentence = (
-            f"spanmeter {header.spanmeter} wrote this backup with table {unknown[0]}; restore it with that version"
+    unknown = header.rows.keys() - tables.keys()
+    if later := sorted(unknown - FORMER_TABLES):
+        wrote = f"spanmeter {header.spanmeter} wrote this backup with table {later[0]}"
+        raise ArchiveError(f"{wrote}; restore it with that version")
+    if unknown and header.rows.get("dropped"):
+        reason = (
+            f"an earlier build wrote this backup, with sums (table {min(unknown)}) of what retention has dropped since"
         )
-        raise ArchiveError(sentence)
+        raise ArchiveError(f"{reason}; restore it with that build, then start a sidecar of this one on the directory")
 
 
 def _numbers(version: str) -> list[int]:

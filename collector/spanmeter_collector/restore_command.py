@@ -43,7 +43,8 @@ def run(arguments: argparse.Namespace) -> int:
     except ArchiveError as error:
         raise OutputError(f"{arguments.file}: {error}") from error
     except OSError as error:
-        raise OutputError(f"{arguments.file} cannot be restored: {error}") from error
+        reason = error.strerror or error
+        raise OutputError(f"{arguments.file} cannot be restored into {settings.data_dir}: {reason}") from error
     spans, charges = (header.rows.get(table, 0) for table in ("spans", "charges"))
     held = f"{counted(spans, 'span')} and {counted(charges, 'charge')}"
     say(f"Restored the backup of {header.taken_at} into {settings.data_dir}: {held}. Now start the sidecar.")
@@ -55,5 +56,9 @@ def _source(name: str) -> Iterator[IO[bytes]]:
     if name == "-":
         yield sys.stdin.buffer
         return
-    with open(name, "rb") as source:  # noqa: PTH123  # a pipe as well
+    try:
+        source = open(name, "rb")  # noqa: PTH123, SIM115  # a pipe as well; closed below
+    except OSError as error:
+        raise OutputError(f"{name} cannot be read: {error.strerror}; name what `spanmeter backup` wrote") from error
+    with source:
         yield source

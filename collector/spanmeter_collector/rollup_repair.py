@@ -21,6 +21,8 @@ _SETTINGS: Final = {"max_partitions_per_insert_block": 0, "mutations_sync": 1}
 _TABLES: Final = {rollup.source for rollup in ROLLUPS} - set(PLACES)
 _LAID_ANEW: Final = {"charge_sums": "ledger_sums", "span_sums": "span_sums_by_thousand"}
 """Tables that older stores laid in another way, and where what these held is while it is laid anew."""
+FORMER_TABLES: Final = FORMER.union(_LAID_ANEW.values())
+"""The tables of rollups of older stores: sums of what other tables hold, as far as nothing was dropped there."""
 _THOUSAND: Final = "index_granularity = 1024"
 _DAYS: Final = {"spans_by_hour": "spans_by_day", "operations_by_hour": "operations_by_day"}
 _logger = logging.getLogger(__name__)

@@ -13,6 +13,8 @@ from datetime import UTC, date, datetime
 from typing import Final
 
 from spanmeter import semconv
+from spanmeter.pricing.cost import GRADES
+from spanmeter_collector.duplicate import REASONS
 from spanmeter_collector.question_error import QuestionError
 from spanmeter_collector.times import Period, read_period
 
@@ -37,12 +39,14 @@ class Keyed:
 class Dimensions:
     """The closed set of dimensions of one table: what to group by, and how a value of it reads as text.
 
-    `keyed` are those that go on with a key of the asker's, such as `tag.<key>`, by what they begin with.
+    `keyed` are those that go on with a key of the asker's, such as `tag.<key>`, by what they begin with. `values` are
+    all that a dimension of a closed set ever has, beside the empty one.
     """
 
     keys: Mapping[str, str]
     texts: Mapping[str, str]
     keyed: Mapping[str, Keyed] = field(default_factory=dict)
+    values: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -73,17 +77,35 @@ class Dimensions:
         """Whether `name` is a dimension of this table: one of `names`, or one of `keyed` with a key."""
         return name in self.keys or any(name.startswith(prefix) and name != prefix for prefix in self.keyed)
 
+    def refuse_other(self, name: str, value: str) -> None:
+        """Refuse a value that a dimension never has, which would be answered as if there were nothing.
+
+        Raises:
+            QuestionError: The dimension is a closed set, and the value is not in it.
+        """
+        known = self.values.get(name)
+        if known and value and value not in known:
+            raise QuestionError(f"{name}={value!r} is not allowed; allowed: {', '.join(known)}")
+
     def _keyed(self, name: str) -> tuple[Keyed, str]:
         prefix = next(prefix for prefix in self.keyed if name.startswith(prefix))
         return self.keyed[prefix], name.removeprefix(prefix)
 
 
-def _dimensions(table: str, *, time: str, columns: Iterable[str], keyed: Mapping[str, Keyed]) -> Dimensions:
+def _dimensions(
+    table: str,
+    *,
+    time: str,
+    columns: Iterable[str],
+    keyed: Mapping[str, Keyed],
+    values: Mapping[str, tuple[str, ...]] | None = None,
+) -> Dimensions:
     minute, hour, day = (f"{cut}({table}.{time})" for cut in ("toStartOfMinute", "toStartOfHour", "toDate"))
     return Dimensions(
         keys={"minute": minute, "hour": hour, "day": day} | {name: f"{table}.{name}" for name in columns},
         texts={"minute": _clock(minute), "hour": _clock(hour), "day": f"toString({day})"},
         keyed=keyed,
+        values=values or {},
     )
 
 
@@ -92,7 +114,11 @@ def _clock(expression: str) -> str:
 
 
 CHARGES: Final = _dimensions(
-    "charges", time="time", columns=(*_SHARED, "grade", "component"), keyed={TAG: Keyed("charges.tags")}
+    "charges",
+    time="time",
+    columns=(*_SHARED, "grade", "component"),
+    keyed={TAG: Keyed("charges.tags")},
+    values={"grade": GRADES},
 )
 SPANS: Final = _dimensions(
     "spans",
@@ -106,7 +132,11 @@ SPANS: Final = _dimensions(
 )
 SAVINGS: Final = _dimensions("charges", time="time", columns=_SHARED, keyed={TAG: Keyed("charges.tags")})
 DUPLICATES: Final = _dimensions(
-    "duplicates", time="time", columns=("service", "scope", "operation", "provider", "model", "reason"), keyed={}
+    "duplicates",
+    time="time",
+    columns=("service", "scope", "operation", "provider", "model", "reason"),
+    keyed={},
+    values={"reason": REASONS},
 )
 CACHE_REQUESTS: Final = _dimensions(
     "cache_requests",
@@ -182,6 +212,7 @@ def read_selection(query: Iterable[tuple[str, str]], options: Options, *, now: d
                 raise QuestionError(f"{name} is given twice, {given[name]!r} and {value!r}; allowed: once")
             given[name] = given[name] + _AGAIN + value if name in given else value
         elif options.dimensions.holds(name):
+            options.dimensions.refuse_other(name, value)
             filters.setdefault(name, []).append(value)
         else:
             raise QuestionError(f"unknown parameter {name!r}; allowed: {options.allowed}")

@@ -25,13 +25,20 @@ ATTACKS = (
     "\x00",
     "*",
 )
+CLOSED = (("cost", "grade"), ("duplicates", "reason"))
 
 
-@pytest.mark.parametrize("name", [*CHARGES.names, "tag.branch"])
+@pytest.mark.parametrize("name", [*(name for name in CHARGES.names if name not in CHARGES.values), "tag.branch"])
 async def test_sql_in_a_filter_matches_nothing(client: httpx.AsyncClient, name: str) -> None:
     answers = [await client.get("/api/v1/cost", params={name: attack, "group_by": "model"}) for attack in ATTACKS]
     together = await client.get("/api/v1/cost", params={name: list(ATTACKS), "group_by": "model"})
     assert [(answer.status_code, answer.json()["rows"]) for answer in (*answers, together)] == [(200, [])] * 12
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+async def test_sql_in_a_filter_of_a_closed_set_is_refused(client: httpx.AsyncClient, attack: str) -> None:
+    answers = [await client.get(f"/api/v1/{path}", params={name: attack}) for path, name in CLOSED]
+    assert [answer.status_code for answer in answers] == [400, 400]
 
 
 @pytest.mark.parametrize("attack", ATTACKS)

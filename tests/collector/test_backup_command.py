@@ -10,15 +10,24 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 import httpx
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
+from spanmeter_collector import cost, latency
+from spanmeter_collector.backup import archived
+from spanmeter_collector.batch import Batch
 from spanmeter_collector.cli import main
+from spanmeter_collector.log import Log
+from spanmeter_collector.selection import read_selection
+from spanmeter_collector.snapshot import Snapshots
+from spanmeter_collector.store import Store
 
 Body = Callable[[int], bytes]
 StartSidecar = Callable[..., Any]
@@ -151,6 +160,68 @@ def test_a_restore_that_was_killed_is_done_again_and_no_sidecar_starts_before(
         start_sidecar(DATA_DIR=str(directory))
     said, _ = ran("restore", "-", data_dir=directory, given=archive)
     assert b": 1 span and 4 charges. Now start the sidecar.\n" in said
+
+
+@pytest.fixture
+def former(store: Store, known_batch: Batch, tmp_path: Path) -> Callable[[], bytes]:
+    """A backup of the known batch in an older layout: a table of users by day, and nothing in the sums of today."""
+    store.write(known_batch, token="known")
+    columns = "(time DateTime, user String) ENGINE = MergeTree ORDER BY time"
+    store._writer.command(f"CREATE TABLE users_by_day {columns} AS SELECT start_time AS time, user FROM spans")
+    for table in ("charge_sums", "span_sums"):
+        store._writer.command(f"TRUNCATE TABLE {table}")
+
+    def back_up() -> bytes:
+        log = Log.open(tmp_path / "log")
+        backup = b"".join(archived(Snapshots(store, log, tmp_path / "links")))
+        log.close()
+        return backup
+
+    return back_up
+
+
+def test_sums_of_an_older_layout_are_made_anew_of_what_they_summed(
+    former: Callable[[], bytes], known: Store, start_sidecar: StartSidecar, tmp_path: Path
+) -> None:
+    ran("restore", "-", data_dir=tmp_path / "new", given=former())
+    restored = start_sidecar(DATA_DIR=str(tmp_path / "new"))
+
+    query, now = [*parse_qsl(ALL), ("group_by", "user")], datetime(2026, 12, 1, tzinfo=UTC)
+    costs = cost.answer_cost(known, read_selection(query, cost.OPTIONS, now=now))
+    times = latency.answer_latency(known, read_selection(query, latency.OPTIONS, now=now))
+    assert restored.get(f"/api/v1/cost?{ALL}&group_by=user") == costs.model_dump()
+    assert restored.get(f"/api/v1/latency?{ALL}&group_by=user") == times.model_dump()
+
+
+def test_sums_of_what_retention_dropped_are_not_left_out(
+    former: Callable[[], bytes], store: Store, tmp_path: Path
+) -> None:
+    store._writer.command("INSERT INTO dropped (partition) VALUES ('20261001')")
+    process = spanmeter("restore", "-", data_dir=tmp_path / "new")
+
+    _, said = process.communicate(former(), timeout=60)
+
+    assert process.returncode == 1
+    assert said.decode() == (
+        "spanmeter restore: -: an earlier build wrote this backup, with sums (table users_by_day) of what retention "
+        "has dropped since; restore it with that build, then start a sidecar of this one on the directory\n"
+    )
+    assert [*(tmp_path / "new").iterdir()] == []
+
+
+def test_a_backup_that_cannot_be_read_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SPANMETER_DATA_DIR", f"{tmp_path}/data")
+
+    assert [main(["restore", name]) for name in (f"{tmp_path}/none", f"{tmp_path}")] == [1, 1]
+
+    reasons = {f"{tmp_path}/none": "No such file or directory", f"{tmp_path}": "Is a directory"}
+    assert capsys.readouterr().err.splitlines() == [
+        f"spanmeter restore: {name} cannot be read: {reason}; name what `spanmeter backup` wrote"
+        for name, reason in reasons.items()
+    ]
+    assert [*tmp_path.iterdir()] == []
 
 
 def test_what_cannot_be_backed_up_is_said(

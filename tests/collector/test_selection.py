@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from spanmeter_collector.clauses import grouped, matching
+from spanmeter_collector.duplicates import OPTIONS as DUPLICATES
 from spanmeter_collector.question_error import QuestionError
 from spanmeter_collector.selection import CHARGES, SPANS, Options, grouped_by, read_selection
 from spanmeter_collector.times import Period
@@ -95,3 +96,24 @@ def test_a_choice_is_one_of_a_few() -> None:
     selection = read_selection([("limit", "x")], OPTIONS, now=NOW)
     with pytest.raises(QuestionError, match=r"^limit='x' is not allowed; allowed: a, b$"):
         selection.choice("limit", ("a", "b"))
+
+
+@pytest.mark.parametrize(
+    ("options", "name", "allowed"),
+    [
+        (OPTIONS, "grade", "reported, computed, estimated, unpriced"),
+        (
+            DUPLICATES,
+            "reason",
+            "wrapper, inside_call, same_span, has_model_descendant, same_response_id, same_interval",
+        ),
+    ],
+)
+def test_a_value_that_a_dimension_never_has_is_refused_and_an_empty_one_is_not(
+    options: Options, name: str, allowed: str
+) -> None:
+    with pytest.raises(QuestionError, match=f"^{name}='none' is not allowed; allowed: {allowed}$"):
+        read_selection([(name, "none")], options, now=NOW)
+
+    several = (allowed.partition(",")[0], "")
+    assert read_selection([(name, one) for one in several], options, now=NOW).filters == {name: several}
