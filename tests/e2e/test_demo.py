@@ -87,8 +87,13 @@ def running_demo(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
         demo.kill()
 
 
-def test_ctrl_c_stops_everything_quickly(running_demo: subprocess.Popen[str]) -> None:
+def test_budgets_and_caches_have_figures_and_ctrl_c_stops_everything_quickly(
+    running_demo: subprocess.Popen[str],
+) -> None:
     addresses = _addresses(running_demo)
+    api = addresses["Sidecar"].removesuffix("/cost?group_by=model")
+    assert _shown(f"{api}/budgets", "name", "action") == [("index-daily", "warn"), ("rag-answers", "stop")]
+    assert _shown(f"{api}/caches", "cache") == [("answers",), ("vectors",)]
     children = _children(running_demo.pid)
     assert httpx.get(addresses["Cost explorer"], trust_env=False).is_success
     assert len(children) == 4
@@ -124,6 +129,11 @@ def _usd(model: str, usage: Mapping[str, Any]) -> Decimal:
     cached = usage.get("prompt_tokens_details", {}).get("cached_tokens", 0)
     fresh, output = usage["prompt_tokens"] - cached, usage.get("completion_tokens", 0)
     return Decimal(fresh * full + cached * reduced + output * written) / 1_000_000
+
+
+def _shown(url: str, *names: str) -> list[tuple[str, ...]]:
+    rows = httpx.get(url, trust_env=False).raise_for_status().json()["rows"]
+    return sorted(tuple(row[name] for name in names) for row in rows)
 
 
 def _addresses(demo: subprocess.Popen[str]) -> dict[str, str]:

@@ -15,6 +15,7 @@ from typing import NoReturn
 
 import httpx
 
+from spanmeter_rag import scenery
 from spanmeter_rag.asking import UnansweredError, ask_all, trickle
 from spanmeter_rag.bill import Bill
 from spanmeter_rag.ledger import Ledger
@@ -80,6 +81,8 @@ def _plan(options: argparse.Namespace, scratch: Path) -> Plan:
         dashboard=not options.once,
         live=options.live,
         usual_ports=not options.once,
+        service_settings=scenery.SERVICE,
+        sidecar_settings=scenery.SIDECAR,
     )
 
 

@@ -23,7 +23,8 @@ _SIDECAR, _GRPC, _DASHBOARD, _SERVICE, _PROVIDER = 4318, 4317, 8501, 8600, 8601
 class Plan:
     """What to put on: where data and records go, with or without the cost explorer, usual ports or any free ones.
 
-    The service runs with the `service_settings`, the local provider with the `provider_options` of its command line.
+    The service runs with the `service_settings`, the sidecar with the `sidecar_settings`, the local provider with the
+    `provider_options` of its command line.
     """
 
     data: Path
@@ -33,6 +34,7 @@ class Plan:
     live: bool
     usual_ports: bool
     service_settings: Mapping[str, str] = field(default_factory=dict)
+    sidecar_settings: Mapping[str, str] = field(default_factory=dict)
     provider_options: Sequence[str] = ()
 
     def url(self, usual: int) -> str:
@@ -84,6 +86,7 @@ def set_stage(plan: Plan, processes: Processes) -> Stage:
 def _start_sidecar(plan: Plan, processes: Processes) -> tuple[str, Child]:
     url, grpc = plan.url(_SIDECAR), plan.url(_GRPC)
     environment = for_sidecar(plan.environment, port=_port(url), grpc_port=_port(grpc), data=plan.data)
+    environment |= plan.sidecar_settings
     return url, processes.start("sidecar", "spanmeter_collector", ["collector"], environment)
 
 

@@ -11,6 +11,8 @@ from spanmeter_rag.questions import questions
 
 _USERS = (("ada", "acme"), ("grace", "acme"), ("alan", "globex"), ("edsger", "initech"), ("barbara", "globex"))
 _VISITS_PER_SESSION = 3
+_AGAIN_EVERY = 6
+_AGAIN_AFTER = 8  # the same way of answering, in another mode
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +28,7 @@ class Visit:
 
 
 def visits(number: int) -> Iterator[Visit]:
-    """Yield the first visits: every way in every mode within each twelve."""
+    """Yield the first visits: every way in every mode within each twelve, and one in six asks again."""
     return islice((_visit(index) for index in count()), number)
 
 
@@ -36,9 +38,11 @@ def later_visits(*, after: int) -> Iterator[Visit]:
 
 
 def _visit(index: int) -> Visit:
-    user, tenant = _USERS[index % len(_USERS)]
+    asks_again = index >= _AGAIN_AFTER and index % _AGAIN_EVERY == _AGAIN_EVERY - 1
+    first = index - _AGAIN_AFTER if asks_again else index
+    user, tenant = _USERS[first % len(_USERS)]
     return Visit(
-        question=questions()[index % len(questions())],
+        question=questions()[first % len(questions())],
         way=WAYS[index % len(WAYS)],
         mode=MODES[index // len(WAYS) % len(MODES)],
         user=user,

@@ -4,15 +4,25 @@ from itertools import islice, product
 
 from spanmeter_rag.answer import MODES, WAYS
 from spanmeter_rag.questions import questions
-from spanmeter_rag.visitors import later_visits, visits
+from spanmeter_rag.visitors import Visit, later_visits, visits
 
 
 def test_twelve_visits_take_every_way_in_every_mode() -> None:
     assert {(visit.way, visit.mode) for visit in visits(12)} == set(product(WAYS, MODES))
 
 
-def test_every_question_is_asked_within_one_round() -> None:
-    assert [visit.question for visit in visits(len(questions()))] == list(questions())
+def test_every_question_is_asked_within_two_rounds() -> None:
+    assert {visit.question for visit in visits(2 * len(questions()))} == set(questions())
+
+
+def test_one_visit_in_six_asks_what_its_tenant_asked_before_in_the_same_way() -> None:
+    def asked(visit: Visit) -> tuple[str, str, str]:
+        return (visit.question, visit.way, visit.tenant)
+
+    some = list(visits(36))
+    again = [index for index, visit in enumerate(some) if asked(visit) in map(asked, some[:index])]
+    assert again == [11, 17, 23, 29, 35]
+    assert all(some[index].mode != some[index - 8].mode for index in again)
 
 
 def test_later_visits_go_on_where_the_first_ended() -> None:
