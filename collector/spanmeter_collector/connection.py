@@ -11,6 +11,15 @@ import clickhouse_connect
 from spanmeter_collector.layout import Layout
 
 _SETTINGS: Final = {"max_threads": 2, "max_insert_threads": 1}
+_EMBEDDED: Final = {
+    "max_threads": 1,
+    "max_insert_threads": 1,
+    "compile_expressions": 0,
+    "compile_aggregate_expressions": 0,
+    "compile_sort_description": 0,
+}
+"""The embedded engine shares its cores with everything else: two threads of a question take twice the time of one to
+group by many keys, for what each found has to be merged, and compiling a question takes more than it saves."""
 
 
 def connector(url: str, layout: Layout) -> Callable[[], Any]:
@@ -31,4 +40,4 @@ def _embedded(path: str, database: str) -> Callable[[], Any]:
     client = clickhouse_connect.get_client(interface="chdb", path=path)
     client.command("CREATE DATABASE IF NOT EXISTS {name:Identifier}", parameters={"name": database})
     client.close()
-    return lambda: clickhouse_connect.get_client(interface="chdb", path=path, database=database, settings=_SETTINGS)
+    return lambda: clickhouse_connect.get_client(interface="chdb", path=path, database=database, settings=_EMBEDDED)

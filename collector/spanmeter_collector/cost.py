@@ -9,7 +9,7 @@ from spanmeter_collector.answers import CostAnswer, CostFigures, CostRow, Unpric
 from spanmeter_collector.clauses import filtered, grouped
 from spanmeter_collector.money import usd_text
 from spanmeter_collector.rollup import LEDGER, Source, chosen, rolled_up, stored
-from spanmeter_collector.selection import CHARGES, Options, Selection, group_columns
+from spanmeter_collector.selection import CHARGES, Options, Selection, group_columns, rows_of
 from spanmeter_collector.store import Store
 from spanmeter_collector.times import write_time
 
@@ -56,8 +56,7 @@ def _grouped(store: Store, selection: Selection, limit: int) -> tuple[CostFigure
     )
     figures = {name: columns[name] for name in COUNTS} | {"cost_usd": [*map(usd_text, columns["cost_usd"])]}
     total = {name: column[0] for name, column in figures.items()}
-    table = group_columns(columns, selection) | figures
-    rows = [cast("CostRow", dict(zip(table, row, strict=True))) for row in zip(*table.values(), strict=True)]
+    rows = cast("list[CostRow]", rows_of(group_columns(columns, selection) | figures))
     return CostFigures.model_validate(total), rows[1:]
 
 

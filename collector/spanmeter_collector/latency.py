@@ -10,7 +10,7 @@ from typing import Any, Final, cast
 from spanmeter_collector.answers import LatencyAnswer, LatencyFigures, LatencyRow
 from spanmeter_collector.clauses import TIME_DIMENSIONS, grouped
 from spanmeter_collector.rollup import LATENCY, Rollup, chosen, rolled_up
-from spanmeter_collector.selection import SPANS, Options, Selection, group_columns
+from spanmeter_collector.selection import SPANS, Options, Selection, group_columns, rows_of
 from spanmeter_collector.statement import read_sql
 from spanmeter_collector.store import Store
 from spanmeter_collector.times import write_time
@@ -83,7 +83,7 @@ def _has_many(selection: Selection) -> bool:
 
 def _rows(columns: Columns, selection: Selection) -> list[LatencyRow]:
     table = group_columns(columns, selection) | {name: columns.get(name, ()) for name in _FIGURES}
-    return [cast("LatencyRow", dict(zip(table, row, strict=True))) for row in zip(*table.values(), strict=True)]
+    return cast("list[LatencyRow]", rows_of(table))
 
 
 def _first(columns: Columns) -> LatencyFigures:

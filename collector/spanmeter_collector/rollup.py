@@ -194,11 +194,14 @@ class Source:
         return {"source": self.sql, "within": self.within}
 
 
-BILLED: Final = (
-    "if(component = 'call', if(entry = 'reversal', -1, 1), 0) AS billing, "
-    "billing * greatest(1, abs(calls)) AS billed, "
-    "billing * isNotNull(usd) AS billed_priced"
-)
+_BILLING: Final = "if(component = 'call', if(entry = 'reversal', -1, 1), 0)"
+_OF_ENTRIES: Final = {
+    "time": "toDateTime(charges.time, 'UTC') AS time",
+    "billed": f"{_BILLING} * greatest(1, abs(charges.calls)) AS billed",
+    "billed_priced": f"{_BILLING} * isNotNull(charges.usd) AS billed_priced",
+}
+"""What a rollup holds of one entry of the ledger, where it is no column of the entry's own."""
+BILLED: Final = f"{_OF_ENTRIES['billed']}, {_OF_ENTRIES['billed_priced']}"
 """What a row of the ledger adds to the calls that stand in it, and to those of known price."""
 
 
@@ -237,8 +240,16 @@ def rolled_up(rollup: Rollup, period: Period, names: Iterable[str], columns: Seq
         return Source(rollup.place, parameters, f"({within})")
     listed = ", ".join(columns)
     whole = f"SELECT {listed} FROM {rollup.place} WHERE {within}"  # noqa: S608  words of ours
-    rest = f"SELECT {listed} FROM ({rollup.select('(' + ' OR '.join(ends) + ')')})"  # noqa: S608  words of ours
+    rest = _rest(rollup, columns, f"({' OR '.join(ends)})")
     return Source(f"({whole} UNION ALL {rest})", parameters)
+
+
+def _rest(rollup: Rollup, columns: Sequence[str], where: str) -> str:
+    """What a rollup would hold of some rows of its source; the ledger's entries add up as they are."""
+    if rollup.source != "charges":
+        return f"SELECT {', '.join(columns)} FROM ({rollup.select(where)})"  # noqa: S608  words of ours
+    listed = ", ".join(_OF_ENTRIES.get(name, name) for name in columns)
+    return f"SELECT {listed} FROM charges WHERE {where}"  # noqa: S608  words of ours
 
 
 def _pieces(rollup: Rollup | None, finer: Rollup | None, period: Period) -> Iterator[tuple[Rollup | None, Period]]:

@@ -88,6 +88,8 @@ def _replace(client: Any, rollup: Rollup, rows: str) -> None:  # noqa: ANN401
 
 
 def _repair(client: Any) -> None:  # noqa: ANN401
+    if unbilled := _column(client, read_sql("rollup_unbilled"), {}):
+        _forget(client, NAMED["calls_by_hour"], unbilled)
     for rollup in ROLLUPS:
         parts = _parts_behind(client, rollup)
         for place, part in enumerate(parts, 1):

@@ -10,15 +10,15 @@ from spanmeter_collector.clauses import matching
 from spanmeter_collector.money import usd_text
 from spanmeter_collector.selection import SPANS, Options, Selection
 from spanmeter_collector.store import Store
-from spanmeter_collector.times import write_nanoseconds, write_time
+from spanmeter_collector.times import Period, write_nanoseconds, write_time
 
 OPTIONS: Final = Options(
     SPANS, {"since": "24h", "until": "", "order": "time", "limit": "50", "offset": "0", "errors": "false"}
 )
 ORDERS: Final = {
-    "time": "start_ns DESC, trace",
-    "cost": "cost_usd DESC NULLS LAST, start_ns DESC, trace",
-    "duration": "duration_ns DESC, start_ns DESC, trace",
+    "time": "start_ns DESC, trace_id",
+    "cost": "cost_usd DESC NULLS LAST, start_ns DESC, trace_id",
+    "duration": "duration_ns DESC, start_ns DESC, trace_id",
 }
 Row = Mapping[str, Any]
 
@@ -52,7 +52,7 @@ def answer_traces(store: Store, selection: Selection) -> TracesAnswer:
     """
     places, total = _page(store, selection)
     return TracesAnswer(
-        traces=_summaries(store, places) if places else [],
+        traces=_summaries(store, places, selection.period) if places else [],
         total=total,
         since=write_time(selection.period.since),
         until=write_time(selection.period.until),
@@ -65,7 +65,12 @@ def _page(store: Store, selection: Selection) -> tuple[Sequence[Row], int]:
     failed = " AND countIf(spans.status = 'error') > 0"
     only_failed = selection.choice("errors", ("true", "false")) == "true"
     order = selection.choice("order", tuple(ORDERS))
-    fragments = {"matches": clauses.fragments["matches"] + failed * only_failed, "order": ORDERS[order]}
+    starts_suffice = order != "duration" and not selection.filters and not only_failed
+    fragments = {
+        "matches": clauses.fragments["matches"] + failed * only_failed,
+        "order": ORDERS[order],
+        "through": "until" if starts_suffice else "until + INTERVAL 1 DAY",
+    }
     question = "traces_page_by_cost" if order == "cost" else "traces_page"
     limit = selection.whole("limit", least=1, most=MOST_TRACES)
     offset = selection.whole("offset", least=0, most=LAST_OFFSET)
@@ -76,9 +81,9 @@ def _page(store: Store, selection: Selection) -> tuple[Sequence[Row], int]:
     return places, counted[0]["matching"] if counted else 0
 
 
-def _summaries(store: Store, places: Sequence[Row]) -> list[TraceSummary]:
-    span = {"first": min(place["start_ns"] for place in places), "last": max(place["end_ns"] for place in places)}
-    rows = store.query("traces", {**span, "traces": [place["trace"] for place in places]})
+def _summaries(store: Store, places: Sequence[Row], period: Period) -> list[TraceSummary]:
+    times = {"first": min(place["start_ns"] for place in places), "until": period.until_us}
+    rows = store.query("traces", {**times, "traces": [place["trace"] for place in places]})
     known = {row["trace"]: row for row in rows}
     return [_summary(place, known[place["trace"]]) for place in places]
 
@@ -87,7 +92,7 @@ def _summary(place: Row, row: Row) -> TraceSummary:
     return TraceSummary(
         trace_id=place["trace"],
         start=write_nanoseconds(place["start_ns"]),
-        duration_s=(place["end_ns"] - place["start_ns"]) / 1e9,
+        duration_s=(row["end_ns"] - place["start_ns"]) / 1e9,
         spans=row["span_count"],
         cost_usd=usd_text(row["cost_usd"]),
         **{name: row[name] for name in _AS_THEY_ARE},

@@ -308,6 +308,17 @@ def test_only_the_asked_calls_of_the_asked_period_are_touched(
     assert answer["total"] == sums(1, 1, ("0.000195", "0.00042", "0.000225"))
 
 
+def test_a_call_in_the_minutes_beside_the_whole_hours_of_a_period_is_touched(
+    ledger: Ledger, span: MakeSpan, doubled: Books, call_attributes: Known
+) -> None:
+    at = 1_795_356_300 * 10**9  # 14:05, beside the whole hour from 13:00
+    ledger.ingest(span(1, attributes=call_attributes, start_time_unix_nano=at, end_time_unix_nano=at + 1))
+    period = [("since", "2026-11-22T13:00:00Z"), ("until", "2026-11-22T14:10:00Z")]
+    selection = read_selection(period, repricing.OPTIONS, now=datetime.now(UTC))
+    answer = repricing.reprice(ledger.store, doubled(**{MINI: ("0.30", "1.20")}), selection)
+    assert (answer.total.calls, answer.total.changed_calls) == (1, 1)
+
+
 def test_a_large_ledger_is_gone_through_page_by_page(
     ledger: Ledger, span: MakeSpan, doubled: Books, call_attributes: Known, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -339,7 +350,7 @@ def test_how_far_it_has_come_is_known_while_it_goes_on(
     selection = read_selection(hour, repricing.OPTIONS, now=datetime.now(UTC))
     repricing.reprice(ledger.store, doubled(**{MINI: ("0.30", "1.20")}), selection, progress=progress)
 
-    assert [share and round(share, 3) for share in shares] == [0.0, 0.333, 0.667]  # of the time that has calls
+    assert [share and round(share, 3) for share in shares] == [0.0, 0.286, 0.571]  # of the time that has calls
     assert progress.share is None
 
 

@@ -48,7 +48,7 @@ def batch(span: MakeSpan, call_attributes: dict[str, Any]) -> Batch:
 
 _SKETCHED: Final = "sum(output_tokens), max(max_ns), quantilesTDigestMerge(0.5, 0.95, 0.99)(durations)"
 _SUMS: Final = {
-    "charge_sums": "sum(calls), sum(usd), sum(output_tokens)",
+    "charge_sums": "sum(calls), sum(usd), sum(output_tokens), sum(tokens), sum(billed), sum(billed_priced)",
     "span_sums": _SKETCHED,
     "ledger_totals": "sum(calls), sum(usd), sum(tokens)",
     "span_totals": "sum(observed), sum(total)",
@@ -117,6 +117,21 @@ def fresh(url: str, batch: Batch) -> dict[str, Any]:
     said = told(store)
     store.close()
     return said
+
+
+def test_hours_that_an_older_version_summed_up_without_the_calls_that_stand_are_made_again(
+    store_url: str, batch: Batch
+) -> None:
+    store = Store.open(store_url)
+    store.write(batch, token="1")
+    before = told(store)
+    without = "ALTER TABLE charge_sums UPDATE billed = 0, billed_priced = 0 WHERE level = 'calls_by_hour'"
+    store._writer.command(without, settings={"mutations_sync": 1})
+    damaged = told(store)
+    store.close()
+    repaired = Store.open(store_url)
+    assert (damaged == before, told(repaired)) == (False, before)
+    repaired.close()
 
 
 def test_after_a_write_that_failed_halfway_the_next_one_brings_rollups_up(store_url: str, batch: Batch) -> None:

@@ -1,4 +1,5 @@
--- Entries of the ledger by hour or day, at every level of detail that questions ask for.
+-- Entries of the ledger by hour or day, at every level of detail that questions ask for. A dimension that a level leaves
+-- out is empty under its own name, so the sums name the table.
 SELECT
     $level AS level,
     $began AS time,
@@ -11,10 +12,10 @@ SELECT
     sum(charges.cached_input_tokens) AS cached_input_tokens,
     sum(charges.output_tokens) AS output_tokens,
     sum(charges.reasoning_tokens) AS reasoning_tokens,
-    sumIf(charges.quantity, unit = 'token') AS tokens,
+    sumIf(charges.quantity, charges.unit = 'token') AS tokens,
     sum(charges.usd) AS usd,
-    sumIf(if(entry = 'reversal', -1, 1) * greatest(1, abs(charges.calls)), component = 'call') AS billed,
-    sumIf(if(entry = 'reversal', -1, 1), component = 'call' AND charges.usd IS NOT NULL) AS billed_priced,
+    sumIf(if(charges.entry = 'reversal', -1, 1) * greatest(1, abs(charges.calls)), charges.component = 'call') AS billed,
+    sumIf(if(charges.entry = 'reversal', -1, 1), charges.component = 'call' AND charges.usd IS NOT NULL) AS billed_priced,
     count() AS entries
 FROM charges
 WHERE $where

@@ -1,11 +1,12 @@
--- What a page of traces did, within the time they took, and what they cost by the ledger.
+-- What a page of traces did, from the first on until the day after the period, and what they cost by the ledger.
 -- The ids are a subquery because only a set built before the scan lets the index on trace_id skip granules.
 WITH
     fromUnixTimestamp64Nano({first:Int64}, 'UTC') AS first,
-    fromUnixTimestamp64Nano({last:Int64}, 'UTC') AS last,
+    fromUnixTimestamp64Micro({until:Int64}, 'UTC') + INTERVAL 1 DAY AS last,
     toFixedString('', 8) AS no_parent
 SELECT
     lower(hex(trace_id)) AS trace,
+    end_ns,
     name,
     service,
     span_count,
@@ -26,6 +27,7 @@ SELECT
 FROM (
     SELECT
         trace_id,
+        max(toUnixTimestamp64Nano(start_time) + spans.duration_ns) AS end_ns,
         argMin(spans.name, (parent_span_id != no_parent, start_time)) AS name,
         argMin(spans.service, (parent_span_id != no_parent, start_time)) AS service,
         count() AS span_count,
@@ -37,7 +39,7 @@ FROM (
         argMinIf(spans.tenant, start_time, spans.tenant != '') AS tenant,
         argMinIf(spans.feature, start_time, spans.feature != '') AS feature
     FROM spans
-    WHERE start_time >= first AND start_time <= last AND trace_id IN (SELECT toFixedString(unhex(arrayJoin({traces:Array(String)})), 16))
+    WHERE start_time >= first AND start_time < last AND trace_id IN (SELECT toFixedString(unhex(arrayJoin({traces:Array(String)})), 16))
     GROUP BY trace_id
 ) AS seen
 LEFT JOIN (
@@ -52,7 +54,7 @@ LEFT JOIN (
         sum(charges.unpriced_calls) AS unpriced_calls,
         1 AS found
     FROM charges
-    WHERE time >= first AND time <= last AND trace_id IN (SELECT toFixedString(unhex(arrayJoin({traces:Array(String)})), 16))
+    WHERE time >= first AND time < last AND trace_id IN (SELECT toFixedString(unhex(arrayJoin({traces:Array(String)})), 16))
     GROUP BY trace_id
 ) AS ledger ON ledger.trace_id = seen.trace_id
 SETTINGS max_execution_time = 30
