@@ -32,7 +32,7 @@ _PLACE: Final = "'/clickhouse/tables/{shard}/{database}/{table}', '{replica}'"
 _KEYS: Final = {"trace_id": "cityHash64(trace_id)", "instance": "cityHash64(service, instance)"}
 _ELSEWHERE: Final = "1"
 """What has neither a trace nor an instance and is not written by views lies on the first shard."""
-_STORED_ONLY: Final = ("MODIFY SETTING", "ADD INDEX")
+_STORED_ONLY: Final = ("MODIFY SETTING", "MODIFY COLUMN", "ADD INDEX")
 """What is said of the tables that hold rows, and not of those before them."""
 _ON_CLUSTER_SETTINGS: Final[Mapping[str, object]] = {
     "distributed_foreground_insert": 1,
