@@ -11,15 +11,12 @@ import clickhouse_connect
 from spanmeter_collector.layout import Layout
 
 _SETTINGS: Final = {"max_threads": 2, "max_insert_threads": 1}
-_EMBEDDED: Final = {
-    "max_threads": 1,
-    "max_insert_threads": 1,
+_EMBEDDED: Final = _SETTINGS | {
     "compile_expressions": 0,
     "compile_aggregate_expressions": 0,
     "compile_sort_description": 0,
 }
-"""The embedded engine shares its cores with everything else: two threads of a question take twice the time of one to
-group by many keys, for what each found has to be merged, and compiling a question takes more than it saves."""
+"""Compiling a question takes tens of milliseconds of its fourth time, and saves none of the next."""
 
 
 def connector(url: str, layout: Layout) -> Callable[[], Any]:

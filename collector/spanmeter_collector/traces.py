@@ -65,11 +65,12 @@ def _page(store: Store, selection: Selection) -> tuple[Sequence[Row], int]:
     failed = " AND countIf(spans.status = 'error') > 0"
     only_failed = selection.choice("errors", ("true", "false")) == "true"
     order = selection.choice("order", tuple(ORDERS))
-    starts_suffice = order != "duration" and not selection.filters and not only_failed
+    every = not selection.filters and not only_failed
     fragments = {
         "matches": clauses.fragments["matches"] + failed * only_failed,
         "order": ORDERS[order],
-        "through": "until" if starts_suffice else "until + INTERVAL 1 DAY",
+        "through": "until" if every and order != "duration" else "until + INTERVAL 1 DAY",
+        "threads": "1" if every else "2",
     }
     question = "traces_page_by_cost" if order == "cost" else "traces_page"
     limit = selection.whole("limit", least=1, most=MOST_TRACES)

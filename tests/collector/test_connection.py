@@ -14,7 +14,7 @@ def test_connections_are_to_the_database_of_the_address(store_url: str, store: S
     client = connector(store_url, store.layout)()
 
     assert client.command("SELECT currentDatabase()") == store_url.rpartition("=")[2]
-    assert client.command("SELECT getSetting('max_threads')") == 1
+    assert client.command("SELECT getSetting('max_threads')") == 2
     client.close()
 
 

@@ -1,6 +1,7 @@
 -- Which traces that started in a period stand on a page. A trace is whole: spans of the day before tell that it started
 -- earlier, and where it matters how long it took or what its spans say, those of the day after count as well.
--- Numbers are grouped faster than bytes, and only what stands on the page is spelled out.
+-- Numbers are grouped faster than bytes, and only what stands on the page is spelled out. Two threads would
+-- take twice the time of one where every trace is found by both and has to be merged.
 WITH
     fromUnixTimestamp64Micro({since:Int64}, 'UTC') AS since,
     fromUnixTimestamp64Micro({until:Int64}, 'UTC') AS until
@@ -18,4 +19,4 @@ FROM (
     ORDER BY $order
     LIMIT {limit:UInt32} OFFSET {offset:UInt32}
 )
-SETTINGS max_execution_time = 30
+SETTINGS max_execution_time = 30, max_threads = $threads
