@@ -52,7 +52,7 @@ def create_api(  # noqa: PLR0913  what the process around it gives, each by its 
     add_losses(api, store, losses.options(loss_settle), now)
     add_prices(api, store, book_in_use, now)
     add_savings(api, store, book_in_use, now)
-    add_caches(api, store, now)
+    add_caches(api, store, book_in_use, now)
     add_export(api, store, now)
     add_repricing(api, store, now, load_book=load_book, use_book=use_book)
     if budgets is not None:

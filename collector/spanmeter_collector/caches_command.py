@@ -19,9 +19,17 @@ _TOKENS: Final = {
     "never_read_tokens": "never read",
     "open_tokens": "open",
 }
-_NEVER_READ: Final = (
-    "Never read: no later call of the same service and model read anything while it was kept; at least so much. "
-    "Open: it may still be read."
+_USD: Final = {
+    "read_saved_usd": ("saved by reads", 0),
+    "write_extra_usd": ("more for writes", 2),
+    "net_saved_usd": ("saved in all", 0),
+    "never_read_usd": ("never read, paid", 1),
+}
+"""Amounts by their headings, and how soon each is left out where there is no room."""
+_EXPLAINED: Final = (
+    "Saved by reads: what the tokens read would have cost as plain input, beyond what they cost. More for writes: what "
+    "writing cost beyond plain input. Never read: no later call of the same service and model read anything while it "
+    "was kept; at least so much. Open: it may still be read."
 )
 _BY: Final = {"caches": "cache", "prompt-caching": "provider,model"}
 
@@ -90,11 +98,15 @@ def _prompt_caching(answer: Mapping[str, Any], dimensions: Sequence[str]) -> str
     columns = [
         *_names(rows, dimensions),
         *(Column(heading, [number(row[name]) for row in lines]) for name, heading in _TOKENS.items()),
-        Column("never read, paid", aligned([readable_usd(row["never_read_usd"]) for row in lines]), rank=1),
+        *(
+            Column(heading, aligned([readable_usd(row[name]) for row in lines]), rank=rank)
+            for name, (heading, rank) in _USD.items()
+        ),
     ]
-    return "\n".join(
-        [f"Providers' prompt caches {period(answer)}", "", render(columns, ruled=True), "", *wrapped(_NEVER_READ)]
-    )
+    told = [f"Providers' prompt caches {period(answer)}", "", render(columns, ruled=True), "", *wrapped(_EXPLAINED)]
+    if unpriced := total["unpriced_tokens"]:
+        told += ["", *wrapped(f"What {number(unpriced)} of these tokens saved or cost is unknown and not in the sums.")]
+    return "\n".join(told)
 
 
 def _names(rows: Sequence[Mapping[str, Any]], dimensions: Sequence[str]) -> list[Column]:

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from fastapi import FastAPI, Request, Response
 
+from spanmeter.pricing import PriceBook
 from spanmeter_collector import caches, prompt_caching
 from spanmeter_collector.caches_answer import CachesAnswer, PromptCachingAnswer
 from spanmeter_collector.description import REFUSALS, describe
@@ -15,8 +16,8 @@ from spanmeter_collector.selection import read_selection
 from spanmeter_collector.store import Store
 
 
-def add_caches(api: FastAPI, store: Store, now: Callable[[], datetime]) -> None:
-    """Let an API answer what caches did."""
+def add_caches(api: FastAPI, store: Store, book: Callable[[], PriceBook], now: Callable[[], datetime]) -> None:
+    """Let an API answer what caches did; `book` is the one that calls are charged by at that time."""
 
     @api.get(
         "/api/v1/caches",
@@ -36,7 +37,7 @@ def add_caches(api: FastAPI, store: Store, now: Callable[[], datetime]) -> None:
         openapi_extra=describe(prompt_caching.OPTIONS),
     )
     def get_prompt_caching(request: Request) -> Response:
-        """What providers' prompt caches were read, written with, and written with and never read."""
+        """What providers' prompt caches were read, written with, written with in vain, and what they saved."""
         asked = now()
         selection = read_selection(request.query_params.multi_items(), prompt_caching.OPTIONS, now=asked)
-        return respond(prompt_caching.answer_prompt_caching(store, selection, now=asked))
+        return respond(prompt_caching.answer_prompt_caching(store, book(), selection, now=asked))

@@ -32,7 +32,11 @@ class CacheUse:
 
 @dataclass(frozen=True, slots=True)
 class PromptCacheUse:
-    """Tokens of one model's prompt cache, and what those cost that were written and never read."""
+    """Tokens of one model's prompt cache, what reading them saved and what writing them cost.
+
+    `saved_usd` is what reads saved, `extra_usd` what writes cost beyond plain input, `net_usd` the first without the
+    second; None where that is not known, and `unpriced_tokens` are missing from them.
+    """
 
     provider: str
     model: str
@@ -40,17 +44,25 @@ class PromptCacheUse:
     written_tokens: int
     never_read_tokens: int
     never_read_usd: Decimal | None
+    saved_usd: Decimal | None
+    extra_usd: Decimal | None
+    net_usd: Decimal | None
+    unpriced_tokens: int
 
     @classmethod
-    def of(cls, told: Mapping[str, Any]) -> Self:
-        """The figures of a row of `/api/v1/prompt-caching`."""
+    def of(cls, told: Mapping[str, Any], *, model: str = "") -> Self:
+        """The figures of a row of `/api/v1/prompt-caching`, or of its total under the name `model`."""
         return cls(
-            told["provider"],
-            told["model"],
+            told.get("provider", ""),
+            model or told["model"],
             told["read_tokens"],
             told["written_tokens"],
             told["never_read_tokens"],
             _amount(told["never_read_usd"]),
+            _amount(told["read_saved_usd"]),
+            _amount(told["write_extra_usd"]),
+            _amount(told["net_saved_usd"]),
+            told["unpriced_tokens"],
         )
 
 
@@ -68,14 +80,17 @@ def table(uses: Sequence[CacheUse]) -> str:
 
 
 def prompt_table(uses: Sequence[PromptCacheUse]) -> str:
-    """One line a model: what its prompt cache was read for, and what was written in vain."""
+    """One line a model: what its prompt cache was read for and saved, and what was written in vain."""
     header = (
         Cell("Model"),
-        Cell("Provider", room="half"),
-        Cell("Read", number=True),
-        Cell("Written", number=True),
-        Cell("Never read", number=True),
-        Cell("Paid for it", number=True, room="half"),
+        Cell("Provider", room="full"),
+        Cell("Read", number=True, room="half"),
+        Cell("Written", number=True, room="half"),
+        Cell("Never read", number=True, room="half"),
+        Cell("Paid for it", number=True, room="full"),
+        Cell("Saved by reads", number=True),
+        Cell("More for writes", number=True, room="half"),
+        Cell("Saved in all", number=True),
     )
     return markup.table(header, (_prompt_line(use) for use in uses), label="Prompt caches")
 
@@ -95,11 +110,14 @@ def _line(use: CacheUse) -> tuple[Cell, ...]:
 def _prompt_line(use: PromptCacheUse) -> tuple[Cell, ...]:
     return (
         Cell(markup.text(use.model)),
-        Cell(markup.text(use.provider), room="half"),
-        Cell(figures.tokens(use.read_tokens), number=True),
-        Cell(figures.tokens(use.written_tokens), number=True),
-        Cell(figures.tokens(use.never_read_tokens), number=True),
-        Cell(figures.money(use.never_read_usd), number=True, room="half"),
+        Cell(markup.text(use.provider), room="full"),
+        Cell(figures.tokens(use.read_tokens), number=True, room="half"),
+        Cell(figures.tokens(use.written_tokens), number=True, room="half"),
+        Cell(figures.tokens(use.never_read_tokens), number=True, room="half"),
+        Cell(figures.money(use.never_read_usd), number=True, room="full"),
+        Cell(figures.money(use.saved_usd), number=True),
+        Cell(figures.money(use.extra_usd), number=True, room="half"),
+        Cell(figures.money(use.net_usd), number=True),
     )
 
 

@@ -92,9 +92,10 @@ class Client:
         return (*rows, CacheUse.of(told["total"], "All")) if rows else ()
 
     def prompt_caching(self, window: Window) -> tuple[PromptCacheUse, ...]:
-        """How the prompt caches of providers were used, by model."""
+        """How the prompt caches of providers were used, by model, and their sum last; empty for none."""
         told = self._get("/api/v1/prompt-caching", _question(window, ("provider", "model"), ()))
-        return tuple(map(PromptCacheUse.of, told["rows"]))
+        rows = tuple(map(PromptCacheUse.of, told["rows"]))
+        return (*rows, PromptCacheUse.of(told["total"], model="All")) if rows else ()
 
     def traces(  # noqa: PLR0913 - the parameters of the route
         self,

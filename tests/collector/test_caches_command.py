@@ -59,14 +59,27 @@ def test_the_terminal_shows_both_kinds_of_caches(asked: list[str], capsys: pytes
         "",
         f"Providers' prompt caches {TOLD}",
         "",
-        "provider   model              read  written  never read  open  never read, paid",
-        "anthropic  claude-sonnet-4-5     0    1,000       1,000     0         $0.003750",
-        "---------  -----------------  ----  -------  ----------  ----  ----------------",
-        "                                 0    1,000       1,000     0         $0.003750",
+        (
+            "provider   model              read  written  never read  open  saved by reads  more for writes"
+            "  saved in all  never read, paid"
+        ),
+        (
+            "anthropic  claude-sonnet-4-5     0    1,000       1,000     0           $0.00        $0.000750"
+            "    -$0.000750         $0.003750"
+        ),
+        (
+            "---------  -----------------  ----  -------  ----------  ----  --------------  ---------------"
+            "  ------------  ----------------"
+        ),
+        (
+            "                                 0    1,000       1,000     0           $0.00        $0.000750"
+            "    -$0.000750         $0.003750"
+        ),
         "",
         (
-            "Never read: no later call of the same service and model read anything while it was kept; at least so "
-            "much. Open: it may still be read."
+            "Saved by reads: what the tokens read would have cost as plain input, beyond what they cost. More for "
+            "writes: what writing cost beyond plain input. Never read: no later call of the same service and model read "
+            "anything while it was kept; at least so much. Open: it may still be read."
         ),
     ]
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from spanmeter.pricing import PriceBook
 from spanmeter_collector.batch import Batch
 from spanmeter_collector.charge import Charge
 from spanmeter_collector.prompt_caching import OPTIONS, answer_prompt_caching
@@ -16,13 +17,15 @@ from spanmeter_collector.store import Store
 
 NOW = datetime(2026, 11, 22, 14, tzinfo=UTC)
 PRICES = {"cache_read": "0.0000003", "cache_write_5m": "0.00000375", "cache_write_1h": "0.000006", "input": "0.000003"}
+AUDIO = {"cache_read_audio": "0.0000025", "input_audio": "0.00004"}
+BOOK = PriceBook.load(prices="")
 CLAUDE = {"service": "shop", "provider": "anthropic", "model": "claude-sonnet-4-5", "tenant": "acme"}
 
 
 def charge(component: str, tokens: int, *, minutes: float, span: int, **known: Any) -> Charge:
     """An entry that many minutes before now."""
     time_ns = round((NOW - timedelta(minutes=minutes)).timestamp() * 1e9)
-    price = known.pop("price", Decimal(PRICES[component.partition("@")[0]]))
+    price = known.pop("price", Decimal({**PRICES, **AUDIO}[component.partition("@")[0]]))
     return Charge(
         **{
             "time": time_ns,
@@ -47,7 +50,7 @@ def charge(component: str, tokens: int, *, minutes: float, span: int, **known: A
 def answer(store: Store, *charges: Charge, **query: str) -> dict[str, Any]:
     store.write(Batch(charges=charges), token="1")
     selection = read_selection(query.items(), OPTIONS, now=NOW)
-    return answer_prompt_caching(store, selection, now=NOW).model_dump()
+    return answer_prompt_caching(store, BOOK, selection, now=NOW).model_dump()
 
 
 def total(store: Store, *charges: Charge, **query: str) -> tuple[int, int, int, int]:
@@ -60,27 +63,33 @@ def test_the_whole_answer(store: Store) -> None:
     found = answer(
         store,
         charge("cache_write_5m", 1000, minutes=60, span=1),
+        charge("input", 50, minutes=60, span=1),
         charge("cache_read", 1000, minutes=58, span=2),
         charge("input", 50, minutes=58, span=2),
         charge("cache_write_1h", 500, minutes=90, span=3, model="claude-haiku-4-5"),
+        charge("input", 50, minutes=90, span=3, model="claude-haiku-4-5"),
     )
 
-    read = {"read_tokens": 1000, "read_usd": "0.0003"}
-    kept = {"written_tokens": 1000, "written_usd": "0.00375", "never_read_tokens": 0, "never_read_usd": "0"}
-    lost = {"written_tokens": 500, "written_usd": "0.003", "never_read_tokens": 500, "never_read_usd": "0.003"}
-    named = {"provider": "anthropic", "open_tokens": 0}
+    read = {"read_tokens": 1000, "read_usd": "0.0003", "read_saved_usd": "0.0027"}
+    unread = {"read_tokens": 0, "read_usd": "0", "read_saved_usd": "0"}
+    kept = {"written_tokens": 1000, "written_usd": "0.00375", "write_extra_usd": "0.00075", "net_saved_usd": "0.00195"}
+    lost = {"written_tokens": 500, "written_usd": "0.003", "write_extra_usd": "0.0015", "net_saved_usd": "-0.0015"}
+    named = {"provider": "anthropic"}
+    known = {"open_tokens": 0, "unpriced_tokens": 0}
+    none_lost, all_lost = ({"never_read_tokens": n, "never_read_usd": usd} for n, usd in ((0, "0"), (500, "0.003")))
     assert found == {
         "rows": [
-            {**named, "model": "claude-sonnet-4-5", **read, **kept},
-            {**named, "model": "claude-haiku-4-5", "read_tokens": 0, "read_usd": "0", **lost},
+            {**named, "model": "claude-sonnet-4-5", **read, **kept, **none_lost, **known},
+            {**named, "model": "claude-haiku-4-5", **unread, **lost, **all_lost, **known},
         ],
         "total": {
             **read,
             "written_tokens": 1500,
             "written_usd": "0.00675",
-            "never_read_tokens": 500,
-            "never_read_usd": "0.003",
-            "open_tokens": 0,
+            "write_extra_usd": "0.00225",
+            "net_saved_usd": "0.00045",
+            **all_lost,
+            **known,
         },
         "since": "2026-11-21T14:00:00Z",
         "until": "2026-11-22T14:00:00Z",
@@ -139,10 +148,87 @@ def test_a_reversed_entry_counts_for_nothing(store: Store) -> None:
     assert total(store, wrong, back) == (0, 0, 0, 0)
 
 
-def test_an_unknown_price_is_an_unknown_amount(store: Store) -> None:
-    found = answer(store, charge("cache_read", 10, minutes=60, span=1, price=None))["total"]
+SAVED = ("read_usd", "read_saved_usd", "written_usd", "write_extra_usd", "net_saved_usd", "unpriced_tokens")
 
-    assert (found["read_tokens"], found["read_usd"], found["written_usd"]) == (10, None, None)
+
+def saved(store: Store, *charges: Charge) -> tuple[Any, ...]:
+    found = answer(store, *charges)["total"]
+    return tuple(found[name] for name in SAVED)
+
+
+def test_an_unknown_price_is_an_unknown_amount(store: Store) -> None:
+    read = charge("cache_read", 10, minutes=60, span=1, price=None)
+
+    assert saved(store, read) == (None, None, "0", "0", None, 10)
+
+
+def test_what_the_provider_charged_for_all_at_once_tells_nothing_of_its_cache(store: Store) -> None:
+    unnamed = charge("cache_read", 10, minutes=60, span=1, price=None)._replace(usd=Decimal(0), grade="reported")
+
+    assert saved(store, unnamed) == (None, None, "0", "0", None, 10)
+
+
+def test_what_has_no_price_is_counted_and_the_rest_summed_up(store: Store) -> None:
+    charges = [
+        charge("cache_read", 10, minutes=60, span=1, price=None),
+        charge("cache_read", 1000, minutes=59, span=2),
+        charge("input", 1, minutes=59, span=2),
+    ]
+
+    assert saved(store, *charges) == ("0.0003", "0.0027", "0", "0", "0.0027", 10)
+
+
+def test_a_call_of_another_tier_saves_by_its_own_prices(store: Store) -> None:
+    batch = [
+        charge("cache_read", 1000, minutes=59, span=2, price=Decimal("0.00000015")),
+        charge("input", 1, minutes=59, span=2, price=Decimal("0.0000015")),
+    ]
+
+    assert saved(store, *batch)[1] == "0.00135"
+
+
+@pytest.mark.parametrize(
+    ("price", "expected"),
+    [("0.0000003", "0.0027"), ("0.00000015", "0.00135"), ("0.0000006", "0.0054"), ("0.0000007", None)],
+    ids=["standard", "batch", "long prompt", "of no price list"],
+)
+def test_without_plain_input_the_price_book_tells_what_it_would_have_cost(
+    price: str, expected: str | None, store: Store
+) -> None:
+    read = charge("cache_read", 1000, minutes=60, span=1, price=Decimal(price))
+
+    assert saved(store, read)[1] == expected
+
+
+def test_audio_is_compared_with_audio(store: Store) -> None:
+    charges = [
+        charge("cache_read_audio", 1000, minutes=60, span=1),
+        charge("input_audio", 10, minutes=60, span=1),
+        charge("input", 10, minutes=60, span=1),
+    ]
+
+    assert saved(store, *charges)[1] == "0.0375"
+
+
+def test_a_part_of_another_model_is_compared_with_that_model(store: Store) -> None:
+    charges = [
+        charge("cache_read@claude-haiku-4-5", 1000, minutes=60, span=1, price=Decimal("0.0000001")),
+        charge("input@claude-haiku-4-5", 1, minutes=60, span=1, price=Decimal("0.000001")),
+        charge("input", 10, minutes=60, span=1),
+    ]
+
+    assert saved(store, *charges)[1] == "0.0009"
+
+
+def test_a_call_that_was_repriced_saves_by_its_new_prices(store: Store) -> None:
+    old = [charge("cache_read", 1000, minutes=60, span=1), charge("input", 1, minutes=60, span=1)]
+    back = [each._replace(entry="reversal", quantity=-each.quantity, usd=-Decimal(str(each.usd))) for each in old]
+    new = [
+        charge("cache_read", 1000, minutes=60, span=1, price=Decimal("0.0000001")),
+        charge("input", 1, minutes=60, span=1, price=Decimal("0.000001")),
+    ]
+
+    assert saved(store, *old, *back, *new)[1] == "0.0009"
 
 
 def test_a_part_of_another_model_is_read_as_the_others(store: Store) -> None:

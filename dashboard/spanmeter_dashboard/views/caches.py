@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from spanmeter_dashboard import caches, controls, notices
+from spanmeter_dashboard import caches, controls, figures, notices
 from spanmeter_dashboard.client import Client
 from spanmeter_dashboard.controls import Period
 
@@ -30,7 +30,15 @@ def _body(client: Client, period: Period) -> None:
         with st.container(border=True):
             st.subheader("Prompt caches of providers", anchor=False)
             st.html(caches.prompt_table(prompts))
-        st.caption(
-            "Tokens. Never read: no later call of the same service and model read anything while they were kept, "
-            "at least so many."
-        )
+        st.caption(_explained(prompts[-1].unpriced_tokens))
+
+
+def _explained(unpriced_tokens: int) -> str:
+    unknown = (
+        f" What {figures.count(unpriced_tokens)} of the tokens saved or cost is unknown." if unpriced_tokens else ""
+    )
+    return (
+        "Tokens. Never read: no later call of the same service and model read anything while they were kept, at least "
+        "so many. Saved by reads is what tokens read would have cost more as plain input; more for writes, what "
+        f"writing cost beyond plain input.{unknown}"
+    )
