@@ -213,8 +213,9 @@ class Call(Telling):
     def _close(self) -> bool:
         with _closing:
             was_open, self.open = self.open, False
-        if was_open and self.when_closed is not None:
-            self.when_closed()
+            when_closed, self.when_closed = self.when_closed, None
+        if when_closed is not None:
+            when_closed()
         return was_open
 
     def _ending(self, answer: Answer, how: How, error: str = "") -> Ending:

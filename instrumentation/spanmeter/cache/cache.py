@@ -147,14 +147,14 @@ class Cache:
         self.shelf.clear()
 
     def _written(self, value: Any, codec: Codec, saved_usd: Decimal | None) -> Held | None:  # noqa: ANN401
-        if is_read_once(value):
-            return None
         try:
+            if is_read_once(value):
+                return None
             payload = codec.encode(value)
             again = again_of(payload, codec)
             if again() != value or type(again()) is not type(value):
                 return None
-        except UNREADABLE:
+        except (*UNREADABLE, RecursionError):  # a value may hold itself
             return None
         expires_at = None if self._ttl_s is None else self._clock() + self._ttl_s
         return Held(Entry(payload, expires_at, saved_usd), again)

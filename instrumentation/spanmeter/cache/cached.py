@@ -41,8 +41,8 @@ def cached(
     Raises:
         TypeError: The function is a generator, lacks an ignored parameter or returns what cannot be written.
     """
-    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
-        raise TypeError(f"{function.__qualname__} yields its values; allowed: functions that return one")
+    if _yields(function) or _yields(getattr(function, "__call__", None)):  # noqa: B004  an object's own
+        raise TypeError(f"{_name(function)} yields its values; allowed: functions that return one")
     identity = cache.identities.of(function, version=version)
     calls = Calls(function, identity=identity, context=cache.context, ignored=ignore)
     asked = Asked(cache, function, calls, codec or codec_of(function))
@@ -211,6 +211,10 @@ class Asked:
         if not self._warned:
             self._warned = True
             _log.warning("cache %s: %s is not cached: %s", self.cache.name, _name(self.function), fault)
+
+
+def _yields(function: object) -> bool:
+    return inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function)
 
 
 def _name(function: Callable[..., Any]) -> str:

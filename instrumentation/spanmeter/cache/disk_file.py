@@ -53,16 +53,26 @@ class DiskFile:
         self.path = path
         self._was_opened = False
         self._open: sqlite3.Connection | None = None
+        self._inode = 0
 
     def opened(self) -> sqlite3.Connection:
-        """The open file.
+        """The open file; where somebody took it away or put another in its place, the one that is there now.
 
         Raises:
             OSError: It cannot be made or read; also sqlite3.Error.
         """
+        if self._open is not None and not self._is_there():
+            self.close()
         if self._open is None:
             self._open = self._connected()
+            self._inode = self.path.stat().st_ino
         return self._open
+
+    def _is_there(self) -> bool:
+        try:
+            return os.stat(self.path).st_ino == self._inode  # noqa: PTH116  at every use, and a Path's takes three times
+        except OSError:
+            return False
 
     def close(self) -> None:
         """Close the file; the next use opens it again."""

@@ -33,7 +33,12 @@ class Flight:
     """One computation: what it brings is an entry, or None where it failed or its value cannot be kept."""
 
     is_led: Callable[[], bool]
+    thread: int = field(default_factory=threading.get_ident)
     landed: Future[Held | None] = field(default_factory=Future)
+
+
+def _is_here(flight: Flight) -> bool:
+    return not flight.landed.done() and flight.thread == threading.get_ident()
 
 
 class Flights:
@@ -63,9 +68,12 @@ class Flights:
             flight.landed.set_result(held)
 
     def wait(self, key: str, flight: Flight) -> Held | None:
-        """What the leader brings; None where it fails, is gone or takes too long."""
+        """What the leader brings; None where it fails, is gone or takes too long.
+
+        None also for a leader of the same thread, such as another task of its event loop, which blocking would hold up.
+        """
         deadline = monotonic() + PATIENCE_S
-        while self._flies(key, flight) and monotonic() < deadline:
+        while self._flies(key, flight) and not _is_here(flight) and monotonic() < deadline:
             try:
                 return flight.landed.result(_LOOK_S)
             except TimeoutError:

@@ -16,7 +16,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator, Sequence
-from functools import partial
+from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
@@ -27,11 +27,10 @@ from langchain_core.stores import BaseStore
 
 from spanmeter.barrier import barrier
 from spanmeter.cache.cache import Cache
-from spanmeter.cache.claim import Found
-from spanmeter.cache.flight import MOST_WAITS, Flight
 from spanmeter.cache.framework import Kept
 from spanmeter.cache.memory import Held
 from spanmeter.cache.told import asking_call
+from spanmeter.cache.waiting import finish, finish_async
 from spanmeter.call import Call
 from spanmeter.langchain.answer import model_answer
 
@@ -82,38 +81,14 @@ class LLMCache(BaseCache):
 
     def __init__(self, cache: Cache) -> None:
         self._kept = Kept(cache, Generations())
-        self._flights = cache.flights
-        self._claims = cache.claims
 
     def lookup(self, prompt: str, llm_string: str) -> RETURN_VAL_TYPE | None:
         """What is kept, or what another call brings that asks already, in this process or in another."""
-        key, held = self._near(prompt, llm_string) or ("", None)
-        if held is not None:
-            return _again(held)
-        call = asking_call()
-        for _ in range(0 if call is None or not key else MOST_WAITS):
-            flight = self._board(key, call)
-            if flight is None:
-                return _again(self._lead(key, call, self._claims.search(key, self._kept.codec)))
-            held = self._flights.wait(key, flight)
-            if held is not None:
-                return _again(self._hit(held, "shared_hits"))
-        return _again(self._kept.find(prompt, llm_string))
+        return _again(finish(self._kept.asking(prompt, llm_string)))
 
     async def alookup(self, prompt: str, llm_string: str) -> RETURN_VAL_TYPE | None:
         """The same for those who await."""
-        key, held = self._near(prompt, llm_string) or ("", None)
-        if held is not None:
-            return _again(held)
-        call = asking_call()
-        for _ in range(0 if call is None or not key else MOST_WAITS):
-            flight = self._board(key, call)
-            if flight is None:
-                return _again(self._lead(key, call, await self._claims.search_async(key, self._kept.codec)))
-            held = await self._flights.wait_async(key, flight)
-            if held is not None:
-                return _again(self._hit(held, "shared_hits"))
-        return _again(await asyncio.to_thread(self._kept.find, prompt, llm_string))
+        return _again(await finish_async(self._kept.asking(prompt, llm_string)))
 
     def update(self, prompt: str, llm_string: str, return_val: RETURN_VAL_TYPE) -> None:
         """Keep what a model answered."""
@@ -128,45 +103,10 @@ class LLMCache(BaseCache):
         self._kept.cache.clear()
 
     @barrier
-    def _near(self, prompt: str, llm_string: str) -> tuple[str, Held | None]:
-        """The key, and what memory holds; that is counted."""
-        key = self._kept.key(prompt, llm_string)
-        held = self._kept.cache.shelf.near(key)
-        if held is not None:
-            self._kept.hit(held, "memory_hits")
-        return key, held
-
-    @barrier
-    def _board(self, key: str, call: Call | None) -> Flight | None:
-        """The flight to wait for; None makes this call the one that asks the model, and its end tells of a failure."""
-        return None if call is None else self._flights.board(key, is_led=partial(_is_asking, call))
-
-    @barrier
-    def _lead(self, key: str, call: Call | None, found: Found | None) -> Held | None:
-        """What was found behind memory, for all who wait, or a miss that is now this call's to answer."""
-        if found is not None:
-            self._land(key, found[0])
-            return self._hit(*found)
-        self._kept.miss()
-        if call is not None:
-            call.when_closed = partial(self._land, key, None)
-        return None
-
-    def _land(self, key: str, held: Held | None) -> None:
-        self._flights.land(key, held)
-        self._claims.free(key)
-
-    @barrier
-    def _hit(self, held: Held, how: str) -> Held:
-        self._kept.hit(held, how)
-        return held
-
-    @barrier
     def _update(self, prompt: str, llm_string: str, generations: RETURN_VAL_TYPE) -> None:
         call = asking_call()
         saved_usd = None if call is None else _price(call, generations)
-        held = self._kept.put(list(generations), prompt, llm_string, saved_usd=saved_usd)
-        self._land(self._kept.key(prompt, llm_string), held)
+        self._kept.put(list(generations), prompt, llm_string, saved_usd=saved_usd)
 
 
 class EmbeddingStore(BaseStore[str, bytes]):
@@ -179,13 +119,28 @@ class EmbeddingStore(BaseStore[str, bytes]):
         self._kept = Kept(cache, Plain())
 
     def mget(self, keys: Sequence[str]) -> list[bytes | None]:
-        """What is kept for each key."""
-        return [None if held is None else held.again() for held in map(self._kept.find, keys)]
+        """What is kept for each key, or what another call brings that embeds it already."""
+        return [_again(finish(self._kept.asking(key))) for key in keys]
+
+    async def amget(self, keys: Sequence[str]) -> list[bytes | None]:
+        """The same for those who await."""
+        return [_again(await finish_async(self._kept.asking(key))) for key in keys]
 
     def mset(self, key_value_pairs: Sequence[tuple[str, bytes]]) -> None:
         """Keep what was embedded together."""
-        for place, (key, vector) in enumerate(key_value_pairs):
-            self._kept.keep(vector, key, among=len(key_value_pairs) - place)
+        self._put(self._shared(key_value_pairs))
+
+    async def amset(self, key_value_pairs: Sequence[tuple[str, bytes]]) -> None:
+        """The same for those who await."""
+        await asyncio.to_thread(self._put, self._shared(key_value_pairs))
+
+    def _shared(self, pairs: Sequence[tuple[str, bytes]]) -> list[tuple[str, bytes, Decimal | None]]:
+        """The share of each in the price, the first key last: others who wait for it find the rest there already."""
+        return [(*pair, self._kept.share(among=place + 1)) for place, pair in reversed([*enumerate(pairs)])]
+
+    def _put(self, shared: Sequence[tuple[str, bytes, Decimal | None]]) -> None:
+        for key, vector, saved_usd in shared:
+            self._kept.put(vector, key, saved_usd=saved_usd)
 
     def mdelete(self, keys: Sequence[str]) -> None:
         """Forget keys."""
@@ -213,14 +168,10 @@ class Plain:
         return written
 
 
-def _is_asking(call: Call) -> bool:
-    return call.open and call.current
-
-
 def _price(call: Call, generations: RETURN_VAL_TYPE) -> Any:  # noqa: ANN401
     result = LLMResult(generations=[list(generations)])
     return call.price(model_answer(result, run_id=_NO_RUN, provider=call.opening.provider))
 
 
-def _again(held: Held | None) -> RETURN_VAL_TYPE | None:
+def _again(held: Held | None) -> Any:  # noqa: ANN401  what the codec reads
     return None if held is None else held.again()

@@ -19,6 +19,7 @@ from llama_index.core.storage.kvstore.types import DEFAULT_COLLECTION, BaseKVSto
 from spanmeter.cache.cache import Cache
 from spanmeter.cache.codec import Typed
 from spanmeter.cache.framework import Kept
+from spanmeter.cache.waiting import finish, finish_async
 
 
 class CacheStore(BaseKVStore):
@@ -38,16 +39,17 @@ class CacheStore(BaseKVStore):
 
     async def aput(self, key: str, val: dict[str, Any], collection: str = DEFAULT_COLLECTION) -> None:
         """Keep what was computed after a miss."""
-        self.put(key, val, collection)
+        await self._kept.keep_async(val, self._namespace, collection, key)
 
     def get(self, key: str, collection: str = DEFAULT_COLLECTION) -> dict[str, Any] | None:
-        """What is kept."""
-        held = self._kept.find(self._namespace, collection, key)
+        """What is kept, or what another call brings that embeds it already."""
+        held = finish(self._kept.asking(self._namespace, collection, key))
         return None if held is None else held.again()
 
     async def aget(self, key: str, collection: str = DEFAULT_COLLECTION) -> dict[str, Any] | None:
-        """What is kept."""
-        return self.get(key, collection)
+        """The same for those who await."""
+        held = await finish_async(self._kept.asking(self._namespace, collection, key))
+        return None if held is None else held.again()
 
     def delete(self, key: str, collection: str = DEFAULT_COLLECTION) -> bool:
         """Forget a key; whether it was known."""

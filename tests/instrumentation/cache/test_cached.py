@@ -5,26 +5,20 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import pytest
 from langchain_core.documents import Document
+from tests.instrumentation.cache.crowd import until
 
 import spanmeter
 from spanmeter.cache import Cache
 
 PATIENCE_S = 20
 MANY = 50
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.002)
 
 
 def test_a_second_call_is_a_hit(answers: Cache, counted: Any) -> None:
@@ -127,16 +121,19 @@ def test_what_a_caller_does_to_an_answer_stays_with_that_caller(answers: Cache) 
 
 def test_what_would_come_back_as_something_else_is_not_cached(answers: Cache) -> None:
     made: list[Any] = []
+    endless: list[Any] = []
+    endless.append(endless)
+    kinds = {"tuple": (1, 2), "object": object(), "nan": float("nan"), "key": {1: 2}, "endless": endless}
 
     @answers
     def make(kind: str) -> Any:
-        made.append({"tuple": (1, 2), "object": object(), "nan": float("nan"), "key": {1: 2}}[kind])
+        made.append(kinds[kind])
         return made[-1]
 
-    for kind in ("tuple", "object", "nan", "key"):
+    for kind in kinds:
         assert make(kind) is made[-1]
         assert make(kind) is made[-1]
-    assert (len(made), answers.stats().uncached, answers.stats().misses) == (8, 8, 8)
+    assert (len(made), answers.stats().uncached, answers.stats().misses) == (10, 10, 10)
 
 
 def test_an_argument_without_a_key_is_asked_for_each_time(answers: Cache, caplog: Any) -> None:
@@ -166,12 +163,27 @@ def test_wrong_arguments_are_the_functions_own_error(answers: Cache, counted: Ca
         answers(counted)("a", "b")  # type: ignore[call-arg]
 
 
-def test_a_generator_is_refused(answers: Cache) -> None:
-    def stream(question: str) -> Iterator[str]:
+def stream(question: str) -> Iterator[str]:
+    yield question
+
+
+async def stream_awaited(question: str) -> AsyncIterator[str]:
+    yield question
+
+
+class Stream:
+    def __call__(self, question: str) -> Iterator[str]:
         yield question
 
+
+@pytest.mark.parametrize(
+    "function",
+    [stream, stream_awaited, partial(stream), partial(stream_awaited), Stream()],
+    ids=["plain", "awaited", "partial", "partial, awaited", "object"],
+)
+def test_a_generator_is_refused(function: Any, answers: Cache) -> None:
     with pytest.raises(TypeError, match="yields its values; allowed: functions that return one"):
-        answers(stream)
+        answers(function)
 
 
 @pytest.mark.parametrize("wrap", [lambda it: it, lambda it: [it], lambda it: {"a": (1, it)}])

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,30 +19,64 @@ import pytest
 from spanmeter.cache import Cache, Disk, Redis
 
 PATIENCE_S = 30
-CHILD = """
-import os, pathlib, sys, time
+FORKING = """
+import json, os, pathlib, sys, time
 from spanmeter.cache import Cache, Disk, Redis
-place, folder, seconds, claim_s = sys.argv[1], pathlib.Path(sys.argv[2]), float(sys.argv[3]), float(sys.argv[4])
-level = Redis(place) if place.startswith("redis") else Disk(place)
-cache = Cache("answers", behind=level, claim_s=claim_s)
 
-@cache
-def ask(question: str) -> str:
-    (folder / f"asked-{os.getpid()}").touch()
-    time.sleep(seconds)
-    if (folder / "fails").exists():
-        (folder / "fails").unlink()
-        raise OSError("away")
-    return question + " answered"
+def run(place, folder, seconds, claim_s):
+    folder = pathlib.Path(folder)
+    level = Redis(place) if place.startswith("redis") else Disk(place)
+    cache = Cache("answers", behind=level, claim_s=claim_s)
 
-(folder / f"ready-{os.getpid()}").touch()
-while not (folder / "go").exists():
-    time.sleep(0.005)
-try:
-    print(ask("a"), cache.stats().shared_hits, cache.stats().misses)
-except OSError as error:
-    print(error)
+    @cache
+    def ask(question: str) -> str:
+        (folder / f"asked-{os.getpid()}").touch()
+        time.sleep(seconds)
+        if (folder / "fails").exists():
+            (folder / "fails").unlink()
+            raise OSError("away")
+        return question + " answered"
+
+    (folder / f"ready-{os.getpid()}").touch()
+    while not (folder / "go").exists():
+        time.sleep(0.002)
+    try:
+        return f"{ask('a')} {cache.stats().shared_hits} {cache.stats().misses}"
+    except OSError as error:
+        return str(error)
+
+for line in sys.stdin:
+    child = os.fork()
+    if not child:
+        told = json.loads(line)
+        said = pathlib.Path(told["folder"]) / f"said-{os.getpid()}"
+        said.with_name("new-" + said.name).write_text(run(**told))
+        said.with_name("new-" + said.name).rename(said)
+        os._exit(0)
+    print(child, flush=True)
 """
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system forks no processes")
+
+Begin = Callable[..., int]
+
+
+@pytest.fixture(scope="module")
+def begin() -> Iterator[Begin]:
+    """Starts processes that ask, of one that has imported everything; what they say stands in `said-<pid>`."""
+    words = [sys.executable, "-c", FORKING]
+    forking = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    written, read = forking.stdin, forking.stdout
+    assert written is not None
+    assert read is not None
+
+    def ask(place: str, folder: Path, *, seconds: float, claim_s: float = 30) -> int:
+        told = {"place": place, "folder": str(folder), "seconds": seconds, "claim_s": claim_s}
+        written.write(json.dumps(told) + "\n")
+        written.flush()
+        return int(read.readline())
+
+    yield ask
+    forking.communicate(timeout=PATIENCE_S)
 
 
 @pytest.fixture
@@ -48,47 +84,44 @@ def place(level: Any, request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return str(request.getfixturevalue("redis_url") if isinstance(level, Redis) else tmp_path / "cache.sqlite")
 
 
-def begin(place: str, folder: Path, *, seconds: float, claim_s: float = 30) -> subprocess.Popen[str]:
-    words = [sys.executable, "-c", CHILD, place, str(folder), str(seconds), str(claim_s)]
-    return subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
-
-
-def until_there(folder: Path, pattern: str, count: int) -> None:
+def until_there(folder: Path, pattern: str, count: int) -> list[str]:
+    """The texts of files, once there are so many."""
     deadline = time.monotonic() + PATIENCE_S
-    while len(list(folder.glob(pattern))) < count:
+    while len(found := list(folder.glob(pattern))) < count:
         assert time.monotonic() < deadline
-        time.sleep(0.01)
+        time.sleep(0.005)
+    return sorted(file.read_text() for file in found)
 
 
-def at_once(place: str, folder: Path, *, seconds: float) -> list[str]:
-    children = [begin(place, folder, seconds=seconds) for _ in range(2)]
+def at_once(begin: Begin, place: str, folder: Path) -> list[str]:
+    for _ in range(2):
+        begin(place, folder, seconds=0.5)
     until_there(folder, "ready-*", 2)
     (folder / "go").touch()
-    return sorted(child.communicate(timeout=PATIENCE_S)[0].strip() for child in children)
+    return until_there(folder, "said-*", 2)
 
 
-def test_of_processes_that_miss_at_once_one_computes(place: str, tmp_path: Path) -> None:
-    said = at_once(place, tmp_path, seconds=0.5)
+def test_of_processes_that_miss_at_once_one_computes(begin: Begin, place: str, tmp_path: Path) -> None:
+    said = at_once(begin, place, tmp_path)
 
     assert (said, len(list(tmp_path.glob("asked-*")))) == (["a answered 0 1", "a answered 1 0"], 1)
 
 
-def test_after_one_that_fails_another_computes(tmp_path: Path) -> None:
+def test_after_one_that_fails_another_computes(begin: Begin, tmp_path: Path) -> None:
     (tmp_path / "fails").touch()
-    said = at_once(str(tmp_path / "cache.sqlite"), tmp_path, seconds=0.5)
+    said = at_once(begin, str(tmp_path / "cache.sqlite"), tmp_path)
 
     assert (said, len(list(tmp_path.glob("asked-*")))) == (["a answered 0 1", "away"], 2)
 
 
-def test_the_claim_of_a_process_that_is_killed_expires(place: str, level: Any, tmp_path: Path) -> None:
-    killed = begin(place, tmp_path, seconds=600, claim_s=1.0)
+def test_the_claim_of_a_process_that_is_killed_expires(begin: Begin, place: str, level: Any, tmp_path: Path) -> None:
+    killed = begin(place, tmp_path, seconds=600, claim_s=0.5)
     (tmp_path / "go").touch()
     until_there(tmp_path, "asked-*", 1)
-    killed.send_signal(signal.SIGKILL)
-    killed.communicate(timeout=PATIENCE_S)
-    other = begin(place, tmp_path, seconds=0, claim_s=1.0)
+    os.kill(killed, signal.SIGKILL)
+    begin(place, tmp_path, seconds=0, claim_s=0.5)
 
-    assert other.communicate(timeout=PATIENCE_S)[0].strip() == "a answered 0 1"
+    assert until_there(tmp_path, "said-*", 1) == ["a answered 0 1"]
     assert list(level.keys("answers")) != []
 
 
@@ -180,7 +213,6 @@ async def test_a_task_that_is_cancelled_frees_its_claim(level: Any) -> None:
         await asyncio.sleep(0.01)
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system forks no processes")
 def test_a_forked_process_frees_nothing_of_its_parents(disk: Disk) -> None:
     cache = Cache("answers", behind=disk)
     key = "a"

@@ -107,6 +107,18 @@ def test_a_file_of_something_else_is_left_as_it_is(tmp_path: Path) -> None:
     assert path.read_bytes().startswith(b"somebody's letter")
 
 
+@pytest.mark.parametrize("gone", ["c.sqlite", "."], ids=["file", "folder"])
+def test_a_file_that_was_taken_away_is_begun_anew(gone: str, tmp_path: Path) -> None:
+    folder = tmp_path / "cache"
+    disk = Disk(folder / "c.sqlite")
+    disk.put("answers", "a", b"1", expires_at=None)
+    taken = folder / gone
+    taken.rename(tmp_path / "taken")
+    disk.put("answers", "b", b"2", expires_at=None)
+
+    assert list(Disk(folder / "c.sqlite").keys("answers")) == ["b"]
+
+
 def test_a_size_is_above_nothing(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="max_bytes=0 is not allowed; allowed: a number of bytes above 0"):
         Disk(tmp_path / "cache.sqlite", max_bytes=0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from spanmeter.cache.entry import Entry
 from spanmeter.cache.flight import Flights
 from spanmeter.cache.memory import Held
@@ -45,3 +47,13 @@ def test_a_leader_that_is_gone_lands_for_all() -> None:
     assert flight is not None
 
     assert (flights.wait("a", flight), flight.landed.result(0), flights.board("a")) == (None, None, None)
+
+
+def test_nobody_blocks_the_thread_that_its_leader_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    flights = Flights()
+    flights.board("a")
+    (flight,) = [flights.board("a")]
+    assert flight is not None
+    monkeypatch.setattr(flight.landed, "result", lambda _: pytest.fail("it waits"))
+
+    assert flights.wait("a", flight) is None

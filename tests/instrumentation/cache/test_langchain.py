@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pytest
@@ -17,6 +16,7 @@ from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from langchain_core.outputs import ChatGeneration, Generation
 from langchain_openai import ChatOpenAI, OpenAIEmbeddings
 from pydantic import SecretStr
+from tests.instrumentation.cache.crowd import until, waits_for
 
 import spanmeter
 from spanmeter.cache import Cache, Disk
@@ -25,7 +25,6 @@ from spanmeter.cache.langchain import EmbeddingStore, Generations, LLMCache
 CALL_USD = Decimal("0.000253")
 SAVED = f"{CALL_USD:.12f}"
 EMBEDDING_USD = Decimal("0.00000014")
-PATIENCE_S = 20
 MANY = 20
 
 
@@ -114,18 +113,6 @@ def test_a_cleared_cache_asks_again(provider: Any) -> None:
     assert provider.calls == 2
 
 
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.002)
-
-
-def waits_for(cache: Cache, waiting: int) -> bool:
-    conditions: Any = [flight.landed._condition for flight in cache.flights._flying.values()]
-    return sum(len(condition._waiters) for condition in conditions) == waiting
-
-
 @pytest.mark.usefixtures("instrumented")
 @pytest.mark.parametrize("failures", [0, 1])
 def test_of_many_threads_that_miss_at_once_one_asks_the_model(failures: int, provider: Any) -> None:
@@ -210,6 +197,7 @@ def embeddings(provider: Any, store: EmbeddingStore, **options: Any) -> CacheBac
         base_url=f"{provider.url}/v1",
         api_key=SecretStr("none"),
         model="text-embedding-3-small",
+        max_retries=0,
         check_embedding_ctx_length=False,
     )
     return CacheBackedEmbeddings.from_bytes_store(
@@ -252,6 +240,82 @@ async def test_awaited_vectors_know_what_they_saved(provider: Any) -> None:
         await cached.aembed_query("a")
 
     assert (provider.calls, cache.stats().saved_usd) == (1, 5 * EMBEDDING_USD)
+
+
+@pytest.mark.usefixtures("instrumented")
+@pytest.mark.parametrize("failures", [0, 1])
+def test_of_many_threads_that_miss_texts_at_once_one_embeds_them(failures: int, provider: Any) -> None:
+    provider.wait, provider.fail_next = threading.Event(), [500] * failures
+    cache = Cache("vectors")
+    cached = embeddings(provider, EmbeddingStore(cache))
+    with ThreadPoolExecutor(MANY) as pool:
+        futures = [pool.submit(cached.embed_documents, ["a", "b"]) for _ in range(MANY)]
+        until(lambda: waits_for(cache, MANY - 1))
+        provider.wait.set()
+        failed = [future.exception() for future in futures]
+
+    assert (provider.calls, len(list(filter(None, failed)))) == (1, failures)
+    assert (cache.stats().hits, cache.flights._flying) == (2 * (MANY - 1 - failures), {})
+
+
+@pytest.mark.usefixtures("instrumented")
+async def test_of_many_tasks_that_miss_texts_at_once_one_embeds_them(provider: Any) -> None:
+    cache = Cache("vectors")
+    cached = embeddings(provider, EmbeddingStore(cache))
+    vectors = await asyncio.gather(*(cached.aembed_documents(["a", "b"]) for _ in range(MANY)))
+
+    assert (vectors, provider.calls, cache.stats().saved_usd) == (
+        [[[0.1, 0.2]] * 2] * MANY,
+        1,
+        2 * (MANY - 1) * EMBEDDING_USD,
+    )
+
+
+@pytest.mark.usefixtures("instrumented")
+def test_calls_that_miss_each_others_texts_wait_for_neither(provider: Any) -> None:
+    provider.wait = threading.Event()
+    cached = embeddings(provider, EmbeddingStore(Cache("vectors")))
+    asking: Any = provider.wait
+    futures = []
+    with ThreadPoolExecutor(2) as pool:
+        for count, texts in enumerate((["a", "b"], ["c", "b"]), 1):
+            futures.append(pool.submit(cached.embed_documents, texts))
+            until(partial(lambda count: len(asking._cond._waiters) == count, count))
+        provider.wait.set()
+        vectors = [future.result() for future in futures]
+
+    assert (vectors, provider.calls) == ([[[0.1, 0.2]] * 2] * 2, 2)
+
+
+@pytest.mark.usefixtures("instrumented")
+def test_of_processes_that_miss_texts_at_once_one_embeds_them(provider: Any, disk: Disk) -> None:
+    caches = [Cache("vectors", behind=disk) for _ in range(2)]
+    first, other = (embeddings(provider, EmbeddingStore(cache)) for cache in caches)
+    provider.wait = threading.Event()
+    asking: Any = provider.wait
+    with ThreadPoolExecutor(2) as pool:
+        leader = pool.submit(first.embed_documents, ["a", "b"])
+        until(lambda: len(asking._cond._waiters) == 1)
+        follower = pool.submit(other.embed_documents, ["a", "b"])
+        until(lambda: bool(caches[1].flights._flying))
+        provider.wait.set()
+        vectors = [leader.result(), follower.result()]
+
+    assert (vectors, provider.calls) == ([[[0.1, 0.2]] * 2] * 2, 1)
+    assert (caches[1].stats().hits, caches[1].stats().misses) == (2, 0)
+
+
+@pytest.mark.usefixtures("instrumented")
+async def test_a_model_asked_without_awaiting_waits_for_no_task_of_its_loop(provider: Any) -> None:
+    provider.wait = threading.Event()
+    asked = model(provider, LLMCache(Cache("answers")))
+    leader = asyncio.create_task(asked.ainvoke("a"))
+    asking: Any = provider.wait
+    await asyncio.to_thread(until, lambda: len(asking._cond._waiters) == 1)
+    provider.wait.set()
+    said = asked.invoke("a").content
+
+    assert (said, (await leader).content, provider.calls) == ("Hello world", "Hello world", 2)
 
 
 def test_a_vector_that_is_deleted_is_embedded_again() -> None:

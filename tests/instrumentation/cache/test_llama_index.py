@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from typing import Any
 
@@ -9,10 +12,12 @@ import pytest
 from llama_index.core.ingestion import IngestionCache, IngestionPipeline
 from llama_index.core.schema import Document
 from llama_index.embeddings.openai import OpenAIEmbedding  # type: ignore[import-untyped]
+from tests.instrumentation.cache.crowd import until, waits_for
 
 from spanmeter.cache import Cache, Disk
 from spanmeter.cache.llama_index import CacheStore
 
+MANY = 20
 EMBEDDING_USD = Decimal("0.00000014")
 
 
@@ -83,6 +88,32 @@ async def test_awaited_batches_share_their_price(provider: Any) -> None:
         await embed.aget_text_embedding_batch(["a", "b", "c", "d"])
 
     assert (provider.calls, cache.stats().hits, cache.stats().saved_usd) == (2, 4, 4 * EMBEDDING_USD)
+
+
+@pytest.mark.usefixtures("instrumented")
+@pytest.mark.parametrize("failures", [0, 1])
+def test_of_many_threads_that_miss_texts_at_once_one_embeds_them(failures: int, provider: Any) -> None:
+    provider.wait, provider.fail_next = threading.Event(), [500] * failures
+    cache = Cache("vectors")
+    embed = embedder(provider, cache)
+    with ThreadPoolExecutor(MANY) as pool:
+        futures = [pool.submit(embed.get_text_embedding_batch, ["a", "b"]) for _ in range(MANY)]
+        until(lambda: waits_for(cache, MANY - 1))
+        provider.wait.set()
+        failed = [future.exception() for future in futures]
+
+    assert (provider.calls, len(list(filter(None, failed)))) == (1, failures)
+    assert cache.flights._flying == {}
+
+
+@pytest.mark.usefixtures("instrumented")
+async def test_of_many_tasks_that_miss_a_text_at_once_one_embeds_it(provider: Any) -> None:
+    cache = Cache("vectors")
+    embed = embedder(provider, cache)
+    vectors = await asyncio.gather(*(embed.aget_text_embedding("a") for _ in range(MANY)))
+
+    assert (vectors, provider.calls) == ([[0.1, 0.2]] * MANY, 1)
+    assert (cache.stats().hits, cache.stats().saved_usd) == (MANY - 1, (MANY - 1) * EMBEDDING_USD)
 
 
 def test_models_are_apart() -> None:
