@@ -6,7 +6,7 @@ from spanmeter_collector.answers import Answer
 
 
 class PartAnswer(Answer):
-    """A piece of a message. `kind` is text, reasoning, tool_call, tool_call_response, media or other.
+    """A piece of a message. `kind` is text, reasoning, tool_call, tool_call_response, media, other or broken.
 
     `name` and `id` are those of a call of a tool, its `text` the arguments; of media it says what they are.
     """

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple
 
+from spanmeter_collector.broken_json import is_broken, texts_left
 from spanmeter_collector.content import is_content
 from spanmeter_collector.content_answer import ContentAnswer, DocumentAnswer, MessageAnswer, PartAnswer, ToolAnswer
 
@@ -36,41 +38,73 @@ TEXT_OUTPUTS: Final = (
 """Whatever a sender calls the whole input and output of a step; the first that is there counts."""
 _ARGUMENTS: Final = ("gen_ai.tool.call.arguments", "gen_ai.tool.input", "ai.toolCall.args", "tool_arguments")
 _RESULTS: Final = ("gen_ai.tool.call.result", "gen_ai.tool.output", "ai.toolCall.result", "tool_response")
-_FLAT: Final = re.compile(
-    r"(?P<list>llm\.input_messages|llm\.output_messages|gen_ai\.prompt|gen_ai\.completion)\.(?P<place>\d{1,6})\.(?P<rest>.+)"
+_FLAT_REST: Final = (
+    r"\.(?P<place>\d{1,6})\.(?:message\.)?(?P<rest>role|finish_reason|content|.*message_content\.text"
+    r"|tool_calls\.\d{1,6}\.(?:tool_call\.)?(?:function\.)?(?:name|arguments|id))"
 )
-"""A list spelled with an attribute for each of its values."""
-_FLAT_OUTPUTS: Final = frozenset({"llm.output_messages", "gen_ai.completion"})
+_FLAT_INPUT: Final = re.compile(rf"(?:llm\.input_messages|gen_ai\.prompt){_FLAT_REST}")
+_FLAT_OUTPUT: Final = re.compile(rf"(?:llm\.output_messages|gen_ai\.completion){_FLAT_REST}")
+"""Lists spelled with an attribute for each of their values."""
 _FLAT_CALL: Final = re.compile(
     r"tool_calls\.(?P<place>\d{1,6})\.(?:tool_call\.)?(?:function\.)?(?P<key>name|arguments|id)"
 )
 _FLAT_DOCUMENT: Final = re.compile(r"retrieval\.documents\.(\d{1,6})\.document\.(id|score|content|metadata)")
 _MEDIA: Final = frozenset({"blob", "uri", "file"})
+_BROKEN: Final = "broken"
+_INSTEAD: Final = frozenset({"omitted", _BROKEN})
+"""What stands in the place of messages."""
 
 
-def read_content(attributes: Attributes) -> ContentAnswer | None:
-    """What a span quotes; None where it quotes nothing. What is no message stands as the text that it is."""
+class Quoted(NamedTuple):
+    """What a span quotes, None if nothing, and the attributes it was read from."""
+
+    content: ContentAnswer | None
+    keys: frozenset[str] = frozenset()
+
+
+def read_content(attributes: Attributes) -> Quoted:
+    """What a span quotes. What is no message stands as the text that it is."""
     if not any(map(is_content, attributes)):
-        return None
-    flat_inputs, flat_outputs = _flat_messages(attributes)
-    inputs = _messages(attributes, INPUTS) or flat_inputs or _text_message("user", _first(attributes, TEXT_INPUTS))
-    outputs = (
-        _messages(attributes, OUTPUTS) or flat_outputs or _text_message("assistant", _first(attributes, TEXT_OUTPUTS))
-    )
+        return Quoted(None)
+    said = _Said(attributes)
     read = ContentAnswer(
-        input=[*_instructions(attributes.get("gen_ai.system_instructions", "")), *inputs],
-        output=outputs,
-        tools=[_tool(tool) for tool in _items(attributes.get("gen_ai.tool.definitions", "")) if isinstance(tool, dict)],
-        arguments=_first(attributes, _ARGUMENTS),
-        result=_first(attributes, _RESULTS),
-        query=_first(attributes, ("gen_ai.retrieval.query.text", "db.vector.query.content")),
-        documents=_documents(attributes),
+        input=[
+            *_instructions(said.first(("gen_ai.system_instructions",))),
+            *(_messages(said, INPUTS) or _flat_messages(said, _FLAT_INPUT) or _text_message("user", said, TEXT_INPUTS)),
+        ],
+        output=_messages(said, OUTPUTS)
+        or _flat_messages(said, _FLAT_OUTPUT)
+        or _text_message("assistant", said, TEXT_OUTPUTS),
+        tools=[_tool(tool) for tool in _items(said.first(("gen_ai.tool.definitions",))) if isinstance(tool, dict)],
+        arguments=said.first(_ARGUMENTS),
+        result=said.first(_RESULTS),
+        query=said.first(("gen_ai.retrieval.query.text", "db.vector.query.content")),
+        documents=_documents(said),
     )
-    return read if any(read.model_dump().values()) else None
+    return Quoted(read, frozenset(said.keys)) if any(read.model_dump().values()) else Quoted(None)
 
 
-def _first(attributes: Attributes, keys: Iterable[str]) -> str:
-    return next((attributes[key] for key in keys if attributes.get(key)), "")
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """The attributes of a span, and which of them were read."""
+
+    attributes: Attributes
+    keys: set[str] = field(default_factory=set)
+
+    def first(self, keys: Iterable[str]) -> str:
+        """The value of the first of some keys that has one; "" where none has."""
+        key = next((key for key in keys if self.attributes.get(key)), None)
+        if key is None:
+            return ""
+        self.keys.add(key)
+        return self.attributes[key]
+
+    def matching(self, pattern: re.Pattern[str]) -> Iterator[tuple[re.Match[str], str]]:
+        """The values whose keys match."""
+        for key, value in self.attributes.items():
+            if match := pattern.fullmatch(key):
+                self.keys.add(key)
+                yield match, value
 
 
 def _parsed(text: str) -> Any:  # noqa: ANN401  whatever a sender wrote
@@ -82,14 +116,17 @@ def _parsed(text: str) -> Any:  # noqa: ANN401  whatever a sender wrote
 
 def _items(text: str) -> list[Any]:
     found = _parsed(text) if text else []
+    if isinstance(found, str) and is_broken(found):
+        return [{"type": _BROKEN, "content": left} for left in texts_left(found)]
     return found if isinstance(found, list) else [found]
 
 
-def _messages(attributes: Attributes, keys: Iterable[str]) -> list[MessageAnswer]:
-    return [_message(said) for said in _items(_first(attributes, keys))]
+def _messages(said: _Said, keys: Iterable[str]) -> list[MessageAnswer]:
+    return [_message(one) for one in _items(said.first(keys))]
 
 
-def _text_message(role: str, text: str) -> list[MessageAnswer]:
+def _text_message(role: str, said: _Said, keys: Iterable[str]) -> list[MessageAnswer]:
+    text = said.first(keys)
     return [MessageAnswer(role=role, parts=[PartAnswer(kind="text", text=text)])] if text else []
 
 
@@ -102,11 +139,12 @@ def _message(said: Any) -> MessageAnswer:  # noqa: ANN401  as `_parsed`
     if not isinstance(said, dict):
         return MessageAnswer(role="", parts=[_part(said)])
     parts = said.get("parts", said.get("content"))
-    if said.get("type") == "omitted":
+    is_part = said.get("type") in _INSTEAD
+    if is_part:
         parts = [said]
     return MessageAnswer(
         role=_text(said.get("role")),
-        name="" if said.get("type") == "omitted" else _text(said.get("name")),
+        name="" if is_part else _text(said.get("name")),
         finish_reason=_text(said.get("finish_reason")),
         parts=[_part(part) for part in (parts if isinstance(parts, list) else [parts]) if part is not None],
     )
@@ -141,6 +179,10 @@ def _omitted(part: dict[str, Any]) -> PartAnswer:
     return PartAnswer(kind="other", text=_text(part.get("name")) or "left out")
 
 
+def _left(part: dict[str, Any]) -> PartAnswer:
+    return PartAnswer(kind=_BROKEN, text=_text(part.get("content")))
+
+
 _PARTS: Final[Mapping[str, Callable[[dict[str, Any]], PartAnswer]]] = {
     "tool_call": _call,
     "server_tool_call": _call,
@@ -149,6 +191,7 @@ _PARTS: Final[Mapping[str, Callable[[dict[str, Any]], PartAnswer]]] = {
     "server_tool_call_response": _response,
     "tool_result": _response,
     "omitted": _omitted,
+    _BROKEN: _left,
 }
 
 
@@ -169,14 +212,13 @@ def _tool(tool: dict[str, Any]) -> ToolAnswer:
     return ToolAnswer(**{key: _text(told.get(key)) for key in keys})
 
 
-def _documents(attributes: Attributes) -> list[DocumentAnswer]:
-    found = [_document(said) for said in _items(attributes.get("gen_ai.retrieval.documents", ""))]
+def _documents(said: _Said) -> list[DocumentAnswer]:
+    found = [_document(one) for one in _items(said.first(("gen_ai.retrieval.documents",)))]
     if found:
         return found
     flat: defaultdict[int, dict[str, Any]] = defaultdict(dict)
-    for key, value in attributes.items():
-        if match := _FLAT_DOCUMENT.fullmatch(key):
-            flat[int(match[1])][match[2]] = value
+    for match, value in said.matching(_FLAT_DOCUMENT):
+        flat[int(match[1])][match[2]] = value
     return [_document(flat[place]) for place in sorted(flat)]
 
 
@@ -199,15 +241,11 @@ def _score(told: object) -> float | None:
         return None
 
 
-def _flat_messages(attributes: Attributes) -> tuple[list[MessageAnswer], list[MessageAnswer]]:
-    found: dict[bool, defaultdict[int, dict[str, str]]] = {False: defaultdict(dict), True: defaultdict(dict)}
-    for key, value in attributes.items():
-        match = _FLAT.fullmatch(key)
-        if match is not None:
-            rest = match["rest"].removeprefix("message.")
-            found[match["list"] in _FLAT_OUTPUTS][int(match["place"])][rest] = value
-    inputs, outputs = ([_flat_message(said[place]) for place in sorted(said)] for said in found.values())
-    return inputs, outputs
+def _flat_messages(said: _Said, pattern: re.Pattern[str]) -> list[MessageAnswer]:
+    found: defaultdict[int, dict[str, str]] = defaultdict(dict)
+    for match, value in said.matching(pattern):
+        found[int(match["place"])][match["rest"]] = value
+    return [_flat_message(found[place]) for place in sorted(found)]
 
 
 def _flat_message(said: Mapping[str, str]) -> MessageAnswer:

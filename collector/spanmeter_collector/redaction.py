@@ -22,6 +22,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from prometheus_client import CollectorRegistry, Counter
 
 from spanmeter_collector.history import CHARGED_BY
+from spanmeter_collector.json_texts import Findings, TextPlaces, text_places, with_texts
 from spanmeter_collector.otlp import Request, text, value
 from spanmeter_collector.reading import LANGSMITH_COMPLETION
 from spanmeter_collector.vocabulary import OPERATION_KEYS, TEXT_KEYS
@@ -180,17 +181,30 @@ class Redaction:
         return None if plan.whole.action == DROP else self._instead(plan.whole, said)
 
     def _matched(self, plan: _Plan, said: str) -> str | None:
-        """The text without what matches, the same object where nothing does; None where the attribute goes."""
-        matches = _matches_short if len(said) <= _SHORT else _matches
-        if not matches(plan.any_of, said):
+        """The text without what matches, the same object where nothing does; None where the attribute goes.
+
+        In JSON every text is looked at as what it says, whatever of it is escaped, and JSON stays JSON. What matches
+        beyond single texts goes too, as an operator may mean a key with its value; then it is none any more.
+        """
+        found = Findings()
+        inside = with_texts(said, lambda one: found.kept(self._without(plan, one)), numbers=_may_match(plan, said))
+        if inside is None:
+            return self._without(plan, said)
+        return None if found.drops else self._without(plan, inside, texts=text_places(inside))
+
+    def _without(self, plan: _Plan, said: str, *, texts: TextPlaces | None = None) -> str | None:
+        """The same of a text as it stands; what lies within `texts` has been looked at."""
+        if not _may_match(plan, said):
             return said
         for rule, pattern in plan.matching:
-            if not pattern.search(said):
+            mine = [match for match in pattern.finditer(said) if texts is None or not texts.hold(*match.span())]
+            if not mine:
                 continue
             self._count(rule)
             if rule.action == DROP:
                 return None
-            said = pattern.sub(lambda match, rule=rule: self._instead(rule, match.group()), said)
+            said = _with_others(said, [(*match.span(), self._instead(rule, match.group())) for match in mine])
+            texts = None if texts is None else text_places(said)
         return said
 
     def _instead(self, rule: Rule, said: str) -> str:
@@ -209,6 +223,20 @@ def _plan(rules: tuple[Rule, ...], key: str) -> _Plan:
     matching = [(rule, compiled(rule.pattern)) for rule in mine if rule.pattern]
     any_of = "|".join(f"(?:{rule.pattern})" for rule, _ in matching)
     return _Plan(next((rule for rule in mine if not rule.pattern), None), matching, any_of)
+
+
+def _with_others(said: str, others: Iterable[tuple[int, int, str]]) -> str:
+    """A text with another one from each place to each place."""
+    pieces, done = [], 0
+    for begins, ends, other in others:
+        pieces += [said[done:begins], other]
+        done = ends
+    return "".join((*pieces, said[done:]))
+
+
+def _may_match(plan: _Plan, said: str) -> bool:
+    matches = _matches_short if len(said) <= _SHORT else _matches
+    return matches(plan.any_of, said)
 
 
 def _matches(pattern: str, said: str) -> bool:

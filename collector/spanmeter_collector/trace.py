@@ -32,7 +32,6 @@ _AS_THEY_ARE = (
     "model",
     "status",
     "error_type",
-    "attributes",
 )
 
 Row = Mapping[str, Any]
@@ -86,6 +85,7 @@ def _trace(trace_id: str, spans: Sequence[Row], charges: Sequence[Row], *, store
 
 
 def _span(span: Row, charges: Sequence[Row], trace_start: int) -> SpanAnswer:
+    quoted = read_content(span["attributes"])
     return SpanAnswer(
         span_id=span["span"],
         parent_span_id=span["parent"],
@@ -96,7 +96,8 @@ def _span(span: Row, charges: Sequence[Row], trace_start: int) -> SpanAnswer:
         grade=next((charge["grade"] for charge in charges if charge["component"] == "call"), ""),
         wrapper=bool(span["wrapper"]),
         charges=[_charge(charge) for charge in charges if charge["component"] != "call"],
-        content=read_content(span["attributes"]),
+        content=quoted.content,
+        attributes={key: said for key, said in span["attributes"].items() if key not in quoted.keys},
         events=[_event(event) for event in json.loads(span["events"] or "[]")],
         **{name: span[name] for name in _AS_THEY_ARE},
         **_figures(charges).model_dump(),

@@ -29,7 +29,7 @@ class EventAnswer(Answer):
 class SpanAnswer(CostFigures):
     """One step of a trace. `status` is ok, error, cancelled or unset; an empty `parent_span_id` marks a root.
 
-    `content` is what it quotes, None if nothing; the attributes it was read from are among the others.
+    `content` is what it quotes, None if nothing; the attributes it was read from are not among the others.
     """
 
     span_id: str

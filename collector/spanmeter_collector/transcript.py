@@ -12,6 +12,7 @@ SHORT: Final = 400
 """Characters of a text that are shown unless all of it is asked for."""
 _TAIL: Final = 100
 _USUAL: Final = frozenset({"", "stop", "tool_call", "unknown"})
+_BROKEN: Final = " (left of JSON that was cut, or changed by a redaction rule)"
 _SWITCH: Final = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=SPAN_ONLY in the application"
 
 Row = Mapping[str, Any]
@@ -53,7 +54,8 @@ def _message(message: Row, *, full: bool) -> Iterator[str]:
     if not message["parts"]:
         yield from _said(role, f"(nothing{f', {ending}' if ending else ''})", full=full)
     for part in message["parts"]:
-        kind = {"text": "", "tool_call": f" calls {harmless(part['name'])}", "tool_call_response": " answers"}
+        calls = f" calls {harmless(part['name'])}"
+        kind = {"text": "", "tool_call": calls, "tool_call_response": " answers", "broken": _BROKEN}
         yield from _said(role + kind.get(part["kind"], f" ({harmless(part['kind'])})"), part["text"], full=full)
     if message["parts"] and ending not in _USUAL:
         yield f"  {role} ended: {harmless(ending)}"

@@ -7,24 +7,17 @@ from typing import Final
 from spanmeter_dashboard import figures, markup
 from spanmeter_dashboard.answers import Content, Document, Message, Part
 
-SHOWN_AS_MESSAGES: Final = frozenset(
-    {
-        "gen_ai.input.messages",
-        "gen_ai.output.messages",
-        "gen_ai.system_instructions",
-        "gen_ai.tool.definitions",
-        "gen_ai.tool.call.arguments",
-        "gen_ai.tool.call.result",
-        "gen_ai.retrieval.query.text",
-        "gen_ai.retrieval.documents",
-    }
-)
-"""Attributes that need not be listed beside what is made of them here."""
 OPEN: Final = 1200
 """Characters of a text that are shown at once."""
 _TEASER: Final = 160
 _WORTH_A_LOOK: Final = frozenset({"length", "content_filter", "error", "cancelled"})
-_KINDS: Final = {"reasoning": "reasoning", "tool_call_response": "answer of a tool", "media": "media", "other": "other"}
+_KINDS: Final = {
+    "reasoning": "reasoning",
+    "tool_call_response": "answer of a tool",
+    "media": "media",
+    "other": "other",
+    "broken": "left of JSON that was cut, or changed by a redaction rule",
+}
 
 
 def conversation(content: Content) -> str:

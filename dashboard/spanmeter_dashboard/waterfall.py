@@ -9,7 +9,7 @@ from typing import Any
 
 from spanmeter_dashboard import figures, markup, palette
 from spanmeter_dashboard.answers import Charge, Event, Step, Sums, Trace
-from spanmeter_dashboard.conversation import SHOWN_AS_MESSAGES, conversation
+from spanmeter_dashboard.conversation import conversation
 from spanmeter_dashboard.tree import Branch, branches
 
 _INDENT_REM = 0.95
@@ -121,8 +121,7 @@ def _cost(branch: Branch) -> str:
 
 def _detail(step: Step) -> str:
     said = "" if step.content is None else conversation(step.content)
-    attributes = {key: value for key, value in step.attributes.items() if not said or key not in SHOWN_AS_MESSAGES}
-    return "".join((said, _facts(step), _charges(step.charges), _attributes(attributes), _events(step.events)))
+    return "".join((said, _facts(step), _charges(step.charges), _attributes(step.attributes), _events(step.events)))
 
 
 def _facts(step: Step) -> str:

@@ -18,6 +18,7 @@ MOST_LIMIT: Final = 1_000_000
 """The sidecar cuts values that are longer than 1,048,576 characters."""
 _ON_SPANS: Final = frozenset({"span_only", "span_and_event", "true"})
 _ELSEWHERE: Final = frozenset({"event_only"})
+_ON_EVENTS: Final = frozenset({"span_and_event", "event_only"})
 _OFF: Final = frozenset({"", "no_content", "false"})
 
 _log: Final = logging.getLogger("spanmeter")
@@ -30,9 +31,9 @@ def captures_content() -> bool:
     `SPAN_AND_EVENT` writes spans alone, for no events are emitted; with `EVENT_ONLY` nothing is written, and said.
     """
     value = _value(os.environ)
-    if value in _ELSEWHERE:
-        said = "%s is %r, and no events are emitted: no content is captured. SPAN_ONLY writes it on spans"
-        _log.warning(said, VARIABLE, os.environ[VARIABLE])
+    if value in _ON_EVENTS:
+        instead = "no content is captured. SPAN_ONLY writes it" if value in _ELSEWHERE else "content is written"
+        _log.warning("%s is %r, and no events are emitted: %s on spans", VARIABLE, os.environ[VARIABLE], instead)
     return value in _ON_SPANS
 
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spanmeter_collector.content_answer import ContentAnswer
-from spanmeter_collector.quote import INPUTS, OUTPUTS, TEXT_INPUTS, TEXT_OUTPUTS, read_content
+from spanmeter_collector.quote import INPUTS, OUTPUTS, TEXT_INPUTS, TEXT_OUTPUTS, Quoted, read_content
 
 NOTHING = {"input": [], "output": [], "tools": [], "arguments": "", "result": "", "query": "", "documents": []}
 
@@ -25,7 +25,7 @@ def said(role: str, *parts: dict[str, Any], **beside: str) -> dict[str, Any]:
 
 def read(attributes: dict[str, Any]) -> dict[str, Any]:
     texts = {key: value if isinstance(value, str) else json.dumps(value) for key, value in attributes.items()}
-    content = read_content(texts)
+    content = read_content(texts).content
     assert content is not None
     return {key: value for key, value in content.model_dump().items() if value}
 
@@ -142,8 +142,23 @@ SENT: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"input": [said("user", part("text", "in"))], "output": [said("assistant", part("text", "out"))]},
     ),
     "messages that are no JSON": (
-        {"gen_ai.input.messages": '[{"role": "user", "par'},
-        {"input": [said("", part("text", '[{"role": "user", "par'))]},
+        {"gen_ai.input.messages": "[redacted]"},
+        {"input": [said("", part("text", "[redacted]"))]},
+    ),
+    "messages that were cut": (
+        {
+            "gen_ai.input.messages": '[{"role":"user","parts":[{"type":"text","content":"Hi\\nAda"},'
+            '{"type":"text","content":"how are y\\u00'
+        },
+        {"input": [said("", part("broken", "Hi\nAda")), said("", part("broken", "how are y"))]},
+    ),
+    "messages that were cut before anything was said": (
+        {"gen_ai.output.messages": '[{"role": "user", "par'},
+        {"output": [said("", part("broken", '[{"role": "user", "par'))]},
+    ),
+    "documents that were cut": (
+        {"gen_ai.retrieval.documents": '[{"id":"d1","content":"wet'},
+        {"documents": [{"id": "", "score": None, "text": "wet", "metadata": ""}]},
     ),
 }
 
@@ -153,9 +168,30 @@ def test_what_is_quoted_is_read(sent: dict[str, Any], expected: dict[str, Any]) 
     assert read(sent) == expected
 
 
+@pytest.mark.parametrize(
+    ("sent", "left"),
+    [
+        ({"gen_ai.input.messages": "[1]", "input.value": "in", "gen_ai.request.model": "m"}, {"input.value"}),
+        ({"llm.input_messages.0.message.content": "Hi", "llm.input_messages.0.message.name": "ada"}, {"name"}),
+        (
+            {"retrieval.documents.0.document.content": "wet", "retrieval.documents.0.document.colour": "blue"},
+            {"colour"},
+        ),
+        ({"traceloop.entity.output": "out", "traceloop.prompt.template": "{x}"}, {"template"}),
+    ],
+    ids=["another form of it", "messages", "documents", "a step"],
+)
+def test_it_is_told_what_was_read(sent: dict[str, str], left: set[str]) -> None:
+    unread = sent.keys() - read_content(sent).keys - {"gen_ai.request.model"}
+
+    assert {key.removeprefix("llm.input_messages.0.message.").rpartition(".")[2] for key in unread} == {
+        key.rpartition(".")[2] for key in left
+    }
+
+
 @pytest.mark.parametrize("attributes", [{}, {"k": "v"}, {"gen_ai.input.messages": "[]"}, {"gen_ai.input.messages": ""}])
 def test_who_quotes_nothing_has_no_content(attributes: dict[str, str]) -> None:
-    assert read_content(attributes) is None
+    assert read_content(attributes) == Quoted(None)
 
 
 VALUES = st.recursive(
@@ -179,7 +215,7 @@ KEYS = st.sampled_from(
 @settings(max_examples=150, deadline=None)
 @given(st.dictionaries(KEYS, VALUES.map(json.dumps) | st.text(max_size=20), max_size=4))
 def test_whatever_is_sent_has_an_answer(attributes: dict[str, str]) -> None:
-    content = read_content(attributes)
+    content = read_content(attributes).content
 
     assert content is None or ContentAnswer.model_validate_json(content.model_dump_json()) == content
 

@@ -58,6 +58,46 @@ def test_a_rule_changes_what_it_names_and_nothing_else(
     assert redacted(redaction(rule), said, span, request_of) == expected
 
 
+def quoting(*texts: object, ascii_only: bool = True) -> dict[str, Any]:
+    parts = [{"type": "text", "content": text} for text in texts]
+    return {"gen_ai.input.messages": json.dumps([{"role": "user", "parts": parts}], ensure_ascii=ascii_only)}
+
+
+@pytest.mark.parametrize(
+    ("rule", "said", "expected"),
+    [
+        (EMAILS, "to\nada@x.org", "to\n[email]"),
+        (Rule("r", "replace", pattern="Gruß", replacement='"x"'), "ein Gruß", 'ein "x"'),
+        (Rule("r", "replace", pattern="(?i)CONTENT|\\w*arts"), "content of parts", "[redacted] of [redacted]"),
+        (Rule("r", "replace", pattern=r"\b4[0-9]{5}\b"), 411111, "[redacted]"),
+        (EMAILS, '{"to": "\\u0061da@x.org"}', '{"to":"[email]"}'),
+        (Rule("r", "replace", pattern="^ada$"), "ada", "[redacted]"),
+        (Rule("r", "replace", pattern="^ada$"), "ada b", "ada b"),
+        (Rule("r", "replace", pattern="Q", replacement="QQ"), "xQx", "xQQx"),
+    ],
+    ids=["line start", "escaped", "words of the conventions", "number", "JSON within", "whole", "not whole", "once"],
+)
+def test_a_rule_sees_what_json_says_and_leaves_it_json(
+    rule: Rule, said: object, expected: object, span: MakeSpan, request_of: MakeRequest
+) -> None:
+    (found,) = redacted(redaction(rule), quoting(said), span, request_of).values()
+
+    assert json.loads(found)[0]["parts"][0]["content"] == expected
+
+
+def test_json_goes_as_a_whole_where_a_rule_drops_what_matches(span: MakeSpan, request_of: MakeRequest) -> None:
+    dropping = redaction(Rule("r", "drop", pattern="Gruß"))
+
+    assert redacted(dropping, quoting("a", "Gruß"), span, request_of) == {}
+
+
+def test_a_rule_for_a_key_with_its_value_leaves_neither(span: MakeSpan, request_of: MakeRequest) -> None:
+    across = redaction(Rule("r", "replace", pattern='"password":"[^"]*"'), EMAILS)
+    said = {"gen_ai.tool.call.arguments": '{"password":"x","to":"ada@x.org"}'}
+
+    assert redacted(across, said, span, request_of) == {"gen_ai.tool.call.arguments": '{[redacted],"to":"[email]"}'}
+
+
 def test_a_hash_is_the_same_for_the_same_text_and_key_only(span: MakeSpan, request_of: MakeRequest) -> None:
     said = {"user.id": "ada", "x.user_id": "ada", "my.user_id": "bob"}
 

@@ -28,7 +28,7 @@ SEARCH = {
 
 
 def trace(*spans: tuple[str, dict[str, str]], stores_content: bool = True) -> dict[str, Any]:
-    told = [(name, read_content(attributes)) for name, attributes in spans]
+    told = [(name, read_content(attributes).content) for name, attributes in spans]
     return {
         "stores_content": stores_content,
         "spans": [{"name": name, "content": content.model_dump() if content else None} for name, content in told],

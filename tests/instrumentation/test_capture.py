@@ -59,15 +59,20 @@ def test_spans_quote_only_where_the_variable_says_spans(
     assert captures_content() is expected
 
 
-def test_who_wants_events_alone_is_told_that_there_are_none(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize(
+    ("value", "captured", "instead"),
+    [
+        ("EVENT_ONLY", False, "no content is captured. SPAN_ONLY writes it"),
+        ("SPAN_AND_EVENT", True, "content is written"),
+    ],
+)
+def test_who_wants_events_is_told_once_that_there_are_none(
+    value: str, instead: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, *, captured: bool
 ) -> None:
-    monkeypatch.setenv(VARIABLE, "EVENT_ONLY")
+    monkeypatch.setenv(VARIABLE, value)
 
-    assert [captures_content(), captures_content()] == [False, False]
-
-    said = "is 'EVENT_ONLY', and no events are emitted: no content is captured. SPAN_ONLY writes it on spans"
-    assert caplog.messages == [f"{VARIABLE} {said}"]
+    assert [captures_content(), captures_content()] == [captured, captured]
+    assert caplog.messages == [f"{VARIABLE} is {value!r}, and no events are emitted: {instead} on spans"]
 
 
 @pytest.mark.parametrize(
