@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import datetime
 from html import unescape
 
 import pytest
 
-from spanmeter_dashboard.answers import Content, Document, Message, Part, Step, Sums, Trace
+from spanmeter_dashboard.answers import Content, Document, Message, Part, Step
 from spanmeter_dashboard.conversation import OPEN, conversation
 from spanmeter_dashboard.notices import no_content
-from spanmeter_dashboard.waterfall import waterfall
 
 EVIL = "<img src=x onerror=alert(1)></pre><script>alert(2)</script>[x](javascript:alert(3)) $x$ `y`"
 StepMaker = Callable[..., Step]
@@ -80,18 +78,6 @@ def test_nothing_that_is_quoted_is_markup(kind: str) -> None:
         *({"b"} if kind == "tool_call" else ()),
     }
     assert "onerror=alert(1)&gt;" in html
-
-
-def test_attributes_that_are_shown_as_messages_are_not_listed_again(step: StepMaker, noon: datetime) -> None:
-    attributes = {"gen_ai.input.messages": "raw", "user.id": "u1"}
-
-    def drawn(said: Content | None) -> str:
-        known = step("a", attributes=attributes, content=said)
-        return waterfall(Trace("ab" * 16, "a", noon, 1.0, Sums(), 1.0, True, (known,)))
-
-    with_messages, without = drawn(content(message("user", Part("text", "Hi", "")))), drawn(None)
-    assert ("raw" in with_messages, "raw" in without) == (False, True)
-    assert "u1" in with_messages
 
 
 @pytest.mark.parametrize(("stored", "switches"), [(True, 1), (False, 2)])
