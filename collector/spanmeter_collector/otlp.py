@@ -90,10 +90,10 @@ def day(span: Span) -> int:
 
 def refusal(span: Span) -> str:
     """Why a span cannot be kept, empty when it can."""
-    if len(span.trace_id) != 16 or span.trace_id == _NO_TRACE:
-        return f"trace id {span.trace_id.hex()!r} of span {span.name!r} is not 16 bytes other than zero"
-    if len(span.span_id) != 8 or span.span_id == _NO_SPAN:
-        return f"span id {span.span_id.hex()!r} of span {span.name!r} is not 8 bytes other than zero"
+    if len(trace_id := span.trace_id) != 16 or trace_id == _NO_TRACE:
+        return f"trace id {trace_id.hex()!r} of span {span.name!r} is not 16 bytes other than zero"
+    if len(span_id := span.span_id) != 8 or span_id == _NO_SPAN:
+        return f"span id {span_id.hex()!r} of span {span.name!r} is not 8 bytes other than zero"
     if not 0 < span.start_time_unix_nano <= LAST_NANOSECOND:
         return f"start time {span.start_time_unix_nano} of span {span.name!r} is not between 1970 and 2106"
     return ""

@@ -30,6 +30,7 @@ from spanmeter_collector.store import Store
 _BATCH_SPANS: Final = 32_768
 _BATCH_BYTES: Final = 32 * 2**20
 _BATCH_SECONDS: Final = 1.0
+"""How old what came first may become before it is stored, be it a whole batch or not."""
 _FIRST_WAIT_S: Final = 1.0
 _LONGEST_WAIT_S: Final = 10.0
 _MOST_FAILURES: Final = 3
@@ -141,7 +142,8 @@ class Storing:
                 self._more.wait_for(lambda: self._is_complete, self.wait_s)
                 return not self._is_complete
             self._more.wait_for(lambda: self._is_complete or self._read < self._log.end)
-            self._more.wait_for(lambda: self._is_complete or _is_enough(self._backlog.synced), _BATCH_SECONDS)
+            wait_s = max(_BATCH_SECONDS - self._backlog.age, 0)
+            self._more.wait_for(lambda: self._is_complete or _is_enough(self._backlog.synced), wait_s)
             return self._read < self._log.end and not self._is_stopped
 
     def _following(self) -> list[_Waiting]:

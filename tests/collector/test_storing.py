@@ -66,8 +66,12 @@ class Bench:
             pipeline.close(within_s=10)
             log.close()
 
+    def request(self, *spans: Span) -> Request:
+        request: Request = self._request_of(*spans)
+        return request
+
     def send(self, *spans: Span) -> None:
-        self.submit(Signal.TRACES, self._request_of(*spans))
+        self.submit(Signal.TRACES, self.request(*spans))
 
     def submit(self, signal: Signal, request: Request) -> None:
         self._running[0][0].submit(signal, request, request.SerializeToString(), transport="http").result(10)
@@ -173,6 +177,20 @@ def test_a_request_that_cannot_be_stored_waits_until_others_can(bench: Bench, ca
     bench.send(call(2))
     bench.settle()
     assert (bench.rows()["spans"], bench.status.ready) == (1, True)
+
+
+def test_what_waited_long_enough_before_waits_no_more(
+    bench: Bench, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("spanmeter_collector.storing._BATCH_SECONDS", 3600)
+    bench.stop()
+    log = Log.open(bench.log)
+    body = bench.request(call(1)).SerializeToString()
+    log.append([Record(1, Signal.TRACES.value, body, spans=1)])
+    log.close()
+
+    bench.start()
+    wait_until(lambda: bench.rows()["spans"] == 1)
 
 
 def test_what_is_no_request_is_set_aside(bench: Bench, call: Call) -> None:
