@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Final, cast
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, cast
 
 from spanmeter_collector.answers import CostAnswer, CostFigures, CostRow, UnpricedModel
 from spanmeter_collector.clauses import filtered, grouped
@@ -17,6 +18,13 @@ OPTIONS: Final = Options(CHARGES, {"since": "24h", "until": "", "group_by": "", 
 MOST_ROWS: Final = 10_000
 MOST_UNPRICED: Final = 100
 
+_MODEL: Final = ("provider", "model", "grade")
+_UNPRICED: Final = (
+    "if(is_total = 1, toJSONString(sumMapIf([(charges.provider, charges.model)], [charges.unpriced_calls], "
+    "[charges.input_tokens], [charges.output_tokens], charges.grade = 'unpriced')), '')"
+)
+"""The models without a price, and lists of their calls, input and output tokens, all in their order."""
+
 COUNTS: Final = (
     "calls",
     "failed_calls",
@@ -29,6 +37,9 @@ COUNTS: Final = (
 )
 
 
+Columns = Mapping[str, Sequence[Any]]
+
+
 def answer_cost(store: Store, selection: Selection) -> CostAnswer:
     """The cost of a selection.
 
@@ -36,35 +47,62 @@ def answer_cost(store: Store, selection: Selection) -> CostAnswer:
         QuestionError: The limit is not allowed.
     """
     limit = selection.whole("limit", least=1, most=MOST_ROWS)
-    total, rows = _grouped(store, selection, limit)
+    columns = _grouped(store, selection, limit)
+    total, rows = _figures(columns, selection)
     return CostAnswer.model_construct(
         rows=rows[:limit],
         total=total,
         priced_share=priced_share(total),
-        unpriced=_unpriced(store, selection) if total.unpriced_calls else [],
+        unpriced=_unpriced(store, selection, columns["unpriced"][0]) if total.unpriced_calls else [],
         since=write_time(selection.period.since),
         until=write_time(selection.period.until),
         truncated=len(rows) > limit,
     )
 
 
-def _grouped(store: Store, selection: Selection, limit: int) -> tuple[CostFigures, list[CostRow]]:
-    """The total, and the rows with one more than asked for where there are more."""
-    clauses, source = grouped(selection, CHARGES, most="cost_usd", limit=limit), _source(selection, selection.group_by)
-    columns = store.columns(
-        "cost", {**clauses.parameters, **source.parameters}, {**clauses.fragments, **source.fragments}
-    )
+def _grouped(store: Store, selection: Selection, limit: int) -> Columns:
+    """The total, and the groups with one more than asked for where there are more."""
+    clauses = grouped(selection, CHARGES, most="cost_usd", limit=limit)
+    names = [*selection.group_by, *_MODEL] if _tells_models(selection) else selection.group_by
+    source = _source(selection, names)
+    unpriced = _UNPRICED if _tells_models(selection) else "''"
+    fragments = {**clauses.fragments, **source.fragments, "unpriced": unpriced}
+    return store.columns("cost", {**clauses.parameters, **source.parameters}, fragments)
+
+
+def _figures(columns: Columns, selection: Selection) -> tuple[CostFigures, list[CostRow]]:
     figures = {name: columns[name] for name in COUNTS} | {"cost_usd": [*map(usd_text, columns["cost_usd"])]}
     total = {name: column[0] for name, column in figures.items()}
     rows = cast("list[CostRow]", rows_of(group_columns(columns, selection) | figures))
     return CostFigures.model_validate(total), rows[1:]
 
 
-def _unpriced(store: Store, selection: Selection) -> list[UnpricedModel]:
-    clauses, source = filtered(selection, CHARGES), _source(selection, ("provider", "model", "grade"))
+def _unpriced(store: Store, selection: Selection, told: str) -> list[UnpricedModel]:
+    """The models without a price: as they were told with the total, else asked for on their own."""
+    if told:
+        models = (
+            UnpricedModel(provider=provider, model=model, calls=calls, input_tokens=asked, output_tokens=answered)
+            for (provider, model), calls, asked, answered in zip(*json.loads(told), strict=True)
+        )
+        return sorted(filter(_has_calls, models), key=_most_tokens)[:MOST_UNPRICED]
+    clauses, source = filtered(selection, CHARGES), _source(selection, _MODEL)
     parameters = {**clauses.parameters, **source.parameters, "limit": MOST_UNPRICED}
     rows = store.query("unpriced", parameters, {**clauses.fragments, **source.fragments})
     return [UnpricedModel.model_validate(row) for row in rows]
+
+
+def _has_calls(model: UnpricedModel) -> bool:
+    return model.calls > 0
+
+
+def _most_tokens(model: UnpricedModel) -> tuple[int, str, str]:
+    return -model.input_tokens - model.output_tokens, model.provider, model.model
+
+
+def _tells_models(selection: Selection) -> bool:
+    """Whether what answers a question tells models and what has no price apart, so that it need not be asked twice."""
+    asked = [*selection.group_by, *selection.filters]
+    return chosen(LEDGER, asked, selection.period) is chosen(LEDGER, [*asked, *_MODEL], selection.period)
 
 
 def _source(selection: Selection, names: Iterable[str]) -> Source:

@@ -1,4 +1,5 @@
 -- What the calls of a period cost, by the asked dimensions and in total. One scan, so rows and total agree.
+-- With the total may come the models of which no price is known.
 -- The source is the ledger, or a rollup of it with the ledger's entries at the ends that are no whole hours.
 SELECT
     $dimensions,
@@ -16,7 +17,8 @@ SELECT
         unpriced_calls > 0 AND unpriced_calls >= calls AND ifNull(sum(usd), 0) = 0, NULL,
         sum(usd)
     ) AS cost_usd,
-    sum(charges.unpriced_calls) AS unpriced_calls
+    sum(charges.unpriced_calls) AS unpriced_calls,
+    $unpriced AS unpriced
 FROM $source AS charges
 WHERE $within AND $filters
 GROUP BY GROUPING SETS (($keys), ())
