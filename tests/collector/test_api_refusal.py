@@ -76,7 +76,7 @@ async def test_a_store_that_cannot_answer_is_excused_without_its_words(
 async def test_beyond_a_limit_the_asker_is_told_what_to_ask(
     store: Store, word: str, status_code: int, sentence: str
 ) -> None:
-    row = "('models_by_hour', '2026-11-22 00:00:00', 1)"
+    row = "('calls_by_hour', '2026-11-22 00:00:00', 1)"
     store._writer.command(f"INSERT INTO charge_sums (level, time, calls) VALUES {row}")
     store._writer.command("RENAME TABLE charge_sums TO sums")
     store._writer.command(f"CREATE VIEW charge_sums AS SELECT * FROM sums WHERE throwIf(calls > 0, '{word}') = 0")

@@ -21,6 +21,7 @@ ENDLESS: Final = {
     "keys": "dim_0",
     "filters": "true",
     "within": "true",
+    "unpriced": "''",
     "order": "dim_0",
 }
 SCOPE: Final[Message] = {"type": "http", "method": "GET"}
