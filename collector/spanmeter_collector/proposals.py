@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Final, NamedTuple
 
 from spanmeter import semconv
@@ -93,9 +94,17 @@ def _unwritten(state: State, group: Group, prices: Prices) -> State | None:  # n
     return state.moved([("cache_write_5m", "input", group.unread_5m), ("cache_write_1h", "input", group.unread_1h)])
 
 
+def _with_fewer(state: State, group: Group, prices: Prices) -> State | None:  # noqa: ARG001  as above
+    return _shorter(state, group.surplus_tokens)
+
+
 def _limited(state: State, group: Group, prices: Prices) -> State | None:  # noqa: ARG001  as above
-    shorter = state.moved([("input", "", group.beyond_tokens)])
-    return shorter and State(shorter.key, shorter.lines, shorter.used, shorter.usd, is_limited=True)
+    return _shorter(state, group.beyond_tokens_within if state.is_limited else group.beyond_tokens)
+
+
+def _shorter(state: State, tokens: int) -> State | None:
+    shorter = state.moved([("input", "", tokens)])
+    return shorter and replace(shorter, is_limited=True)
 
 
 def _prefixed(state: State, group: Group, prices: Prices) -> State | None:  # noqa: ARG001  as above
@@ -129,11 +138,22 @@ def _swap_assumption(terms: Terms) -> str:
     return f"{named}: the same tokens at the prices of that time. Another model may need other tokens and answer worse."
 
 
+def _documents_assumption(terms: Terms) -> str:
+    if not terms.top_k:
+        return "No number of documents is named: ask with top_k=DOCUMENTS."
+    return (
+        f"Answers need no more than the first {terms.top_k:,} documents of a search. The others are taken for the "
+        "share of a call's input that their bytes are of its prompt: those of the last search, reranking or filter "
+        "before it in its trace, where the prompt is long enough to hold them. They are input at its full price, and "
+        "the answers stay as long."
+    )
+
+
 def _limit_assumption(terms: Terms) -> str:
     if not terms.input_limit:
         return "No limit is named: ask with input_limit=TOKENS."
     return (
-        f"Prompts are cut to {terms.input_limit:,} input tokens, as by fewer or shorter retrieved documents; "
+        f"Prompts are cut to {terms.input_limit:,} input tokens, as by shorter documents or histories; "
         "what is cut is input at its full price, and the answers stay as long."
     )
 
@@ -194,6 +214,12 @@ PROPOSALS: Final = (
         ),
         _embedded_again,
         _without_known_texts,
+    ),
+    Proposal(
+        "top_k",
+        _documents_assumption,
+        _part(lambda group: group.is_supplied, lambda group: group.surplus_tokens),
+        _with_fewer,
     ),
     Proposal(
         "input_limit",

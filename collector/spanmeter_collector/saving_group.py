@@ -38,6 +38,7 @@ class Group(NamedTuple):
     is_in_parts: int
     is_known_in_part: int
     is_unread: int
+    is_supplied: int
     is_beyond: int
     is_shared: int
     calls: int
@@ -50,7 +51,9 @@ class Group(NamedTuple):
     repeated_tokens: int
     unread_5m: int
     unread_1h: int
+    surplus_tokens: int
     beyond_tokens: int
+    beyond_tokens_within: int
     read_tokens: int
     write_tokens: int
     read_tokens_within: int

@@ -1,4 +1,4 @@
-"""What a question about savings supposes: the models and calls it names, how long a cache keeps, what is too long."""
+"""What a question about savings supposes: the models and calls it names, what a cache keeps, what is too much."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ OPTIONS: Final = Options(
         "swap": "",
         "offline": "",
         "tier": "batch",
+        "top_k": "0",
         "input_limit": "0",
         "ttl": "24h",
     },
@@ -31,6 +32,7 @@ OFFLINE_TAG: Final = "tag.offline"
 _AT: Final = "at"
 _MOST_NAMED: Final = 20
 _LARGEST_LIMIT: Final = 10_000_000
+_MOST_DOCUMENTS: Final = 100
 _SHORTEST_S, _LONGEST_S = 60, 30 * 86_400
 _SNAPSHOT: Final = "(-[0-9]{4}-[0-9]{2}-[0-9]{2}|-[0-9]{8}|-[0-9]{4}|@[0-9]{8}|-latest)?"
 
@@ -59,6 +61,7 @@ class Terms:
     swaps: tuple[Swap, ...]
     offline: tuple[Conditions, ...]
     tier: str
+    top_k: int
     input_limit: int
     ttl_ms: int
     ttl: str
@@ -77,6 +80,7 @@ class Terms:
             swaps=tuple(map(_swap, swaps)),
             offline=tuple(_conditions("offline", text, text.split(","), OFFLINE) for text in offline),
             tier=selection.choice("tier", TIERS),
+            top_k=selection.whole("top_k", least=0, most=_MOST_DOCUMENTS),
             input_limit=selection.whole("input_limit", least=0, most=_LARGEST_LIMIT),
             ttl_ms=_ttl_ms(selection.options["ttl"]),
             ttl=selection.options["ttl"],

@@ -153,6 +153,7 @@ def _parameters(
     tenants = {tenant for row in models for tenant in row["tenants"]}
     return {
         "ttl_ms": terms.ttl_ms,
+        "top_k": terms.top_k,
         "input_limit": terms.input_limit,
         "operations": sorted(semconv.CALL_OPERATIONS),
         "generations": GENERATIONS,

@@ -28,6 +28,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     text = f"calls that nobody waits for, beside those with {OFFLINE_TAG}=true: {OFFLINE}"
     parser.add_argument("--offline", action="append", default=[], metavar="DIM=VALUE", help=text)
     parser.add_argument("--tier", default=default["tier"], choices=TIERS, help="whose prices they pay (%(default)s)")
+    text = "the most documents of a search that a call should be given (%(default)s: no limit)"
+    parser.add_argument("--top-k", default=default["top_k"], metavar="DOCUMENTS", help=text)
     text = "the most input tokens a call should have (%(default)s: no limit)"
     parser.add_argument("--input-limit", default=default["input_limit"], metavar="TOKENS", help=text)
     text = "how long a cache would keep what it has (%(default)s)"
@@ -43,7 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
         SidecarError: The sidecar was not reached or refused the question.
     """
     named = [(option, value) for option in ("swap", "offline") for value in getattr(arguments, option)]
-    terms = [("tier", arguments.tier), ("input_limit", arguments.input_limit), ("ttl", arguments.ttl)]
+    terms = [(option, getattr(arguments, option)) for option in ("tier", "top_k", "input_limit", "ttl")]
     query = [*named, *terms, *sidecar.selection(arguments)]
     answer = sidecar.ask(arguments.url, "/api/v1/savings", query, timeout_s=_TIMEOUT_S)
     if arguments.json:

@@ -25,6 +25,7 @@ _DESCRIPTIONS: Final = {
     "swap": f"Another model for the calls of one: {SWAP}. Give it again for more; the first that names a call counts.",
     "offline": f"Calls that nobody waits for, beside those with {OFFLINE_TAG}=true: {OFFLINE}. Give it again for more.",
     "tier": "The service tier whose prices such calls would pay.",
+    "top_k": "The most documents of a search that a call should be given; 0 is no limit.",
     "input_limit": "The most input tokens a call should have; 0 is no limit.",
     "ttl": "How long a cache would keep what it has: a length from 1m to 30d.",
 }
@@ -34,6 +35,7 @@ _SCHEMAS: Final[dict[str, dict[str, Any]]] = {
     "swap": _SEVERAL,
     "offline": _SEVERAL,
     "tier": {"type": "string", "enum": [*TIERS]},
+    "top_k": {"type": "integer", "minimum": 0, "maximum": 100},
     "input_limit": {"type": "integer", "minimum": 0},
     "ttl": {"type": "string", "pattern": "^[0-9]{1,9}[smhdw]$"},
 }

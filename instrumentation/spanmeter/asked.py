@@ -77,15 +77,16 @@ class Asked:
     options: bytes
 
     def attributes(self, *, answered: bool) -> Attributes:  # noqa: ARG002  as for `AskedTexts`
-        """The hashes, for a prompt that is long enough with those of its prefixes and its length in bytes."""
+        """Its hash and length in bytes, for a prompt that is long enough with the hashes of its prefixes."""
         hasher = _hasher()
         if hasher is None:
             return {}
         body = self.forms + "\0".join(self.texts).encode(errors="surrogatepass")
         whole, prefixes = hasher.hashes(body, b"\0%d\0%s" % (len(self.texts), self.options))
-        if not prefixes:
-            return {semconv.PROMPT_HASH: whole}
-        return {semconv.PROMPT_HASH: whole, semconv.PROMPT_PREFIXES: prefixes, semconv.PROMPT_BYTES: len(body)}
+        told: dict[str, AttributeValue] = {semconv.PROMPT_HASH: whole, semconv.PROMPT_BYTES: len(body)}
+        if prefixes:
+            told[semconv.PROMPT_PREFIXES] = prefixes
+        return told
 
 
 @dataclass(slots=True, unsafe_hash=True)

@@ -85,6 +85,7 @@ BUDGET: Final = "spanmeter.budget"
 DOWNGRADED_FROM: Final = "spanmeter.budget.downgraded_from"
 DOCUMENT_COUNT: Final = "spanmeter.retrieval.document_count"
 TOP_SCORE: Final = "spanmeter.retrieval.top_score"
+DOCUMENT_BYTES: Final = "spanmeter.retrieval.document_bytes"
 
 COUNTER_PREFIX: Final = "spanmeter.client."
 COUNTER_REASON: Final = "spanmeter.reason"

@@ -14,6 +14,7 @@ from typing import Any, Final, ParamSpec, TypeVar
 from spanmeter import metrics
 from spanmeter.barrier import barrier
 from spanmeter.call import Call, error_type
+from spanmeter.documents import returned_attributes
 from spanmeter.opening import Opening
 from spanmeter.surrounding import held, lasting, surrounding
 
@@ -31,7 +32,7 @@ class track:  # noqa: N801  reads as a word of the language: @spanmeter.track("r
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._entered: list[contextlib.AbstractContextManager[None]] = []
+        self._entered: list[contextlib.AbstractContextManager[Call | None]] = []
 
     def __enter__(self) -> None:
         block = _measured(self._name)
@@ -51,9 +52,9 @@ class track:  # noqa: N801  reads as a word of the language: @spanmeter.track("r
 
 
 @contextlib.contextmanager
-def _measured(name: str) -> Iterator[None]:
-    with _timed(name), surrounding(_opening(name)):
-        yield
+def _measured(name: str) -> Iterator[Call | None]:
+    with _timed(name), surrounding(_opening(name)) as call:
+        yield call
 
 
 @contextlib.contextmanager
@@ -86,16 +87,22 @@ def _opening(name: str) -> Opening:
 
 def _plain(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
     def tracked(*args: Any, **options: Any) -> Any:
-        with _measured(name):
-            return function(*args, **options)
+        with _measured(name) as call:
+            result = function(*args, **options)
+            if type(result) is list:
+                _tell_documents(call, result)
+            return result
 
     return tracked
 
 
 def _coroutine(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
     async def tracked(*args: Any, **options: Any) -> Any:
-        with _measured(name):
-            return await function(*args, **options)
+        with _measured(name) as call:
+            result = await function(*args, **options)
+            if type(result) is list:
+                _tell_documents(call, result)
+            return result
 
     return tracked
 
@@ -164,6 +171,12 @@ async def _step(step: Awaitable[Any], call: Call | None) -> Any:
 def _note(call: Call | None) -> None:
     if call is not None:
         call.first_chunk()
+
+
+@barrier
+def _tell_documents(call: Call | None, result: list[Any]) -> None:
+    if call is not None and (told := returned_attributes(result)):
+        call.span.set_attributes(told)
 
 
 _WRAPPERS: Final[tuple[tuple[Callable[[Any], bool], Callable[..., Any]], ...]] = (

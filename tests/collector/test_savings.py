@@ -244,6 +244,45 @@ def test_input_beyond_a_limit_is_cut(take: Take, ask: Ask) -> None:
     }
 
 
+DOCUMENTS = "spanmeter.retrieval.document_bytes"
+TRACE = {"trace_id": (8).to_bytes(16)}
+
+
+def found(operation: str, sizes: str, at: tuple[float, float]) -> tuple[Said, tuple[float, float], Said]:
+    return {"spanmeter.operation": operation, DOCUMENTS: sizes}, at, {"kind": Span.SPAN_KIND_INTERNAL, **TRACE}
+
+
+def asked_with(bytes_: int, at: tuple[float, float], **more: Any) -> tuple[Said, tuple[float, float], Said]:
+    return call(MINI | {HASH: f"{next(_NUMBERS):016x}", BYTES: bytes_} | more, at, **TRACE)
+
+
+def test_documents_beyond_the_first_are_not_asked_with(take: Take, ask: Ask) -> None:
+    take(
+        found("retrieval", "900 900 900 900", (0, 1)),
+        found("track", "900 600 300 100", (0, 2)),
+        asked_with(4000, (2, 3)),
+        asked_with(1800, (3, 4)),  # too short a prompt for all of them
+        found("postprocess", "900 600", (4, 5)),
+        asked_with(4000, (5, 6), **{"gen_ai.usage.cache_read.input_tokens": 900}),
+        asked_with(4000, (6, 7)),
+        call(MINI | {HASH: A, BYTES: 4000}, (8, 9)),  # of another trace
+    )
+    # Of 1000 tokens the share of 400 of 4000 bytes, and of 600 of 4000, of which 50 were cached, at 0.15 a million.
+    assert figures(ask(("top_k", "2")), "calls", "input_tokens", "saved_usd") == {"top_k": (1, 100, "0.000015")}
+    assert figures(ask(("top_k", "1")), "calls", "input_tokens", "saved_usd") == {"top_k": (3, 500, "0.000075")}
+    assert figures(ask(), "calls") == {}
+
+
+def test_what_is_beyond_both_the_documents_and_the_limit_is_cut_once(take: Take, ask: Ask) -> None:
+    take(found("retrieval", "1000 1000 1000", (0, 1)), asked_with(4000, (1, 2)))
+    # Without 500 of its 1000 tokens 500 are left, of which the limit cuts 200; alone it cuts 700. At 0.15 a million.
+    answer = ask(("top_k", "1"), ("input_limit", "300"))
+    assert figures(answer, "input_tokens", "alone_usd", "saved_usd") == {
+        "top_k": (500, "0.000075", "0.000075"),
+        "input_limit": (700, "0.000105", "0.00003"),
+    }
+
+
 def _long(*prefixes: str, bytes_: int = 8192, tokens: int = 2560, **more: Any) -> Said:
     own = {HASH: f"{next(_NUMBERS):016x}"}
     return SONNET | own | {PREFIXES: "".join(prefixes), BYTES: bytes_, "gen_ai.usage.input_tokens": tokens} | more
@@ -277,13 +316,21 @@ def test_what_no_cache_takes_or_has_is_not_proposed(take: Take, ask: Ask, more: 
 
 def test_spans_of_an_older_version_tell_the_same(store_url: str, store: Store, take: Take, ask: Ask) -> None:
     take(call(_long(A)), call(_long(A), (100, 101)), call(SMALL | {HASH: B, BYTES: 400, REPEATED: 100}, (5, 6)))
-    told = ask()
-    assert figures(told, "calls") == {"embedding_cache": (1,), "prompt_cache": (2,)}
+    take(found("retrieval", "9 9", (0, 1)), asked_with(100, (1, 2)))
+    told = ask(("top_k", "1"))
+    assert figures(told, "calls") == {"embedding_cache": (1,), "top_k": (1,), "prompt_cache": (2,)}
     with store._reader() as client:
-        for name in ("asked_prefixes", "asked_bytes", "asked_before_bytes", "asked_tier", "asked_region"):
+        for name in (
+            "asked_prefixes",
+            "asked_bytes",
+            "asked_before_bytes",
+            "asked_tier",
+            "asked_region",
+            "document_bytes",
+        ):
             client.command(f"ALTER TABLE {store.layout.altered('spans')} DROP COLUMN {name}")
     Store.open(store_url).close()
-    assert ask() == told
+    assert ask(("top_k", "1")) == told
 
 
 def test_another_model_is_priced_with_the_same_tokens(take: Take, ask: Ask) -> None:
@@ -373,6 +420,7 @@ def test_calls_are_selected_as_by_other_questions(take: Take, ask: Ask) -> None:
         (("offline", "nightly"), "offline='nightly' is not allowed; allowed: DIM=VALUE[,DIM=VALUE…] such as"),
         (("tier", "cheap"), "tier='cheap' is not allowed; allowed: batch, flex"),
         (("input_limit", "-1"), "input_limit='-1' is not allowed; allowed: a whole number from 0 to 10000000"),
+        (("top_k", "many"), "top_k='many' is not allowed; allowed: a whole number from 0 to 100"),
         (("ttl", "1s"), "ttl='1s' is not allowed; allowed: a length from 1m to 30d such as 1h or 24h"),
         (("component", "input"), "unknown parameter 'component'; allowed: since, until, swap, offline, tier,"),
     ],
@@ -408,13 +456,31 @@ def _random_calls(chance: random.Random) -> list[tuple[Said, tuple[float, float]
     return calls
 
 
+def _random_searches(chance: random.Random) -> list[tuple[Said, tuple[float, float], Said]]:
+    """Searches with the calls that were asked with what they found, some of them with beginnings that others share."""
+    told = []
+    for number in range(1, 11):
+        trace, start = {"trace_id": number.to_bytes(16)}, chance.uniform(0, 4000)
+        sizes = " ".join(str(chance.randint(0, 4000)) for _ in range(chance.randint(1, 5)))
+        told.append((*found("retrieval", sizes, (start, start + 1))[:2], trace))
+        more = {PREFIXES: chance.choice([A, A + B]), "gen_ai.usage.input_tokens": chance.choice([1500, 5000])}
+        said, at, _ = asked_with(9000, (start + 1, start + 2), **more)
+        told.append((said, at, trace))
+    return told
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_no_dollar_is_saved_twice(
     store: Store, take: Take, ask: Ask, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     chance = random.Random(seed)
-    take(*_random_calls(chance))
-    query = [("input_limit", "2000"), ("swap", "gpt-4o=gpt-4o-mini"), ("ttl", chance.choice(["10m", "24h"]))]
+    take(*_random_calls(chance), *_random_searches(chance))
+    query = [
+        ("input_limit", "2000"),
+        ("top_k", "2"),
+        ("swap", "gpt-4o=gpt-4o-mini"),
+        ("ttl", chance.choice(["10m", "24h"])),
+    ]
     monkeypatch.setattr(savings, "_CALLS_AT_ONCE", chance.choice([10, 1_000_000]))
 
     answer = ask(*query)
@@ -430,13 +496,13 @@ def test_no_dollar_is_saved_twice(
     assert all(0 <= amount <= spend for name, amount in {**alone, **saved}.items() if name != "swap")
     for name in ("failed_attempts", "aborted_streams"):  # nobody comes before them
         assert saved[name] == alone[name]
-    for name in ("answer_cache", "embedding_cache", "unread_cache_writes", "input_limit"):
+    for name in ("answer_cache", "embedding_cache", "unread_cache_writes", "top_k", "input_limit"):
         assert saved[name] <= alone[name]
 
 
 def test_a_period_in_pieces_has_the_figures_of_the_whole(take: Take, ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
-    take(*_random_calls(random.Random(7)))
-    query = [("input_limit", "2000"), ("ttl", "10m")]
+    take(*_random_calls(random.Random(7)), *_random_searches(random.Random(7)))
+    query = [("input_limit", "2000"), ("top_k", "2"), ("ttl", "10m")]
     whole = ask(*query)
     monkeypatch.setattr(savings, "_CALLS_AT_ONCE", 7)
     pieces = ask(*query)

@@ -99,6 +99,34 @@ WITH
         GROUP BY trace_id, span_id
         HAVING read_level + write_level > 0
     ),
+    -- How many bytes of documents beyond the first of its search a call was asked with: of the last step of its trace that
+    -- found or left any before the call began, where the prompt is long enough to hold them all.
+    supplied AS (
+        SELECT trace_id, span_id, found.surplus_bytes AS surplus_bytes
+        FROM (
+            SELECT trace_id, span_id, start_time, asked_bytes
+            FROM spans
+            WHERE {top_k:Int64} > 0
+              AND start_time >= fromUnixTimestamp64Micro({since:Int64}, 'UTC')
+              AND start_time < fromUnixTimestamp64Micro({until:Int64}, 'UTC')
+              AND operation IN {generations:Array(String)}
+              AND asked_bytes > 0
+        ) AS asking
+        ASOF INNER JOIN (
+            SELECT
+                trace_id,
+                start_time + toIntervalNanosecond(duration_ns) AS ended,
+                arraySum(document_bytes) AS bytes,
+                arraySum(arraySlice(document_bytes, {top_k:Int64} + 1)) AS surplus_bytes
+            FROM spans
+            WHERE {top_k:Int64} > 0
+              AND start_time >= fromUnixTimestamp64Micro({since:Int64}, 'UTC') - INTERVAL 1 HOUR
+              AND start_time < fromUnixTimestamp64Micro({until:Int64}, 'UTC')
+              AND notEmpty(document_bytes)
+        ) AS found
+        ON found.trace_id = asking.trace_id AND found.ended <= asking.start_time
+        WHERE found.surplus_bytes > 0 AND found.bytes <= asking.asked_bytes
+    ),
     -- Every call that a proposal is about, once, with what is known of it by now.
     touched AS (
         SELECT
@@ -111,19 +139,22 @@ WITH
             max(tokens_5m) AS unread_5m,
             max(tokens_1h) AS unread_1h,
             max(read_level) AS read_prefix,
-            max(write_level) AS write_prefix
+            max(write_level) AS write_prefix,
+            max(surplus) AS surplus_bytes
         FROM (
-            SELECT trace_id, span_id, 1 AS repeated, 0 AS unparsed, 0 AS offline, 0 AS swapped, 0 AS tokens_5m, 0 AS tokens_1h, 0 AS read_level, 0 AS write_level
+            SELECT trace_id, span_id, 1 AS repeated, 0 AS unparsed, 0 AS offline, 0 AS swapped, 0 AS tokens_5m, 0 AS tokens_1h, 0 AS read_level, 0 AS write_level, 0 AS surplus
             FROM repeated
             UNION ALL
-            SELECT trace_id, span_id, 0, 1, 0, 0, 0, 0, 0, 0 FROM unparsed
+            SELECT trace_id, span_id, 0, 1, 0, 0, 0, 0, 0, 0, 0 FROM unparsed
             UNION ALL
-            SELECT trace_id, span_id, 0, 0, 0, 0, tokens_5m, tokens_1h, 0, 0 FROM unread
+            SELECT trace_id, span_id, 0, 0, 0, 0, tokens_5m, tokens_1h, 0, 0, 0 FROM unread
             UNION ALL
-            SELECT trace_id, span_id, 0, 0, 0, 0, 0, 0, read_level, write_level FROM shared
+            SELECT trace_id, span_id, 0, 0, 0, 0, 0, 0, read_level, write_level, 0 FROM shared
+            UNION ALL
+            SELECT trace_id, span_id, 0, 0, 0, 0, 0, 0, 0, 0, surplus_bytes FROM supplied
             UNION ALL
             -- Given up, or embedded in part before.
-            SELECT trace_id, span_id, 0, 0, 0, 0, 0, 0, 0, 0
+            SELECT trace_id, span_id, 0, 0, 0, 0, 0, 0, 0, 0, 0
             FROM spans
             WHERE start_time >= fromUnixTimestamp64Micro({since:Int64}, 'UTC')
               AND start_time < fromUnixTimestamp64Micro({until:Int64}, 'UTC')
@@ -131,7 +162,7 @@ WITH
               AND operation IN {operations:Array(String)}
             UNION ALL
             -- Failed, or named by the question.
-            SELECT trace_id, span_id, 0, 0, ($offline), $swap, 0, 0, 0, 0
+            SELECT trace_id, span_id, 0, 0, ($offline), $swap, 0, 0, 0, 0, 0
             FROM charges
             WHERE time >= fromUnixTimestamp64Micro({since:Int64}, 'UTC')
               AND time < fromUnixTimestamp64Micro({until:Int64}, 'UTC')
@@ -140,7 +171,7 @@ WITH
               AND (charges.failed_calls > 0 OR ($offline) OR $swap > 0)
               AND $filters
             UNION ALL
-            SELECT trace_id, span_id, 0, 0, 1, 0, 0, 0, 0, 0
+            SELECT trace_id, span_id, 0, 0, 1, 0, 0, 0, 0, 0, 0
             FROM charges
             PREWHERE component = 'call' AND has(charges.tags.keys, 'offline')
             WHERE time >= fromUnixTimestamp64Micro({since:Int64}, 'UTC')
@@ -150,7 +181,7 @@ WITH
               AND $filters
             UNION ALL
             -- Longer than they should be.
-            SELECT trace_id, span_id, 0, 0, 0, 0, 0, 0, 0, 0
+            SELECT trace_id, span_id, 0, 0, 0, 0, 0, 0, 0, 0, 0
             FROM charges
             WHERE {input_limit:Int64} > 0
               AND time >= fromUnixTimestamp64Micro({since:Int64}, 'UTC')
@@ -180,6 +211,7 @@ WITH
             any(touched.unread_1h) AS unread_1h,
             any(touched.read_prefix) AS read_prefix,
             any(touched.write_prefix) AS write_prefix,
+            any(touched.surplus_bytes) AS surplus_bytes,
             max(greatest(toUnixTimestamp64Milli(ended_at), toUnixTimestamp64Milli(charges.time))) AS ended_ms,
             ended_ms - toUnixTimestamp64Milli(time) AS duration_ms,
             sum(charges.failed_calls) > 0 AS is_failed,
@@ -227,6 +259,8 @@ WITH
                 AS repeated_tokens,
             if({input_limit:Int64} > 0 AND operation IN {generations:Array(String)}, least(plain_tokens, greatest(0, input_tokens - {input_limit:Int64})), 0)
                 AS beyond_tokens,
+            if(told.asked_bytes > 0, least(plain_tokens, intDiv(input_tokens * least(surplus_bytes, told.asked_bytes), told.asked_bytes)), 0) AS surplus_tokens,
+            greatest(beyond_tokens, surplus_tokens) AS cut_tokens,
             arrayMap(
                 level -> if(level = 0, 0, intDiv(intDiv(input_tokens * least(bitShiftLeft(2048, level), told.asked_bytes), told.asked_bytes), 128) * 128),
                 [read_prefix, write_prefix]
@@ -261,6 +295,7 @@ SELECT
     arrayExists(label -> position(label, '@') > 0, calls.used.1) AS is_in_parts,
     calls.repeated_tokens > 0 AS is_known_in_part,
     calls.unread_5m + calls.unread_1h > 0 AS is_unread,
+    calls.surplus_tokens > 0 AS is_supplied,
     calls.beyond_tokens > 0 AS is_beyond,
     calls.read_tokens + calls.write_tokens > 0 AS is_shared,
     count() AS calls,
@@ -273,11 +308,13 @@ SELECT
     sum(calls.repeated_tokens) AS repeated_tokens,
     sum(calls.unread_5m) AS unread_5m,
     sum(calls.unread_1h) AS unread_1h,
+    sum(calls.surplus_tokens) AS surplus_tokens,
     sum(calls.beyond_tokens) AS beyond_tokens,
+    sum(calls.cut_tokens - calls.surplus_tokens) AS beyond_tokens_within,
     sum(calls.read_tokens) AS read_tokens,
     sum(calls.write_tokens) AS write_tokens,
-    sum(least(calls.read_tokens, calls.plain_tokens - calls.beyond_tokens)) AS read_tokens_within,
-    sum(least(calls.write_tokens, greatest(0, calls.plain_tokens - calls.beyond_tokens - calls.read_tokens))) AS write_tokens_within,
+    sum(least(calls.read_tokens, calls.plain_tokens - calls.cut_tokens)) AS read_tokens_within,
+    sum(least(calls.write_tokens, greatest(0, calls.plain_tokens - calls.cut_tokens - calls.read_tokens))) AS write_tokens_within,
     groupArrayLast(3)((calls.usd, calls.trace_id, calls.span_id)) AS examples
 FROM calls
 GROUP BY ALL

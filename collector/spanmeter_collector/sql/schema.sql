@@ -69,7 +69,13 @@ ALTER TABLE spans
             ''
         ),
     ADD COLUMN IF NOT EXISTS asked_region LowCardinality(String)
-        MATERIALIZED if(kind = 'client', attributes['spanmeter.price.region'], '');
+        MATERIALIZED if(kind = 'client', attributes['spanmeter.price.region'], ''),
+    ADD COLUMN IF NOT EXISTS document_bytes Array(UInt32)
+        MATERIALIZED if(
+            operation IN ('retrieval', 'postprocess', 'rerank', 'track') AND attributes['spanmeter.retrieval.document_bytes'] != '',
+            arrayMap(size -> toUInt32OrZero(size), splitByChar(' ', attributes['spanmeter.retrieval.document_bytes'])),
+            []
+        ) CODEC(ZSTD(1));
 
 -- The ledger: append-only. A correction is a reversing entry, never an update.
 CREATE TABLE IF NOT EXISTS charges (

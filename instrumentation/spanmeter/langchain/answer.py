@@ -14,6 +14,7 @@ from spanmeter import semconv
 from spanmeter.answer import Answer, billed_apart, counted
 from spanmeter.capture import captures_content
 from spanmeter.content.content import Quote
+from spanmeter.documents import document_attributes
 from spanmeter.langchain import quote
 from spanmeter.langchain.cached import is_cached, maker_of
 from spanmeter.langchain.generated import reader
@@ -142,8 +143,8 @@ def _text(given: _Given) -> Callable[[], str]:
 
 
 def retrieved(documents: Sequence[Document]) -> Answer:
-    """Read how many documents a retriever found and the best score, where the retriever leaves one."""
-    found: dict[str, AttributeValue] = {semconv.DOCUMENT_COUNT: len(documents)}
+    """Read how many documents a retriever found, how long, and the best score, where the retriever leaves one."""
+    found = document_attributes([document.page_content for document in documents])
     scores = [score for document in documents if (score := _score(document.metadata)) is not None]
     if scores:
         found[semconv.TOP_SCORE] = max(scores)

@@ -142,7 +142,7 @@ class OpenSpans:
         answer = NO_ANSWER
         try:
             operation = span.call.opening.operation
-            if operation == "retrieval":
+            if operation in _FINDING:
                 answer = Answer(attributes=retrieval_attributes(result))
             if operation in _QUOTED and captures_content():
                 answer = replace(answer, quote=quote.ended(operation, result))
@@ -170,6 +170,7 @@ def _opening(
     return None if is_repeated or is_constructor else opening_of(method, instance, enclosing_operation=around)
 
 
+_FINDING: Final = frozenset({"retrieval", "postprocess"})
 _QUOTED: Final = frozenset({"retrieval", "execute_tool"})
 _RESPONSES: Final = (StreamingResponse, AsyncStreamingResponse)
 spans: Final = OpenSpans()

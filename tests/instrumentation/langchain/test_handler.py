@@ -323,6 +323,7 @@ async def test_a_retrieval_says_how_much_it_found_and_how_well(instrumented: Any
         "gen_ai.operation.name": "retrieval",
         "spanmeter.framework": "langchain",
         "spanmeter.retrieval.document_count": 2,
+        "spanmeter.retrieval.document_bytes": "1 1",
         "spanmeter.retrieval.top_score": 0.75,
     }
 

@@ -15,6 +15,7 @@ from llama_index.core.base.response.schema import AsyncStreamingResponse, Stream
 from llama_index.core.chat_engine.types import ChatMode
 from llama_index.core.llms import ChatMessage
 from llama_index.core.memory import ChatMemoryBuffer
+from llama_index.core.postprocessor import SimilarityPostprocessor
 from llama_index.core.tools import FunctionTool
 from llama_index.core.workflow import StartEvent, StopEvent, Workflow, step
 from llama_index.core.workflow.errors import WorkflowCancelledByUser  # type: ignore[attr-defined]
@@ -147,7 +148,15 @@ def test_a_retrieval_says_how_much_it_found_and_how_good(seen: Any, index: Vecto
     assert seen.outline() == ["retrieval VectorIndexRetriever", "  embeddings text-embedding-3-small"]
     told = seen.one("retrieval")
     assert told.pop(semconv.TOP_SCORE) == pytest.approx(1)
+    assert sorted(told.pop(semconv.DOCUMENT_BYTES).split()) in (["3", "3"], ["3", "5"])
     assert told == {semconv.OPERATION_NAME: "retrieval", semconv.FRAMEWORK: "llama_index", semconv.DOCUMENT_COUNT: 2}
+
+
+def test_a_step_after_a_retrieval_says_what_it_left(seen: Any, index: VectorStoreIndex) -> None:
+    found = index.as_retriever(similarity_top_k=3).retrieve("q")
+    SimilarityPostprocessor(similarity_cutoff=0.5).postprocess_nodes(found[:1])
+    told = seen.one("postprocess")
+    assert (told[semconv.DOCUMENT_COUNT], told[semconv.DOCUMENT_BYTES]) == (1, str(len(found[0].text)))
 
 
 def test_a_copied_context_carries_the_parent_into_a_thread(seen: Any, index: VectorStoreIndex) -> None:

@@ -19,8 +19,8 @@ def _node(score: float | None) -> NodeWithScore:
     ("nodes", "attributes"),
     [
         ([], {semconv.DOCUMENT_COUNT: 0}),
-        ([_node(0.25), _node(0.5)], {semconv.DOCUMENT_COUNT: 2, semconv.TOP_SCORE: 0.5}),
-        ([_node(None)], {semconv.DOCUMENT_COUNT: 1}),
+        ([_node(0.25), _node(0.5)], {semconv.DOCUMENT_COUNT: 2, semconv.DOCUMENT_BYTES: "6 6", semconv.TOP_SCORE: 0.5}),
+        ([_node(None)], {semconv.DOCUMENT_COUNT: 1, semconv.DOCUMENT_BYTES: "6"}),
         (None, {}),
     ],
 )
