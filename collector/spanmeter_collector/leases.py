@@ -26,6 +26,8 @@ SKEW_S: Final = 5.0
 """By how much the clocks of sidecars that share a server may differ."""
 _WAITS_S: Final = 2.0
 _WRITTEN_AGAIN_S: Final = 1.0
+_LAGS_MS: Final = 600_000
+"""How long after a lease ended it is remembered though the server does not know it."""
 _PAST_MS: Final = 3_600_000
 _KEPT_MS: Final = 35 * 86_400_000
 _MOST_KEPT: Final = 1000
@@ -191,8 +193,17 @@ class Leases:
         now = milliseconds(self._clock.now())
         parameters = {**time.parameters, "holder": holder, "past": now - _PAST_MS}
         rows = self._store.query("budget_leases", parameters)
-        leases = [Lease.of(row) for row in rows]
-        return _Book({lease.holder: self._held(lease, known.held.get(lease.holder), now) for lease in leases})
+        told = {lease.holder: lease for lease in map(Lease.of, rows)}
+        ahead = {holder: one for holder, one in known.held.items() if self._is_ahead(one.lease, told.get(holder), now)}
+        return _Book(
+            {holder: self._held(lease, known.held.get(holder), now) for holder, lease in told.items()} | ahead
+        )
+
+    def _is_ahead(self, known: Lease, told: Lease | None, now_ms: int) -> bool:
+        """Whether we know of a holder what the server does not: its replica that answers lags behind."""
+        if not known.holder or now_ms - known.expires_ms > _LAGS_MS:
+            return False
+        return told is None or (known.sequence, known.revision) > (told.sequence, told.revision)
 
     def _held(self, lease: Lease, known: _Held | None, now_ms: int) -> _Held:
         """How long a lease holds counts from when we saw it first, so that no clock that is set ends it early."""

@@ -10,6 +10,7 @@ from decimal import Decimal
 from threading import Barrier
 from typing import Final
 
+import clickhouse_connect
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -246,6 +247,19 @@ def test_sidecars_that_share_a_server_grant_the_limit_once(sidecars: list[Leases
     assert granted(other, ask("b", need="6")) == ZERO
     assert granted(other, ask("b", need="4")) == 4
     assert one.sums(TIME) == other.sums(TIME)
+
+
+def test_what_a_replica_that_lags_does_not_know_is_not_granted_again(sidecars: list[Leases], server_url: str) -> None:
+    one, other = sidecars
+    assert [granted(one, ask("a", 1, need="6")), granted(other, ask("b", 1, need="2"))] == [6, 2]
+    before = one.sums(TIME)
+    with clickhouse_connect.get_client(
+        dsn=server_url.replace("clickhouse:", "http:", 1), autogenerate_session_id=False
+    ) as client:
+        client.command("TRUNCATE TABLE budget_leases")
+    assert one.sums(TIME) == before
+    assert [granted(leases, ask("c", 1, need="3")) for leases in sidecars] == [ZERO, ZERO]
+    assert granted(one, ask("a", 2, spent="6", need="2", holds="6")) == 8
 
 
 def test_sidecars_that_are_asked_at_the_same_time_grant_the_limit_once(sidecars: list[Leases]) -> None:

@@ -13,7 +13,7 @@ from typing import Final, Literal
 from spanmeter.budget.exceeded import Refusal
 from spanmeter.budget.hold import Hold, Verdict
 from spanmeter.budget.lease import Lease
-from spanmeter.budget.likely import Likely
+from spanmeter.budget.likely import UNKNOWN, Likely
 from spanmeter.budget.picos import picos_of, usd_of
 from spanmeter.budget.sums import Periods, Requests, Sums
 from spanmeter.budget_definition import BudgetDefinition
@@ -95,7 +95,9 @@ class Account:
         with self._lock:
             sums = self.sums(request)
             if likely is None:
-                return self._take(sums, 0) if self.definition.on_unknown == "allow" else Verdict.UNPRICED
+                if self.definition.on_unknown == "stop":
+                    return Verdict.UNPRICED
+                likely = UNKNOWN
             if not self.holds:
                 return self._take(sums, likely.most)
             lease = self._valid_lease(sums)
@@ -109,7 +111,7 @@ class Account:
         """Tell whether a call fits into what is left, as far as is known; without a price, whether anything is."""
         with self._lock:
             sums = self.sums(request)
-            return self._spent(sums) + self._reserved(sums) + (likely.most if likely else 1) <= self.limit
+            return self._spent(sums) + self._reserved(sums) + (likely.most if likely else UNKNOWN.sure) <= self.limit
 
     def settle(self, hold: Hold, picos: int) -> None:
         """Give back what was held, and note what the call did cost."""
@@ -228,15 +230,19 @@ class Account:
         return sums.reserved + (lease.under_way_elsewhere() if lease else 0)
 
     def _fit(self, sums: Sums, likely: Likely, lease: Lease | None, asker: object) -> Hold | Verdict:
+        if not likely.most and not likely.sure:
+            return self._take(sums, 0)
         spent = self._spent(sums)
+        if spent >= self.limit:
+            return Verdict.SPENT
+        if spent + likely.sure > self.limit:
+            return Verdict.SHORT
         reach = lease.granted - sums.spent if lease else self.limit - spent
         free = reach - sums.reserved
         if likely.most <= free:
             if lease is not None and sums.spent + sums.reserved + likely.most > lease.granted - free // 4:
                 self._wake()
             return self._take(sums, likely.most)
-        if spent + likely.sure > self.limit or spent >= self.limit:
-            return Verdict.SPENT if spent >= self.limit else Verdict.SHORT
         certain = lease is None or 0 < lease.refused <= likely.most
         if certain and sums.calls == 0 and free > 0 and likely.sure <= free:
             return self._take(sums, free)

@@ -39,8 +39,9 @@ class Budget:
     `period` is a day, week (from Monday) or month in `timezone`, `total`, or `request`: the outermost
     `spanmeter.measure()` block around a call, else its trace, which is its own where nothing is open around it.
     `scope` names whose calls count, by any dimension of `spanmeter.context` (further names are tags), and by `service`,
-    `provider`, `model` as it was asked for, and `operation`; without a scope all do. `on_unknown` says what becomes of
-    calls to models without a price.
+    `provider`, `model` as it was asked for, and `operation`; without a scope all do. Calls to models without a price
+    can neither be reserved nor charged: `on_unknown` lets them go while money is left (`allow`) or never (`stop`).
+    Once the money is spent, `stop` stops every call in the scope but those to models whose price is zero.
 
     Processes that define a budget of the same name share it through the sidecar, except for `request`. While the
     sidecar is away, `away` says whether each goes on by its own account and what it last knew of the others (`allow`),

@@ -44,6 +44,10 @@ class Likely(NamedTuple):
     sure: int
 
 
+UNKNOWN: Final = Likely(0, 1)
+"""A call of which nobody knows what it will cost: nothing can be reserved, but it is not free."""
+
+
 class _Rates(NamedTuple):
     """Trillionths of a dollar for a request as such, and for each token."""
 

@@ -102,6 +102,15 @@ def test_a_call_without_a_price_follows_what_the_user_said(hands: Hands) -> None
     assert stopping.hold(None, request=None, asker="call", waited_s=0) is Verdict.UNPRICED
 
 
+def test_a_spent_budget_stops_calls_without_a_price_and_lets_free_ones_go(hands: Hands) -> None:
+    money = account(hands)
+    holding = held(money, 10)
+    assert isinstance(money.hold(None, request=None, asker="call", waited_s=0), Hold)  # money is left, though held
+    pay(money, holding, 11)
+    assert money.hold(None, request=None, asker="call", waited_s=0) is Verdict.SPENT
+    assert isinstance(money.hold(Likely(0, 0), request=None, asker="call", waited_s=0), Hold)
+
+
 @pytest.mark.parametrize("action", [{"action": "warn"}, {"action": "downgrade", "downgrade": {"a": "b"}}])
 def test_only_stop_stops(hands: Hands, action: dict[str, Any]) -> None:
     money = account(hands, **action)
