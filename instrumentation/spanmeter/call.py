@@ -96,7 +96,8 @@ class Calls:
         """Write the span of what has ended already and counts as no call, under the deepest known parent."""
         if type(self.tracer) is ProxyTracer and type(trace.get_tracer_provider()) is ProxyTracerProvider:
             return  # nobody listens
-        told = {**attributes, **current_scope().attributes}
+        stamps = current_scope().attributes
+        told = attributes | stamps if stamps else attributes  # which are the span's own from here on
         write_span(name, told, tracer=self.tracer, parent=resolve(here(), None).span, began_ns=began_ns)
 
 

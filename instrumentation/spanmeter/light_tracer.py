@@ -67,19 +67,31 @@ class LightTracer(Tracer):
         if not self._is_plain(above) or len(attributes) > self.room or not is_clean(attributes):
             below = context_below(parent)
             return self.sdk.start_span(name, context=below, kind=kind, attributes=attributes, start_time=at_ns)
-        if above.is_valid:
-            identity, over = (
-                self._identity(above.trace_id, _FLAGS[above.trace_flags & _RANDOM], above.trace_state),
-                above,
-            )
-        else:
-            identity, over = self._root_identity(), None
+        identity, over = self._below(above)
         span = LightSpan.started(name, identity, parent=over, kind=kind, attributes=attributes, by=self)
         if at_ns is not None:
             span.began(at_ns)
         for processor in self.listeners(self.sdk.span_processor).at_start:
             processor.on_start(span, parent_context=context_below(parent))
         return span
+
+    def write_below(self, parent: Span, name: str, *, attributes: dict[str, Any], at_ns: int) -> None:
+        """Write a span that began at `at_ns` and ends now: as `start_below` and `end` would, but quicker."""
+        above, listeners = parent.get_span_context(), self.listeners(self.sdk.span_processor)
+        is_plain = self._is_plain(above) and len(attributes) <= self.room and is_clean(attributes)
+        if listeners.take is None or listeners.at_start or not is_plain:
+            self.start_below(parent, name, kind=SpanKind.INTERNAL, attributes=attributes, at_ns=at_ns).end()
+            return
+        identity, over = self._below(above)
+        kind = SpanKind.INTERNAL
+        span = LightSpan.started(name, identity, parent=over, kind=kind, attributes=attributes, by=self)
+        listeners.take(span.ended(at_ns))
+
+    def _below(self, above: SpanContext) -> tuple[SpanContext, SpanContext | None]:
+        """Return the identity of a span, and what it is below, None for a root."""
+        if not above.is_valid:
+            return self._root_identity(), None
+        return self._identity(above.trace_id, _FLAGS[above.trace_flags & _RANDOM], above.trace_state), above
 
     def listeners(self, processor: SpanProcessor) -> Listeners:
         """Return who listens behind the tracer's processor; the SDK makes a new tuple whenever one is added."""

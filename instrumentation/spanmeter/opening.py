@@ -87,7 +87,7 @@ def write_span(
     """Write the span of what began at `began_ns`, in nanoseconds since 1970, and ends now; nothing is below it."""
     own = _own(parent)
     if type(tracer) is LightTracer:
-        tracer.start_below(own, name, kind=SpanKind.INTERNAL, attributes=attributes, at_ns=began_ns).end()
+        tracer.write_below(own, name, attributes=attributes, at_ns=began_ns)
     else:
         tracer.start_span(name, context=context_below(own), attributes=attributes, start_time=began_ns).end()
 

@@ -78,8 +78,8 @@ def test_the_terminal_shows_both_kinds_of_caches(asked: list[str], capsys: pytes
         "",
         (
             "Saved by reads: what the tokens read would have cost as plain input, beyond what they cost. More for "
-            "writes: what writing cost beyond plain input. Never read: no later call of the same service and model read "
-            "anything while it was kept; at least so much. Open: it may still be read."
+            "writes: what writing cost beyond plain input. Never read: no later call of the same service and model "
+            "read anything while it was kept; at least so much. Open: it may still be read."
         ),
     ]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import typing
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, runtime_checkable
 
 try:
     from pydantic import TypeAdapter
@@ -26,6 +26,14 @@ class Codec(Protocol):
 
     def decode(self, written: bytes, /) -> Any:  # noqa: ANN401
         """Read a value."""
+
+
+@runtime_checkable
+class Copying(Protocol):
+    """A codec that copies what it has read faster than it reads it once more."""
+
+    def copied(self, value: Any, /) -> Any:  # noqa: ANN401
+        """An equal value, of which nothing is shared that can be changed."""
 
 
 class Typed:

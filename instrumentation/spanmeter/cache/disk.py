@@ -93,13 +93,18 @@ class Disk:
             self._used.clear()
 
     def claim(self, cache: str, key: str, holder: str, *, for_s: float) -> bool:
-        """Claim a key: whether nobody else has it. One that begins later than now is of a clock set back."""
+        """Claim a key: whether nobody else has it. One that begins later than now is of a clock set back.
+
+        Time is read while nobody else writes: a claim made meanwhile would seem to begin later.
+        """
         claim = {"cache": cache, "key": key, "holder": holder, "now": self._clock(), "for_s": for_s}
         with self._using() as connection:
             if connection.execute(_CLAIMED, claim).fetchone() is not None:
                 return False
-            with closing(connection.execute(_CLAIM, claim)) as taken:
-                return taken.rowcount > 0
+            with connection:
+                connection.execute("BEGIN IMMEDIATE")
+                with closing(connection.execute(_CLAIM, claim | {"now": self._clock()})) as taken:
+                    return taken.rowcount > 0
 
     def free(self, cache: str, key: str, holder: str) -> None:
         """Give up the claim of `holder`, and nobody else's."""

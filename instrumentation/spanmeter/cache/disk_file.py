@@ -42,6 +42,7 @@ _OURS: Final = frozenset({"entries", "claims", "sums"})
 _DAMAGED: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _PATIENCE_S: Final = 0.5
 """How long to wait for another process that writes: a cache may not hold up what it is to speed up."""
+_PAUSE_S: Final = 0.005
 _HEAD: Final = b"SQLite format 3\0"
 _BESIDE: Final = ("", "-wal", "-shm")
 
@@ -119,6 +120,17 @@ class DiskFile:
         return aside
 
     def _connected(self) -> sqlite3.Connection:
+        """Open the file; of those who make it at once SQLite refuses all but one, who come again a little later."""
+        deadline = time.monotonic() + _PATIENCE_S
+        while True:
+            try:
+                return self._connected_now()
+            except sqlite3.OperationalError as fault:
+                if (fault.sqlite_errorcode or 0) & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() >= deadline:
+                    raise
+            time.sleep(_PAUSE_S)
+
+    def _connected_now(self) -> sqlite3.Connection:
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with contextlib.suppress(PermissionError):  # what is there already may be readable
             os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))

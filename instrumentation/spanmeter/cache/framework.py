@@ -38,23 +38,25 @@ class Kept:
         """The cache's key for a key of the framework."""
         return self.cache.key(parts)
 
-    def asking(self, *parts: str) -> Steps[Held]:
+    def asking(self, *parts: str) -> Steps[Held | None]:
         """What is held for a key, or what another call brings that computes it already."""
         key, call = self.key(*parts), asking_call()
         held = self.cache.shelf.near(key)
         if held is not None:
-            return self._hit(held, "memory_hits")
-        for _ in range(0 if call is None else MOST_WAITS):
+            return self._hit(call, held, "memory_hits")
+        if call is None:
+            return self._answered(None, (yield self._finding(key)), key)
+        for _ in range(MOST_WAITS):
             flight = self.cache.flights.board(key, is_led=partial(_is_asking, call))
             if flight is None:
-                return self._answered((yield self._leading(key, call)), key)
+                return self._answered(call, (yield self._leading(key, call)), key)
             if self._led.get(call):
                 break  # who is waited for waits for nobody: two could wait for each other
             wait, wait_async = self.cache.flights.wait, self.cache.flights.wait_async
             held = yield Wait(partial(wait, key, flight), partial(wait_async, key, flight))
             if held is not None:
-                return self._hit(held, "shared_hits")
-        return self._answered((yield self._finding(key)), key)
+                return self._hit(call, held, "shared_hits")
+        return self._answered(call, (yield self._finding(key)), key)
 
     def _leading(self, key: str, call: Call) -> Wait:
         """Look behind memory for a key that is now this call's to compute."""
@@ -71,22 +73,21 @@ class Kept:
         find = partial(self.cache.shelf.find, key, self.codec)
         return Wait(find, partial(asyncio.to_thread, find))
 
-    def _answered(self, found: Found | None, key: str) -> Held | None:
+    def _answered(self, call: Call | None, found: Found | None, key: str) -> Held | None:
         if found is None:
-            self._miss()
+            self._miss(call)
             return None
         self._land(key, found[0])
-        return self._hit(*found)
+        return self._hit(call, *found)
 
-    def _hit(self, held: Held, how: str) -> Held:
+    def _hit(self, call: Call | None, held: Held, how: str) -> Held:
         saved_usd = held.entry.saved_usd
         self.cache.counts.hit(saved_usd, how)
-        self.cache.told.request(asking_call(), hit=True, saved_usd=saved_usd)
+        self.cache.told.request(call, hit=True, saved_usd=saved_usd)
         return held
 
-    def _miss(self) -> None:
+    def _miss(self, call: Call | None) -> None:
         """Count and tell of a miss; without a model call around it, it starts a bill of what comes next."""
-        call = asking_call()
         self.cache.counts.miss()
         self.cache.told.request(call, hit=False)
         if call is None:

@@ -16,6 +16,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator, Sequence
+from copy import deepcopy
 from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
@@ -35,6 +36,7 @@ from spanmeter.call import Call
 from spanmeter.langchain.answer import model_answer
 
 _NO_RUN: Final = UUID(int=0)
+_UNCHANGING: Final = frozenset({str, int, float, bool, type(None)})
 
 
 class Generations:
@@ -56,6 +58,10 @@ class Generations:
         """
         return [_read(one) for one in json.loads(written)]
 
+    def copied(self, value: Sequence[Generation], /) -> list[Generation]:
+        """Copy generations that were read."""
+        return [_copied(one) for one in value]
+
 
 def _written(one: Generation) -> dict[str, Any]:
     told: dict[str, Any] = {"text": one.text, "info": one.generation_info}
@@ -72,6 +78,26 @@ def _read(told: dict[str, Any]) -> Generation:
     return ChatGeneration(message=message, generation_info=told["info"])
 
 
+def _copied(one: Generation) -> Generation:
+    copy = one.model_copy()
+    copy.__dict__["generation_info"] = _apart(one.generation_info)
+    if isinstance(copy, ChatGeneration):
+        message = copy.message.model_copy()
+        held = message.__dict__
+        held.update((name, _apart(value)) for name, value in held.items() if type(value) not in _UNCHANGING)
+        copy.__dict__["message"] = message  # as it was: nothing to read or to check once more
+    return copy
+
+
+def _apart(value: Any) -> Any:  # noqa: ANN401  as JSON has it
+    kind = type(value)
+    if kind is dict:
+        return {key: _apart(item) for key, item in value.items()} if value else {}
+    if kind is list:
+        return [_apart(item) for item in value] if value else []
+    return value if kind in _UNCHANGING else deepcopy(value)
+
+
 class LLMCache(BaseCache):
     """Answers of chat and completion models, by prompt, model and parameters.
 
@@ -84,11 +110,13 @@ class LLMCache(BaseCache):
 
     def lookup(self, prompt: str, llm_string: str) -> RETURN_VAL_TYPE | None:
         """What is kept, or what another call brings that asks already, in this process or in another."""
-        return _again(finish(self._kept.asking(prompt, llm_string)))
+        found: RETURN_VAL_TYPE | None = _again(finish(self._kept.asking(prompt, llm_string)))
+        return found
 
     async def alookup(self, prompt: str, llm_string: str) -> RETURN_VAL_TYPE | None:
         """The same for those who await."""
-        return _again(await finish_async(self._kept.asking(prompt, llm_string)))
+        found: RETURN_VAL_TYPE | None = _again(await finish_async(self._kept.asking(prompt, llm_string)))
+        return found
 
     def update(self, prompt: str, llm_string: str, return_val: RETURN_VAL_TYPE) -> None:
         """Keep what a model answered."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from functools import partial
 from time import monotonic
 from typing import Any, Final, ParamSpec, TypeVar
 
 from spanmeter.barrier import barrier
-from spanmeter.cache.codec import UNREADABLE, Codec, fresh
+from spanmeter.cache.codec import UNREADABLE, Codec, Copying, fresh
 from spanmeter.cache.entry import Entry, read_entry, write_entry
 from spanmeter.cache.level import Level
 from spanmeter.cache.memory import Held, Memory, MemoryLevel
@@ -138,4 +139,6 @@ def again_of(payload: bytes, codec: Codec) -> Callable[[], Any]:
         ValueError: The payload is not what the codec writes; also TypeError, LookupError and AttributeError.
     """
     value = codec.decode(payload)
+    if isinstance(codec, Copying):
+        return partial(codec.copied, value)
     return fresh(value) or (lambda: codec.decode(payload))

@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -96,6 +97,22 @@ def test_processes_share_one_file(tmp_path: Path) -> None:
 
     assert [writer.wait() for writer in writers] == [0, 0]
     assert (len(list(Disk(path).keys("answers"))), Disk(path).bytes) == (100, 100 * SIZE)
+
+
+def test_one_of_many_that_make_the_file_at_once_has_the_claim(tmp_path: Path) -> None:
+    for number in range(10):
+        disks = [Disk(tmp_path / f"cache-{number}.sqlite") for _ in range(4)]
+        together = threading.Barrier(len(disks))
+
+        def claim(disk: Disk, together: threading.Barrier = together) -> bool:
+            together.wait()
+            return disk.claim("c", "k", f"{id(disk)}", for_s=30)
+
+        with ThreadPoolExecutor(len(disks)) as pool:
+            claims = list(pool.map(claim, disks))
+        assert sorted(claims) == [False, False, False, True]
+        for disk in disks:
+            disk.close()
 
 
 def test_a_file_of_something_else_is_left_as_it_is(tmp_path: Path) -> None:

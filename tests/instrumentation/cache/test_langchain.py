@@ -179,6 +179,21 @@ def test_generations_come_back_as_they_were() -> None:
     assert codec.decode(codec.encode(GENERATIONS)) == GENERATIONS
 
 
+def test_a_copy_of_generations_shares_nothing_that_can_be_changed() -> None:
+    codec = Generations()
+    read = codec.decode(codec.encode(GENERATIONS))
+    copy = codec.copied(read)
+    assert copy == GENERATIONS
+
+    answer: Any = copy[0]
+    answer.message.content[0]["text"] = answer.message.tool_calls[0]["args"]["a"] = "changed"
+    answer.message.response_metadata["model_name"] = answer.generation_info["finish_reason"] = "changed"
+    answer.message.usage_metadata["input_tokens"] = 7
+    answer.message.additional_kwargs["b"] = 1
+
+    assert read == GENERATIONS
+
+
 @pytest.mark.parametrize("written", [b"", b"[{}]", b'[{"text":"a","message":{"type":"Path","data":{}},"info":null}]'])
 def test_what_is_no_generation_is_refused(written: bytes) -> None:
     with pytest.raises((ValueError, LookupError)):
