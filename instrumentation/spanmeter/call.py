@@ -97,7 +97,7 @@ class Calls:
         if type(self.tracer) is ProxyTracer and type(trace.get_tracer_provider()) is ProxyTracerProvider:
             return  # nobody listens
         stamps = current_scope().attributes
-        told = attributes | stamps if stamps else attributes  # which are the span's own from here on
+        told = {**attributes, **stamps} if stamps else attributes  # which are the span's own from here on
         write_span(name, told, tracer=self.tracer, parent=resolve(here(), None).span, began_ns=began_ns)
 
 

@@ -75,7 +75,7 @@ def answers(folder: Path) -> Iterator[Hit]:
 @contextmanager
 def receiver() -> Iterator[str]:
     """The address of one that takes every span."""
-    words = [sys.executable, Path(__file__).with_name("app_sink.py")]
+    words = [sys.executable, str(Path(__file__).with_name("app_sink.py"))]
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         yield f"http://127.0.0.1:{int(process.stdout.readline())}"
