@@ -9,7 +9,7 @@ DEMO := .venv/.installed-demo
 DEV := .venv/.installed-dev
 OTELCOL := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/spanmeter/opentelemetry-collector
 
-.PHONY: help setup demo test compat others senders replay collectors fuzz bench-app bench-budget bench-cache bench-summary bench-export bench-collector bench-acknowledge bench-reprice bench-disk lint types imports fmt screenshots clean bench-soak bench-start faults load
+.PHONY: help setup demo test compat others senders replay collectors fuzz bench-app bench-budget bench-cache bench-summary bench-export bench-collector bench-acknowledge bench-reprice bench-disk bench-queries lint types imports fmt screenshots clean bench-soak bench-start faults load
 
 help:  ## what each command does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
