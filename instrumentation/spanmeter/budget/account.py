@@ -98,7 +98,7 @@ class Account:
                 if self.definition.on_unknown == "stop":
                     return Verdict.UNPRICED
                 likely = UNKNOWN
-            if not self.holds:
+            if not self.holds or not (likely.most or likely.sure):
                 return self._take(sums, likely.most)
             lease = self._valid_lease(sums)
             if self.wake is None or lease is not None:
@@ -230,8 +230,6 @@ class Account:
         return sums.reserved + (lease.under_way_elsewhere() if lease else 0)
 
     def _fit(self, sums: Sums, likely: Likely, lease: Lease | None, asker: object) -> Hold | Verdict:
-        if not likely.most and not likely.sure:
-            return self._take(sums, 0)
         spent = self._spent(sums)
         if spent >= self.limit:
             return Verdict.SPENT
