@@ -195,9 +195,7 @@ class Leases:
         rows = self._store.query("budget_leases", parameters)
         told = {lease.holder: lease for lease in map(Lease.of, rows)}
         ahead = {holder: one for holder, one in known.held.items() if self._is_ahead(one.lease, told.get(holder), now)}
-        return _Book(
-            {holder: self._held(lease, known.held.get(holder), now) for holder, lease in told.items()} | ahead
-        )
+        return _Book({holder: self._held(lease, known.held.get(holder), now) for holder, lease in told.items()} | ahead)
 
     def _is_ahead(self, known: Lease, told: Lease | None, now_ms: int) -> bool:
         """Whether we know of a holder what the server does not: its replica that answers lags behind."""
