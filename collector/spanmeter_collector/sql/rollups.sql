@@ -1,6 +1,7 @@
 -- What the engine adds up as it stores: one row for each hour, day or month and each combination of the dimensions.
 -- `entries` counts the rows of the source, so that a rollup that lacks some is found and filled again.
 -- What a rollup loses with the machine's power is filled again as well, so nothing waits for the disk here.
+-- Compressed by LZ4: by ZSTD they would take a quarter of a byte to one and a half a span less, and thrice the time to read.
 
 -- The ledger by hour or day, at several levels of detail: what a level does not tell apart is empty in its rows.
 CREATE TABLE IF NOT EXISTS charge_sums (
@@ -65,10 +66,6 @@ ORDER BY (level, user, time, operation, model, service, provider, framework, wra
 SETTINGS non_replicated_deduplication_window = 10000, index_granularity = 128, merge_selector_base = 16;
 
 ALTER TABLE span_sums ADD COLUMN IF NOT EXISTS start_time DateTime('UTC') ALIAS time;
-
--- Sums take two fifths less than with LZ4; what is stored already changes with its next merge. Sketches stay as they are:
--- to read them would take three times as long.
-ALTER TABLE charge_sums MODIFY SETTING default_compression_codec = 'ZSTD(1)';
 
 -- The ledger since it began, by the labels of the exported counters. Kept when the ledger's old months are dropped.
 CREATE TABLE IF NOT EXISTS ledger_totals (
