@@ -13,6 +13,7 @@ from spanmeter_dashboard.markup import Cell
 
 _WARN_SHARE = 0.8
 _EACH = {"total": "in all", "request": "a request"}
+_ACTIONS = {"stop": "stops calls", "warn": "warns", "downgrade": "asks another model"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ def table(budgets: Sequence[Budget], *, zone: tzinfo) -> str:
         Cell("", number=True),
         Cell("Limit", number=True),
         Cell("Reserved", number=True, room="full"),
-        Cell("An hour", number=True, room="half"),
+        Cell("Per hour", number=True, room="half"),
         Cell("Lasts until", number=True, room="half"),
         Cell("Resets", number=True, room="full"),
     )
@@ -81,7 +82,7 @@ def table(budgets: Sequence[Budget], *, zone: tzinfo) -> str:
 
 def _line(budget: Budget, zone: tzinfo) -> tuple[Cell, ...]:
     share = figures.UNKNOWN if budget.share is None else figures.share(budget.share)
-    limit = f"{figures.money(budget.limit_usd)} {_EACH.get(budget.period, f'a {budget.period}')}"
+    limit = f"{figures.exact(budget.limit_usd)} {_EACH.get(budget.period, f'a {budget.period}')}"
     return (
         Cell(_named(budget)),
         Cell("" if budget.share is None else markup.meter(budget.share, budget.colour)),
@@ -97,7 +98,7 @@ def _line(budget: Budget, zone: tzinfo) -> tuple[Cell, ...]:
 def _named(budget: Budget) -> str:
     name = f'<span class="sm-name"><span>{markup.text(budget.name)}</span>{_chip(budget)}</span>'
     scope = [f"{name} {value}" for name, value in budget.scope.items()] or ["all calls"]
-    said = [*scope, *_counted(budget)]
+    said = [*scope, _ACTIONS.get(budget.action, budget.action), *_counted(budget)]
     return f'{name}<span class="sm-sub">{"".join(f"<span>{markup.text(text)}</span>" for text in said)}</span>'
 
 
@@ -119,7 +120,7 @@ def _lasts(budget: Budget, zone: tzinfo) -> str:
     if budget.share is None or budget.share >= 1:
         return figures.UNKNOWN
     if budget.exhausts_at is None and budget.resets_at is not None:
-        return "its end"
+        return "the reset"
     return _at(budget.exhausts_at, zone)
 
 

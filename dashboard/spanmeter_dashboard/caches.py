@@ -73,7 +73,7 @@ def table(uses: Sequence[CacheUse]) -> str:
         Cell("Hits", number=True),
         Cell("Misses", number=True, room="half"),
         Cell("Hit share", number=True),
-        Cell("Hits without a known price", number=True, room="full"),
+        Cell("Unpriced hits", number=True, room="full"),
         Cell("Saved", number=True),
     )
     return markup.table(header, (_line(use) for use in uses), label="Caches")
@@ -84,10 +84,10 @@ def prompt_table(uses: Sequence[PromptCacheUse]) -> str:
     header = (
         Cell("Model"),
         Cell("Provider", room="full"),
-        Cell("Read", number=True, room="half"),
+        Cell("Tokens read", number=True, room="half"),
         Cell("Written", number=True, room="half"),
         Cell("Never read", number=True, room="half"),
-        Cell("Paid for it", number=True, room="full"),
+        Cell("Paid for never read", number=True, room="full"),
         Cell("Saved by reads", number=True),
         Cell("More for writes", number=True, room="half"),
         Cell("Saved in all", number=True),

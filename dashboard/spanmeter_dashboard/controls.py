@@ -44,7 +44,7 @@ class Period:
     @property
     def before_words(self) -> str:
         """The period before this one, for a short comparison."""
-        return "the time before" if self.fixed else f"{window.words(self.name).removeprefix('the last ')} before"
+        return "the time before" if self.fixed else f"the {window.words(self.name).removeprefix('the last ')} before"
 
     @property
     def parameters(self) -> Mapping[str, str]:
@@ -64,8 +64,15 @@ def header(title: str) -> tuple[Period, bool]:
         st.header(title, anchor=False, width="content")
         with st.container(horizontal=True, vertical_alignment="center", width="content"):
             name = _period_name()
-            live = st.toggle("Live", value=True, key="live", bind=_BOUND, help=f"Refresh every {REFRESH_S} seconds")
-    return (_custom() if name == CUSTOM else Period(name)), live
+            refreshed = live()
+    return (_custom() if name == CUSTOM else Period(name)), refreshed
+
+
+def live() -> bool:
+    """The switch that has the page refresh itself."""
+    return st.toggle(
+        "Live", value=True, key="live", bind=_BOUND, width="content", help=f"Refresh every {REFRESH_S} seconds"
+    )
 
 
 def filters(client: Client, period: Period, *, now: datetime) -> Filters:

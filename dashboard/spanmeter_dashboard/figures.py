@@ -28,8 +28,8 @@ def unit_price(usd_per_unit: Decimal | None, unit: str) -> str:
     if usd_per_unit is None:
         return "no price"
     if unit == "token":
-        return f"{_rate(usd_per_unit * 1_000_000)} / 1M tokens"
-    return f"{_rate(usd_per_unit)} / {unit}"
+        return f"{exact(usd_per_unit * 1_000_000)} / 1M tokens"
+    return f"{exact(usd_per_unit)} / {unit}"
 
 
 def count(number: int) -> str:
@@ -86,7 +86,8 @@ def _decimals(size: Decimal) -> int:
     return 4 if size >= Decimal("0.0099995") else 6
 
 
-def _rate(usd: Decimal) -> str:
+def exact(usd: Decimal) -> str:
+    """An amount in full, as somebody wrote it, with two decimals or more: `$25.00`, `$0.005`."""
     text = f"{usd.normalize():,f}"
     whole, _, fraction = text.partition(".")
     return f"${whole}.{fraction:0<2}"

@@ -8,6 +8,15 @@ from spanmeter_dashboard import figures, markup
 from spanmeter_dashboard.answers import Losses
 
 _MOST_SERVICES = 3
+_BUDGET = """import spanmeter
+
+spanmeter.Budget(
+    "acme-daily",
+    limit_usd="25",
+    period="day",
+    scope={"tenant": "acme"},
+    action="stop",
+)"""
 
 
 def unreachable(url: str) -> str:
@@ -28,17 +37,11 @@ def refused(sentence: str) -> str:
 
 
 def no_calls(period: str, url: str, *, filtered: bool) -> str:
-    """No calls in a period (in words, such as `the last 24 h`)."""
+    """No calls in a period (in words, such as `the last 24 hours`)."""
     title = f"No calls in {markup.text(period)}"
     if filtered:
         return _notice(title, "No call matches the filters. Remove a filter or choose a longer period.")
-    return _notice(
-        title,
-        "Choose a longer period, or send some calls. Two lines instrument a LangChain, LangGraph or LlamaIndex "
-        "application:",
-        f'import spanmeter\nspanmeter.instrument(service_name="my-app", endpoint="{markup.text(_origin(url))}")',
-        after="No application at hand? <code>spanmeter demo</code> runs one.",
-    )
+    return _send_some(title, url)
 
 
 def no_caches(period: str) -> str:
@@ -47,6 +50,8 @@ def no_caches(period: str) -> str:
         f"No request to a cache in {markup.text(period)}",
         "Choose a longer period, or put a cache before what is asked again and again:",
         'from spanmeter.cache import Cache\n\n@Cache("answers", ttl_s=3600)\ndef answer(question: str) -> str: ...',
+        after="Its hits and what they saved show here, and so do the prompt caches of providers once one was read or "
+        "written.",
     )
 
 
@@ -66,10 +71,12 @@ def _counted(value: int, noun: str) -> str:
     return f"<b>{figures.count(value)} {noun}{'' if value == 1 else 's'}</b>"
 
 
-def no_traces(period: str, *, narrowed: bool) -> str:
+def no_traces(period: str, url: str, *, narrowed: bool) -> str:
     """No trace in a period."""
-    advice = "Remove a filter or choose a longer period." if narrowed else "Choose a longer period or send some calls."
-    return _notice(f"No traces in {markup.text(period)}", advice)
+    title = f"No traces in {markup.text(period)}"
+    if narrowed:
+        return _notice(title, "No trace matches what was chosen. Remove a filter or choose a longer period.")
+    return _send_some(title, url)
 
 
 def no_such_trace(trace_id: str) -> str:
@@ -98,8 +105,9 @@ def no_budgets() -> str:
         "No budget is defined",
         "A budget stops calls, or has another model answer them, before more is spent than it allows. Define one in "
         "the application:",
-        'import spanmeter\nspanmeter.Budget("acme-daily", limit_usd="25", period="day", scope={"tenant": "acme"})',
-        after="Or in a file that <code>SPANMETER_BUDGETS</code> names, for the sidecar.",
+        _BUDGET,
+        after="Or in a file that <code>SPANMETER_BUDGETS</code> names for the sidecar: budgets are watched and told "
+        "from there, and stop calls of the applications that name them.",
     )
 
 
@@ -114,6 +122,17 @@ def unknown_dimension(name: str) -> str:
 def bad_start(sentence: str) -> str:
     """The dashboard was started with a value it cannot use."""
     return _notice("The dashboard was started with a wrong value", markup.text(sentence), kind="error")
+
+
+def _send_some(title: str, url: str) -> str:
+    return _notice(
+        title,
+        "Choose a longer period, or send some calls. This instruments a LangChain, LangGraph or LlamaIndex "
+        "application:",
+        "import spanmeter\n\nspanmeter.instrument(\n"
+        f'    service_name="my-app",\n    endpoint="{markup.text(_origin(url))}",\n)',
+        after="No application at hand? <code>spanmeter demo</code> runs one.",
+    )
 
 
 def _origin(url: str) -> str:

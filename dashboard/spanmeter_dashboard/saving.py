@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, Self
 
@@ -11,6 +11,18 @@ from spanmeter_dashboard import figures, markup, palette
 from spanmeter_dashboard.markup import Cell
 
 _EXAMPLES = 3
+_TITLES = {
+    "swap": "Another model",
+    "top k": "Fewer documents",
+    "input limit": "Shorter prompts",
+    "batch": "Batch tier",
+}
+_UNNAMED = {
+    "swap": "Name a model and another one above. Whether the other answers well enough, no figure tells.",
+    "top k": "Name the most documents of a search above.",
+    "input limit": "Name the most input tokens of a prompt above.",
+}
+"""What stands below a proposal that nobody named yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +82,11 @@ class Savings:
         return float(self.saved_usd / self.spend_usd) if self.spend_usd else 0.0
 
 
-def table(savings: Savings, *, address: Callable[[str], str]) -> str:
-    """The proposals in the order in which they count, each with what it supposes and links to calls behind it."""
+def table(savings: Savings, *, address: Callable[[str], str], named: Collection[str] = ()) -> str:
+    """The proposals in the order in which they count, each with what it supposes and links to calls behind it.
+
+    `named` are those that the reader asked for, by the API's parameters.
+    """
     header = (
         Cell("Proposal"),
         Cell("Share", room="full"),
@@ -80,7 +95,9 @@ def table(savings: Savings, *, address: Callable[[str], str]) -> str:
         Cell("Alone", number=True, room="half"),
         Cell("Saved", number=True),
     )
-    lines = (_line(proposal, savings, address) for proposal in savings.proposals)
+    unnamed = {name: text for name, text in _UNNAMED.items() if name.replace(" ", "_") not in named}
+    proposals = (replace(one, assumption=unnamed.get(one.name, one.assumption)) for one in savings.proposals)
+    lines = (_line(proposal, savings, address) for proposal in proposals)
     return markup.table(header, lines, label="What would have been saved")
 
 
@@ -92,9 +109,9 @@ def _line(proposal: Proposal, savings: Savings, address: Callable[[str], str]) -
     unknown = markup.chip(f"{figures.count(proposal.unpriced_calls)} without a price", "warn")
     below = [markup.text(proposal.assumption), unknown if proposal.unpriced_calls else "", links and f"Calls: {links}"]
     sub = "".join(f"<span>{each}</span>" for each in below if each)
-    title = (
-        f'<div class="sm-cell"><b>{markup.text(proposal.name.capitalize())}</b><div class="sm-sub">{sub}</div></div>'
-    )
+    name = markup.text(_TITLES.get(proposal.name, proposal.name.capitalize()))
+    kind = "sm-cell sm-muted" if proposal.saved_usd == 0 else "sm-cell"
+    title = f'<div class="{kind}"><b>{name}</b><div class="sm-sub">{sub}</div></div>'
     return (
         Cell(title),
         Cell(markup.meter(part, palette.NEUTRAL), room="full"),

@@ -12,6 +12,7 @@ from spanmeter_dashboard.answers import Charge, Event, Step, Sums, Trace
 from spanmeter_dashboard.conversation import conversation
 from spanmeter_dashboard.tree import Branch, branches
 
+_CACHE_RESULT = "spanmeter.cache.result"
 _INDENT_REM = 0.95
 _DEEPEST_INDENT = 9
 _QUARTERS = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -58,7 +59,7 @@ def _title(branch: Branch) -> str:
     subtitle = step.model if step.model and step.model not in step.name else step.framework
     small = f" <small>{markup.text(subtitle)}</small>" if subtitle else ""
     return (
-        f'<span class="sm-title" style="padding-left:{indent:.2f}rem"><span class="sm-caret"></span>'
+        f'<span class="sm-title" style="--indent:{indent:.2f}rem"><span class="sm-caret"></span>'
         f"{markup.swatch(palette.of_operation(step.operation))}"
         f'<span class="sm-label" title="{markup.text(step.name)}">{markup.text(step.name)}{small}</span>'
         f"{_marks(step)}</span>"
@@ -69,8 +70,8 @@ def _marks(step: Step) -> str:
     marks = (
         (step.status == "error", step.error_type or "error", "error"),
         (step.status == "cancelled", "cancelled", "warn"),
-        (bool(step.sums.cache_hits), "cache hit", ""),
-        (step.wrapper, "counted below", ""),
+        (bool(step.sums.cache_hits) or step.attributes.get(_CACHE_RESULT) == "hit", "cache hit", ""),
+        (step.wrapper, "counted below", "sm-beside"),
         (step.grade == "estimated", "estimated", "warn"),
         (step.grade == "unpriced", "unpriced", "warn"),
     )

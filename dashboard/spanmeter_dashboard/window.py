@@ -77,6 +77,7 @@ def floor(time: datetime, width: timedelta) -> datetime:
 
 
 def words(period: str) -> str:
-    """A preset in words for a sentence: `24h` is "the last 24 h"."""
-    units = {"m": "min", "h": "h", "d": "days"}
-    return f"the last {period[:-1]} {units[period[-1]]}"
+    """A preset in words for a sentence: `24h` is "the last 24 hours"."""
+    units = {"m": "minute", "h": "hour", "d": "day"}
+    number, unit = period[:-1], units[period[-1]]
+    return f"the last {unit}" if number == "1" else f"the last {number} {unit}s"

@@ -72,7 +72,7 @@ def test_the_overview_lists_what_has_no_price(opened: Opened) -> None:
 def test_an_empty_period_says_what_to_do(opened: Opened, empty_sidecar: str) -> None:
     app = opened(url=empty_sidecar)
     assert not app.exception
-    assert "No calls in the last 1 h" in shown(app)
+    assert "No calls in the last hour" in shown(app)
     assert f'endpoint="{empty_sidecar}"' in shown(app)
 
 

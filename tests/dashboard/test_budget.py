@@ -63,34 +63,39 @@ def test_a_budget_is_read_from_the_answer() -> None:
     [
         pytest.param(
             KNOWN,
-            "acme <b> tenant acme 3 stopped 2 without a known price $8.50 85% $10.00 a day $0.5000 $0.2500 "
+            "acme <b> tenant acme stops calls 3 stopped 2 without a known price $8.50 85% $10.00 a day $0.5000 $0.2500 "
             "23 Nov 18:00 24 Nov 00:00",
             id="nearly spent",
         ),
         pytest.param(
             replace(KNOWN, scope={}, share=1.0, spent_usd=Decimal(10), stopped_calls=0, unpriced_calls=0),
-            "acme <b> spent all calls $10.00 100% $10.00 a day $0.5000 $0.2500 \N{EN DASH} 24 Nov 00:00",
+            "acme <b> spent all calls stops calls $10.00 100% $10.00 a day $0.5000 $0.2500 \N{EN DASH} 24 Nov 00:00",
             id="spent",
         ),
         pytest.param(
             replace(KNOWN, exhausts_at=None, stopped_calls=0, unpriced_calls=0),
-            "acme <b> tenant acme $8.50 85% $10.00 a day $0.5000 $0.2500 its end 24 Nov 00:00",
+            "acme <b> tenant acme stops calls $8.50 85% $10.00 a day $0.5000 $0.2500 the reset 24 Nov 00:00",
             id="lasts until it resets",
         ),
         pytest.param(
             replace(KNOWN, exhausts_at=None, period="total", resets_at=None, stopped_calls=0, unpriced_calls=0),
-            "acme <b> tenant acme $8.50 85% $10.00 in all $0.5000 $0.2500 \N{EN DASH} \N{EN DASH}",
+            "acme <b> tenant acme stops calls $8.50 85% $10.00 in all $0.5000 $0.2500 \N{EN DASH} \N{EN DASH}",
             id="never resets",
         ),
         pytest.param(
+            replace(KNOWN, action="warn", limit_usd=Decimal("0.005"), stopped_calls=0, unpriced_calls=0),
+            "acme <b> tenant acme warns $8.50 85% $0.005 a day $0.5000 $0.2500 23 Nov 18:00 24 Nov 00:00",
+            id="warns at a small limit",
+        ),
+        pytest.param(
             Budget.of({**TOLD, **SINGLE, "stopped_calls": 0, "unpriced_calls": None, "period": "request"}),
-            "acme <b> tenant acme ? ? $10.00 a request ? ? ? ?".replace("?", "\N{EN DASH}"),
+            "acme <b> tenant acme stops calls ? ? $10.00 a request ? ? ? ?".replace("?", "\N{EN DASH}"),
             id="single requests",
         ),
     ],
 )
 def test_a_line_says_what_is_spent_and_how_long_it_lasts(budget: Budget, line: str) -> None:
-    head = "Budget Spent Limit Reserved An hour Lasts until Resets"
+    head = "Budget Spent Limit Reserved Per hour Lasts until Resets"
     assert words(table([budget], zone=UTC)) == f"{head} {line}"
 
 

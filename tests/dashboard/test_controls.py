@@ -20,7 +20,7 @@ def test_a_preset_moves_with_the_clock_and_a_custom_period_does_not(fixed: Perio
 
 
 def test_periods_have_words(fixed: Period) -> None:
-    assert (Period("7d").words, Period("7d").before_words) == ("the last 7 days", "7 days before")
+    assert (Period("7d").words, Period("7d").before_words) == ("the last 7 days", "the 7 days before")
     assert (fixed.words, fixed.before_words) == ("20 Nov 2026 12:00 to 22 Nov 2026 12:00 UTC", "the time before")
 
 

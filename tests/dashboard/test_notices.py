@@ -9,6 +9,12 @@ import pytest
 from spanmeter_dashboard import notices
 from spanmeter_dashboard.answers import Losses
 
+SEND_SOME = (
+    "Choose a longer period, or send some calls. This instruments a LangChain, LangGraph or LlamaIndex application: "
+    'import spanmeter spanmeter.instrument( service_name="my-app", endpoint="http://127.0.0.1:4318", ) '
+    "No application at hand? spanmeter demo runs one."
+)
+
 
 def words(html: str) -> str:
     return " ".join(unescape(re.sub(r"<[^>]+>", " ", html)).split())
@@ -25,21 +31,24 @@ def words(html: str) -> str:
             id="unreachable",
         ),
         pytest.param(
-            notices.no_calls("the last 24 h", "http://127.0.0.1:4318", filtered=False),
-            "No calls in the last 24 h Choose a longer period, or send some calls. Two lines instrument a LangChain, "
-            'LangGraph or LlamaIndex application: import spanmeter spanmeter.instrument(service_name="my-app", '
-            'endpoint="http://127.0.0.1:4318") No application at hand? spanmeter demo runs one.',
+            notices.no_calls("the last 24 hours", "http://127.0.0.1:4318", filtered=False),
+            f"No calls in the last 24 hours {SEND_SOME}",
             id="no calls",
         ),
         pytest.param(
-            notices.no_calls("the last 1 h", "http://s", filtered=True),
-            "No calls in the last 1 h No call matches the filters. Remove a filter or choose a longer period.",
+            notices.no_calls("the last hour", "http://s", filtered=True),
+            "No calls in the last hour No call matches the filters. Remove a filter or choose a longer period.",
             id="no calls that match",
         ),
         pytest.param(
-            notices.no_traces("the last 1 h", narrowed=False),
-            "No traces in the last 1 h Choose a longer period or send some calls.",
+            notices.no_traces("the last hour", "http://127.0.0.1:4318", narrowed=False),
+            f"No traces in the last hour {SEND_SOME}",
             id="no traces",
+        ),
+        pytest.param(
+            notices.no_traces("the last hour", "http://s", narrowed=True),
+            "No traces in the last hour No trace matches what was chosen. Remove a filter or choose a longer period.",
+            id="no traces that match",
         ),
         pytest.param(
             notices.lost(Losses(1234, 5, Decimal("1.5"), ("shop", "bank", "mail", "blog"))),
@@ -72,3 +81,15 @@ def test_what_is_missing_comes_with_what_to_do(html: str, expected: str) -> None
 )
 def test_data_in_a_notice_is_escaped(html: str) -> None:
     assert html.count("&lt;b&gt;") == 1
+
+
+def test_no_line_of_an_example_is_wider_than_a_phone() -> None:
+    shown = (
+        notices.no_budgets(),
+        notices.no_caches("the last hour"),
+        notices.no_calls("the last hour", "http://127.0.0.1:4318", filtered=False),
+    )
+    lines = [
+        line for html in shown for code in re.findall("<pre>(.*?)</pre>", html, re.DOTALL) for line in code.split("\n")
+    ]
+    assert [line for line in lines if len(line) > 41] == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from decimal import Decimal
 from html import unescape
 from typing import Any, Final
@@ -54,11 +55,18 @@ def test_savings_are_read_from_the_answer() -> None:
 
 
 def test_the_table_shows_each_proposal_with_its_assumption_and_calls() -> None:
-    html = table(KNOWN, address=lambda trace: f"traces?trace={trace}")
+    html = table(KNOWN, address=lambda trace: f"traces?trace={trace}", named=["swap"])
     words = " ".join(unescape(re.sub(r"<[^>]+>", " ", html)).split())
     assert words == (
         "Proposal Share Calls Tokens Alone Saved "
         "Answer cache One cache <b> for all. 1 without a price Calls: abababab… 3 1.2k $0.5000 $0.2500 "
-        "Swap No model is named. 1 without a price 1 2 \N{EN DASH} \N{EN DASH}"
+        "Another model No model is named. 1 without a price 1 2 \N{EN DASH} \N{EN DASH}"
     )
     assert f'href="traces?trace={"ab" * 16}"' in html
+
+
+def test_a_proposal_that_nobody_named_says_where_to_name_it_and_is_muted() -> None:
+    html = table(replace(KNOWN, proposals=(replace(SWAP, saved_usd=Decimal(0)),)), address=str)
+    assert '<div class="sm-cell sm-muted"><b>Another model</b>' in html
+    assert "Name a model and another one above." in html
+    assert "No model is named." not in html

@@ -59,6 +59,7 @@ def test_the_axis_covers_steps_that_end_after_the_root(step: StepMaker, drawn: C
         pytest.param({"status": "error"}, "error", id="error without a type"),
         pytest.param({"status": "cancelled"}, "cancelled", id="cancelled"),
         pytest.param({"sums": Sums(cache_hits=1)}, "cache hit", id="cache hit"),
+        pytest.param({"attributes": {"spanmeter.cache.result": "hit"}}, "cache hit", id="hit of a cache of ours"),
         pytest.param({"wrapper": True}, "counted below", id="wrapper"),
         pytest.param({"grade": "estimated"}, "estimated", id="estimated"),
         pytest.param({"grade": "unpriced"}, "unpriced", id="unpriced"),
@@ -68,7 +69,7 @@ def test_what_is_special_about_a_step_is_marked(
     step: StepMaker, drawn: Callable[..., str], known: dict[str, object], mark: str
 ) -> None:
     html = drawn(step("a", **known))
-    assert re.findall(r'<span class="sm-chip [a-z]*">([^<]*)</span>', html) == [mark]
+    assert re.findall(r'<span class="sm-chip [a-z-]*">([^<]*)</span>', html) == [mark]
 
 
 def test_an_unpriced_call_has_no_amount(step: StepMaker, drawn: Callable[..., str]) -> None:

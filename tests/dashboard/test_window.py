@@ -41,7 +41,7 @@ def test_buckets_lie_on_the_clock_and_cover_the_window(noon: datetime) -> None:
 
 
 @pytest.mark.parametrize(
-    ("period", "expected"), [("15m", "the last 15 min"), ("24h", "the last 24 h"), ("7d", "the last 7 days")]
+    ("period", "expected"), [("15m", "the last 15 minutes"), ("1h", "the last hour"), ("7d", "the last 7 days")]
 )
 def test_a_period_reads_as_words(period: str, expected: str) -> None:
     assert window.words(period) == expected

@@ -12,7 +12,7 @@ def show(client: Client) -> None:
     """Draw the page."""
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.header("Budgets", anchor=False, width="content")
-        live = st.toggle("Live", value=True, key="live", bind="query-params", width="content")
+        live = controls.live()
     controls.refreshing(client, lambda: _body(client), live=live)
 
 
@@ -24,6 +24,7 @@ def _body(client: Client) -> None:
     with st.container(border=True):
         st.html(budget.table(budgets, zone=controls.zone()))
     st.caption(
-        "Spent is the larger of what the processes that share a budget settled and what the ledger holds for it. "
-        "“An hour” is what went in the last hour; “lasts until” is when the limit is reached if that goes on."
+        "Spent is the larger of what the processes that share a budget settled and what the ledger holds for it; "
+        "reserved is held for calls under way. “Per hour” is what went in the last hour; “lasts until” is when the "
+        "limit is reached if that goes on, “the reset” if the period ends before."
     )

@@ -25,7 +25,10 @@ def _body(client: Client, period: Period) -> None:
         with st.container(border=True):
             st.subheader("Caches of applications", anchor=False)
             st.html(caches.table(uses))
-        st.caption("Saved is what the calls had cost that hits replaced; the last line is the sum over all caches.")
+        st.caption(
+            "Saved is what the calls cost that each hit replaced, as far as prices are known; the last line is the sum "
+            "over all caches."
+        )
     if prompts:
         with st.container(border=True):
             st.subheader("Prompt caches of providers", anchor=False)
@@ -38,7 +41,8 @@ def _explained(unpriced_tokens: int) -> str:
         f" What {figures.count(unpriced_tokens)} of the tokens saved or cost is unknown." if unpriced_tokens else ""
     )
     return (
-        "Tokens. Never read: no later call of the same service and model read anything while they were kept, at least "
-        "so many. Saved by reads is what tokens read would have cost more as plain input; more for writes, what "
-        f"writing cost beyond plain input.{unknown}"
+        "Tokens of prompts that a provider read from its own cache, at a lower price, or wrote into it. Never read: at "
+        "least so many were written, and no later call of the same service and model read any while they were kept. "
+        "Saved by reads is what tokens read would have cost more as plain input; more for writes, what writing cost "
+        f"beyond plain input.{unknown}"
     )

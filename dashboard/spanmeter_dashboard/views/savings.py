@@ -36,13 +36,18 @@ def _terms() -> Terms:
         "Nobody waits for", key="offline", bind="query-params", placeholder="feature=nightly", width=190,
         help="DIM=VALUE, several apart by a semicolon; calls with the tag offline=true always count",
     )  # fmt: skip
+    documents = st.number_input(
+        "Most documents", min_value=0, max_value=100, key="top_k", bind="query-params", width=150,
+        help="Of what a search found, so many would go into a prompt; 0: no limit",
+    )  # fmt: skip
     limit = st.number_input(
         "Most input tokens", min_value=0, step=1000, key="input_limit", bind="query-params", width=170,
         help="0: no limit",
     )  # fmt: skip
     ttl = st.selectbox("A cache keeps", _TTLS, index=_TTLS.index("24h"), key="ttl", bind="query-params", width=120)
     named = [(name, text.strip()) for name, told in (("swap", swap), ("offline", offline)) for text in told.split(";")]
-    return (*((name, text) for name, text in named if text), ("input_limit", str(int(limit))), ("ttl", str(ttl)))
+    limits = (("top_k", str(int(documents))), ("input_limit", str(int(limit))), ("ttl", str(ttl)))
+    return (*((name, text) for name, text in named if text), *limits)
 
 
 def _body(client: Client, period: Period, chosen: Filters, terms: Terms) -> None:
@@ -56,10 +61,11 @@ def _body(client: Client, period: Period, chosen: Filters, terms: Terms) -> None
         return
     _totals(answer)
     with st.container(border=True):
-        st.html(saving.table(answer, address=controls.trace_address(period, chosen)))
+        named = {name for name, value in terms if value != "0"}
+        st.html(saving.table(answer, address=controls.trace_address(period, chosen), named=named))
     st.caption(
-        "Each proposal is counted on what those above it left, so no dollar is saved twice; alone is what it saves by "
-        "itself. What caches saved already is not here: it was never spent."
+        "“Saved” counts each proposal on what those above it left, so no dollar is saved twice; “alone” is what it "
+        "would save by itself. What caches saved already is not here: it was never spent."
     )
 
 

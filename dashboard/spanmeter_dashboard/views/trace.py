@@ -13,6 +13,9 @@ from spanmeter_dashboard.client import Client, NotFoundError
 from spanmeter_dashboard.rankings import clock
 from spanmeter_dashboard.waterfall import waterfall
 
+_QUOTING = frozenset({"chat", "text_completion", "generate_content", "retrieval", "execute_tool", "invoke_agent"})
+"""Operations of which a text may be stored; embeddings have none."""
+
 
 def show(client: Client, trace_id: str) -> None:
     """Draw the page of one trace."""
@@ -30,7 +33,7 @@ def show(client: Client, trace_id: str) -> None:
     with st.container(border=True):
         st.html(waterfall(trace))
         st.html(_colours(trace))
-    if all(step.content is None for step in trace.steps):
+    if any(step.operation in _QUOTING for step in trace.steps) and all(step.content is None for step in trace.steps):
         st.html(notices.no_content(stored=trace.stores_content))
 
 

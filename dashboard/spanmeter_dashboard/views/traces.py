@@ -76,7 +76,7 @@ def _body(client: Client, chosen: _Choice) -> None:
         offset=(page - 1) * PAGE_SIZE,
     )
     if not found.total:
-        st.html(notices.no_traces(chosen.period.words, narrowed=bool(chosen.filters) or chosen.errors_only))
+        st.html(notices.no_traces(chosen.period.words, client.url, narrowed=bool(chosen.filters) or chosen.errors_only))
         return
     st.caption(f"{figures.count(found.total)} traces in {chosen.period.words}")
     with st.container(border=True):
