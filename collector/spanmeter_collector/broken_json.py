@@ -7,7 +7,7 @@ import re
 from typing import Final
 
 _BEGINNING: Final = re.compile(r'\s*(?:\[\s*)?\{\s*"')
-_TEXT: Final = re.compile(r'"(?:content|text|arguments|response|result)"\s*:\s*"((?:[^"\\]|\\.)*)', re.DOTALL)
+_TEXT: Final = re.compile(r'"(?:content|text|arguments|response|result)"\s*:\s*"([^"\\]*+(?:\\.[^"\\]*+)*+)', re.DOTALL)
 _CUT_ESCAPE: Final = re.compile(r"\\u[0-9a-fA-F]{0,3}$")
 
 

@@ -190,7 +190,9 @@ class Redaction:
         inside = with_texts(said, lambda one: found.kept(self._without(plan, one)), numbers=_may_match(plan, said))
         if inside is None:
             return self._without(plan, said)
-        return None if found.drops else self._without(plan, inside, texts=text_places(inside))
+        if found.drops:
+            return None
+        return self._without(plan, inside, texts=text_places(inside)) if _may_match(plan, inside) else inside
 
     def _without(self, plan: _Plan, said: str, *, texts: TextPlaces | None = None) -> str | None:
         """The same of a text as it stands; what lies within `texts` has been looked at."""

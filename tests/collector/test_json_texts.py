@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+import tracemalloc
 from collections.abc import Callable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spanmeter_collector.json_texts import text_places, with_texts
+from spanmeter_collector.broken_json import texts_left
+from spanmeter_collector.json_texts import TextPlaces, text_places, with_texts
 
 
 def shout(text: str) -> str:
@@ -39,8 +41,8 @@ def test_numbers_are_changed_where_that_is_asked() -> None:
     )
 
 
-@pytest.mark.parametrize("text", ["ada", '"ada"', "7", "[redacted]", '[{"ada', "[" * 100_000, ""])
-def test_what_is_no_object_or_list_is_none(text: str) -> None:
+@pytest.mark.parametrize("text", ["ada", '"ada"', "7", "[redacted]", '[{"ada', "[" * 100_000, '{"a":"ada","a":1}', ""])
+def test_what_is_no_object_or_list_or_says_a_key_twice_is_none(text: str) -> None:
     assert with_texts(text, shout) is None
 
 
@@ -65,3 +67,16 @@ def test_the_places_of_texts_leave_quotes_out() -> None:
     held = [places.hold(*match.span()) for match in re.finditer('a\\\\"b|"c"|c|1|a\\\\', text)]
 
     assert held == [True, False, False]
+
+
+def test_long_texts_take_no_memory_beyond_their_own() -> None:
+    text = json.dumps({"text": 'a\n"' * 100_000})
+    tracemalloc.start()
+    try:
+        found = text_places(text), list(map(len, texts_left(text[:-1])))
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert found == (TextPlaces([2, 10], [6, len(text) - 2]), [300_000])
+    assert most < 5 * len(text)

@@ -91,6 +91,14 @@ def test_json_goes_as_a_whole_where_a_rule_drops_what_matches(span: MakeSpan, re
     assert redacted(dropping, quoting("a", "Gruß"), span, request_of) == {}
 
 
+def test_a_rule_sees_both_values_of_a_key_that_stands_twice(span: MakeSpan, request_of: MakeRequest) -> None:
+    said = {"gen_ai.tool.call.arguments": '{"to":"ada@x.org","to":"bob@x.org"}'}
+
+    assert redacted(redaction(EMAILS), said, span, request_of) == {
+        "gen_ai.tool.call.arguments": '{"to":"[email]","to":"[email]"}'
+    }
+
+
 def test_a_rule_for_a_key_with_its_value_leaves_neither(span: MakeSpan, request_of: MakeRequest) -> None:
     across = redaction(Rule("r", "replace", pattern='"password":"[^"]*"'), EMAILS)
     said = {"gen_ai.tool.call.arguments": '{"password":"x","to":"ada@x.org"}'}
