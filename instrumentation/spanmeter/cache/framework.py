@@ -70,7 +70,7 @@ class Kept:
         return Wait(partial(search, key, self.codec), partial(search_async, key, self.codec))
 
     def _finding(self, key: str) -> Wait:
-        find = partial(self.cache.shelf.find, key, self.codec)
+        find = barrier(partial(self.cache.shelf.find, key, self.codec))
         return Wait(find, partial(asyncio.to_thread, find))
 
     def _answered(self, call: Call | None, found: Found | None, key: str) -> Held | None:

@@ -83,8 +83,8 @@ def _copied(one: Generation) -> Generation:
     copy.__dict__["generation_info"] = _apart(one.generation_info)
     if isinstance(copy, ChatGeneration):
         message = copy.message.model_copy()
-        held = message.__dict__
-        held.update((name, _apart(value)) for name, value in held.items() if type(value) not in _UNCHANGING)
+        for held in filter(None, (message.__dict__, message.__pydantic_extra__)):
+            held.update((name, _apart(value)) for name, value in held.items() if type(value) not in _UNCHANGING)
         copy.__dict__["message"] = message  # as it was: nothing to read or to check once more
     return copy
 

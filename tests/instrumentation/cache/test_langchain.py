@@ -19,7 +19,9 @@ from pydantic import SecretStr
 from tests.instrumentation.cache.crowd import until, waits_for
 
 import spanmeter
+from spanmeter.barrier import raise_faults
 from spanmeter.cache import Cache, Disk
+from spanmeter.cache.entry import Entry, write_entry
 from spanmeter.cache.langchain import EmbeddingStore, Generations, LLMCache
 
 CALL_USD = Decimal("0.000253")
@@ -164,6 +166,7 @@ GENERATIONS = [
             tool_calls=[{"name": "find", "args": {"a": [1]}, "id": "1", "type": "tool_call"}],
             usage_metadata={"input_tokens": 1, "output_tokens": 2, "total_tokens": 3},
             response_metadata={"model_name": "gpt-5"},
+            sources=[{"page": 1}],
         ),
         generation_info={"finish_reason": "stop"},
     ),
@@ -190,6 +193,7 @@ def test_a_copy_of_generations_shares_nothing_that_can_be_changed() -> None:
     answer.message.response_metadata["model_name"] = answer.generation_info["finish_reason"] = "changed"
     answer.message.usage_metadata["input_tokens"] = 7
     answer.message.additional_kwargs["b"] = 1
+    answer.message.sources[0]["page"] = 2
 
     assert read == GENERATIONS
 
@@ -198,6 +202,17 @@ def test_a_copy_of_generations_shares_nothing_that_can_be_changed() -> None:
 def test_what_is_no_generation_is_refused(written: bytes) -> None:
     with pytest.raises((ValueError, LookupError)):
         Generations().decode(written)
+
+
+async def test_a_fault_in_reading_an_entry_is_a_miss_for_those_who_await_too(disk: Disk) -> None:
+    cache = Cache("answers", behind=disk)
+    key = cache.key(("a", "model"))
+    disk.put("answers", key, write_entry(Entry(b"[" * 100_000), place=f"answers:{key}"), expires_at=None)
+    raise_faults(on=False)
+    try:
+        assert (LLMCache(cache).lookup("a", "model"), await LLMCache(cache).alookup("a", "model")) == (None, None)
+    finally:
+        raise_faults(on=True)
 
 
 def test_a_completion_is_cached() -> None:
