@@ -27,7 +27,7 @@ class MessageAnswer(Answer):
 
 
 class ToolAnswer(Answer):
-    """A tool that a model was offered; `parameters` is a JSON schema."""
+    """A tool that a model was offered; `parameters` is a JSON schema. One without a name is described as it stands."""
 
     name: str
     description: str

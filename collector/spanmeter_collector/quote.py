@@ -75,7 +75,7 @@ def read_content(attributes: Attributes) -> Quoted:
         output=_messages(said, OUTPUTS)
         or _flat_messages(said, _FLAT_OUTPUT)
         or _text_message("assistant", said, TEXT_OUTPUTS),
-        tools=[_tool(tool) for tool in _items(said.first(("gen_ai.tool.definitions",))) if isinstance(tool, dict)],
+        tools=[_tool(tool) for tool in _items(said.first(("gen_ai.tool.definitions",)))],
         arguments=said.first(_ARGUMENTS),
         result=said.first(_RESULTS),
         query=said.first(("gen_ai.retrieval.query.text", "db.vector.query.content")),
@@ -139,7 +139,7 @@ def _message(said: Any) -> MessageAnswer:  # noqa: ANN401  as `_parsed`
     if not isinstance(said, dict):
         return MessageAnswer(role="", parts=[_part(said)])
     parts = said.get("parts", said.get("content"))
-    is_part = said.get("type") in _INSTEAD
+    is_part = _text(said.get("type")) in _INSTEAD
     if is_part:
         parts = [said]
     return MessageAnswer(
@@ -205,11 +205,16 @@ def _described(part: dict[str, Any]) -> str:
     return ", ".join(filter(None, told)) or "media"
 
 
-def _tool(tool: dict[str, Any]) -> ToolAnswer:
-    inner = tool.get("function")
+def _tool(tool: Any) -> ToolAnswer:  # noqa: ANN401  as `_parsed`
+    inner = tool.get("function") if isinstance(tool, dict) else None
     told = inner if isinstance(inner, dict) else tool
-    keys = ("name", "description", "parameters")
-    return ToolAnswer(**{key: _text(told.get(key)) for key in keys})
+    if not isinstance(told, dict) or not told.get("name"):
+        is_left = isinstance(told, dict) and told.get("type") == _BROKEN and "content" in told
+        return ToolAnswer(name="", description=_text(told["content"] if is_left else told), parameters="")
+    parameters = told.get("parameters", told.get("input_schema"))
+    return ToolAnswer(
+        name=_text(told["name"]), description=_text(told.get("description")), parameters=_text(parameters)
+    )
 
 
 def _documents(said: _Said) -> list[DocumentAnswer]:

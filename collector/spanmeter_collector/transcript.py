@@ -37,7 +37,7 @@ def _span(span: Row, *, full: bool) -> Iterator[str]:
         return
     yield f"── {harmless(span['name'])}"
     for tool in content["tools"]:
-        yield f"  offered {harmless(tool['name'])}"
+        yield f"  offered {harmless(tool['name'] or tool['description'][:SHORT])}"
     for name in ("query", "arguments", "result"):
         if content[name]:
             yield from _said(name, content[name], full=full)

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from spanmeter_collector.content_answer import ContentAnswer
@@ -189,6 +189,25 @@ def test_it_is_told_what_was_read(sent: dict[str, str], left: set[str]) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("sent", "expected"),
+    [
+        ('[{"name": "find", "input_schema": {"a": 1}}]', ("find", "", '{"a": 1}')),
+        ('[{"google_search": {}}]', ("", '{"google_search": {}}', "")),
+        ('["find"]', ("", "find", "")),
+        ("find, search", ("", "find, search", "")),
+        ('[{"type":"function","na', ("", '[{"type":"function","na', "")),
+        ('[{"type":"broken"}]', ("", '{"type": "broken"}', "")),
+    ],
+    ids=["of Anthropic's form", "without a name", "a word", "no JSON", "cut", "nothing left"],
+)
+def test_no_tool_that_was_offered_is_left_out(sent: str, expected: tuple[str, str, str]) -> None:
+    content = read_content({"gen_ai.tool.definitions": sent}).content
+
+    assert content is not None
+    assert [(tool.name, tool.description, tool.parameters) for tool in content.tools] == [expected]
+
+
 @pytest.mark.parametrize("attributes", [{}, {"k": "v"}, {"gen_ai.input.messages": "[]"}, {"gen_ai.input.messages": ""}])
 def test_who_quotes_nothing_has_no_content(attributes: dict[str, str]) -> None:
     assert read_content(attributes) == Quoted(None)
@@ -213,6 +232,7 @@ KEYS = st.sampled_from(
 
 
 @settings(max_examples=150, deadline=None)
+@example({"gen_ai.input.messages": '{"type": []}'})
 @given(st.dictionaries(KEYS, VALUES.map(json.dumps) | st.text(max_size=20), max_size=4))
 def test_whatever_is_sent_has_an_answer(attributes: dict[str, str]) -> None:
     content = read_content(attributes).content
