@@ -77,9 +77,10 @@ class LightTracer(Tracer):
 
     def write_below(self, parent: Span, name: str, *, attributes: dict[str, Any], at_ns: int) -> None:
         """Write a span that began at `at_ns` and ends now: as `start_below` and `end` would, but quicker."""
-        above, listeners = parent.get_span_context(), self.listeners(self.sdk.span_processor)
-        is_plain = self._is_plain(above) and len(attributes) <= self.room and is_clean(attributes)
-        if listeners.take is None or listeners.at_start or not is_plain:
+        above, listeners = parent.get_span_context(), None
+        if self._is_plain(above) and len(attributes) <= self.room and is_clean(attributes):
+            listeners = self.listeners(self.sdk.span_processor)
+        if listeners is None or listeners.take is None or listeners.at_start:
             self.start_below(parent, name, kind=SpanKind.INTERNAL, attributes=attributes, at_ns=at_ns).end()
             return
         identity, over = self._below(above)

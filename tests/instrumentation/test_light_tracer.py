@@ -249,6 +249,25 @@ def test_processors_that_run_at_once_are_the_sdks_to_call() -> None:
     assert type(span) is not LightSpan
 
 
+class Names(SpanProcessor):
+    """A provider's only processor, without the SDK's own around it."""
+
+    def __init__(self) -> None:
+        self.ended: list[str] = []
+
+    def on_end(self, span: sdk.ReadableSpan) -> None:
+        self.ended.append(span.name)
+
+
+def test_a_processor_of_the_providers_own_hears_of_spans_that_are_written_at_once() -> None:
+    heard: Any = Names()
+    tracer = lightened(TracerProvider(shutdown_on_exit=False, active_span_processor=heard).get_tracer("a"))
+    assert type(tracer) is LightTracer
+    tracer.write_below(INVALID_SPAN, "name", attributes={}, at_ns=1)
+
+    assert heard.ended == ["name"]
+
+
 def test_a_provider_that_is_switched_off_starts_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OTEL_SDK_DISABLED", "true")
     tracer = TracerProvider(shutdown_on_exit=False).get_tracer(semconv.SCOPE)
