@@ -106,8 +106,7 @@ def no_budgets() -> str:
         "A budget stops calls, or has another model answer them, before more is spent than it allows. Define one in "
         "the application:",
         _BUDGET,
-        after="Or in a file that <code>SPANMETER_BUDGETS</code> names for the sidecar: budgets are watched and told "
-        "from there, and stop calls of the applications that name them.",
+        after="Or, without a line of code, in a file that <code>SPANMETER_BUDGETS</code> names for the sidecar.",
     )
 
 
