@@ -19,6 +19,8 @@ _DAY_S: Final = 86_400
 _CUTS: Final = {"hour": "toStartOfHour", "day": "toStartOfDay", "month": "toStartOfDay"}
 _SETTINGS: Final = {"max_partitions_per_insert_block": 0, "mutations_sync": 1}
 _TABLES: Final = {rollup.source for rollup in ROLLUPS} - set(PLACES)
+_OF_ROLLUPS: Final = [rollup.place for rollup in ROLLUPS if rollup.source in PLACES]
+"""The tables whose views would sum what a repair writes."""
 _LAID_ANEW: Final = {"charge_sums": "ledger_sums", "span_sums": "span_sums_by_thousand"}
 """Tables that older stores laid in another way, and where what these held is while it is laid anew."""
 FORMER_TABLES: Final = FORMER.union(_LAID_ANEW.values())
@@ -47,6 +49,34 @@ def create_rollups(client: Any) -> None:  # noqa: ANN401  a client of clickhouse
         _repair(client)
     for place in PLACES:
         client.command(create_view(place))
+
+
+def mend_rollups(client: Any) -> None:  # noqa: ANN401  a client of clickhouse-connect
+    """Fill what a torn write left behind, in a store whose tables are those of today; nothing else may be written.
+
+    Nothing is altered or made that is there: the disk may be nearly full.
+    """
+    for place in _OF_ROLLUPS:
+        client.command(f"DROP VIEW IF EXISTS {view(place)} SYNC")
+    _repair(client)
+    for place in PLACES:
+        client.command(create_view(place))
+
+
+def forget_sums(client: Any, table: str, partition: str) -> None:  # noqa: ANN401
+    """Delete what sums a table's rows of a day or a month, `20261122` or `202611`, to be made again of those it has."""
+    existing = _tables(client)
+    for rollup in (rollup for rollup in ROLLUPS if rollup.place in existing):
+        if rollup.cut == "month" and rollup.source in (table, *_summing(table)):
+            client.command(f"ALTER TABLE {rollup.place} DROP PARTITION {partition[:6]}")
+        elif rollup.source == table:
+            which = f"{rollup.its_rows} AND startsWith(toString(toYYYYMMDD(time)), '{partition}')"
+            client.command(f"ALTER TABLE {rollup.place} DELETE WHERE {which}", settings=_SETTINGS)
+
+
+def _summing(table: str) -> set[str]:
+    """The tables of rollups that sum a table."""
+    return {rollup.place for rollup in ROLLUPS if rollup.source == table}
 
 
 def _put_aside(client: Any, existing: Collection[str]) -> None:  # noqa: ANN401

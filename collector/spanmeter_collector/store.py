@@ -21,12 +21,14 @@ from spanmeter_collector.batch import Batch
 from spanmeter_collector.bundle import Bundle
 from spanmeter_collector.charge import Charge
 from spanmeter_collector.connection import connector
+from spanmeter_collector.damage import note_detached
 from spanmeter_collector.duplicate import Duplicate
 from spanmeter_collector.layout import Layout
 from spanmeter_collector.otlp import LAST_NANOSECOND
 from spanmeter_collector.recent import Recent, Unknown
 from spanmeter_collector.rollup import rollups_sql
 from spanmeter_collector.rollup_repair import create_rollups
+from spanmeter_collector.room import require_room
 from spanmeter_collector.row import Row, SpanKey
 from spanmeter_collector.staged import Staged
 from spanmeter_collector.statement import read_sql
@@ -50,7 +52,7 @@ class Store:
     The embedded engine holds one path per process; a second path in the same process is refused by it.
     """
 
-    def __init__(self, connect: Callable[[], Any], *, directory: Path | None, layout: Layout) -> None:
+    def __init__(self, connect: Callable[[], Any], *, directory: Path | None, layout: Layout, damages: int = 0) -> None:
         self._connect = connect
         self.layout = layout
         self.directory = directory
@@ -68,7 +70,7 @@ class Store:
         self.read_closed_days()
         self.recent = self._read_recent()
         """What was taken in lately; held together with `ledger`."""
-        self._writing = Writing(self._writer, is_embedded=self._is_embedded)
+        self._writing = Writing(self._writer, directory=directory, damages=damages)
 
     @classmethod
     def open(cls, url: str) -> Self:
@@ -78,8 +80,11 @@ class Store:
 
         Raises:
             clickhouse_connect.driver.exceptions.Error: the path is in use by another process, or no server answers.
+            RoomError: the disk of an embedded store is full.
         """
         parts, layout = urlsplit(url), Layout.of(url)
+        if parts.scheme == "chdb":
+            require_room(Path(parts.path))
         connect = connector(url, layout)
         is_embedded = parts.scheme == "chdb"
         schema = (
@@ -92,9 +97,11 @@ class Store:
                 client.command(statement)
             if unindexed:  # entries of an older version; the engine does it beside everything else
                 client.command(f"ALTER TABLE {layout.altered('charges')} MATERIALIZE INDEX recorded_index")
+            damages = 0
             if is_embedded:
+                damages = note_detached(client)
                 create_rollups(client)
-        return cls(connect, directory=Path(parts.path) if is_embedded else None, layout=layout)
+        return cls(connect, directory=Path(parts.path) if is_embedded else None, layout=layout, damages=damages)
 
     def query(
         self, name: str, parameters: Mapping[str, object], fragments: Mapping[str, str] | None = None

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 from clickhouse_connect.driver.exceptions import DatabaseError, OperationalError
@@ -18,9 +20,10 @@ from spanmeter_collector.bundle import Bundle
 from spanmeter_collector.cache_request import CacheRequest
 from spanmeter_collector.charge import Charge
 from spanmeter_collector.counter import Counter
+from spanmeter_collector.damage import damaged, mend
 from spanmeter_collector.digest import digest
 from spanmeter_collector.duplicate import Duplicate
-from spanmeter_collector.rollup_repair import create_rollups
+from spanmeter_collector.room import RoomError, has_room, require_room
 from spanmeter_collector.row import Row
 from spanmeter_collector.staged import Kept, Staged
 from spanmeter_collector.staging import Staging
@@ -31,6 +34,8 @@ _WRITE_SETTINGS: Final = {
     "max_partitions_per_insert_block": 0,
     "optimize_on_insert": 0,  # what views write is grouped already
 }
+_SLACK_S: Final = 2
+"""The engine tells when a part was written in whole seconds."""
 _BILLS: Final = "bills_1"
 _TABLES: Final = {
     "spans": Row,
@@ -49,12 +54,17 @@ Record = Row | Charge | Bill | Counter | Duplicate | CacheRequest
 class Writing:
     """What is written on one connection, by one thread at a time."""
 
-    def __init__(self, client: Any, *, is_embedded: bool) -> None:  # noqa: ANN401  a client of clickhouse-connect
+    def __init__(self, client: Any, *, directory: Path | None, damages: int = 0) -> None:  # noqa: ANN401
+        """`client` is of clickhouse-connect. `directory` is where an embedded engine keeps all; None for a server.
+
+        `damages` is how often parts were found damaged: the engine remembers the tokens of what it lost with them.
+        """
         self._client = client
-        self._is_embedded = is_embedded
-        self._staging = Staging(client) if is_embedded else None
+        self._directory = directory
+        self._staging = Staging(client) if directory else None
         self._columns = {table: _Columns.of(client, table, record) for table, record in _TABLES.items()}
-        self._is_torn = False
+        self._torn_since: float | None = None
+        self._damages = damages
         self._unfinished: tuple[Batch, str] | None = None
         self.lock = threading.Lock()
         """Held by who uses the connection."""
@@ -79,29 +89,56 @@ class Writing:
         with self.lock:
             try:
                 self._finish()
+                if self._torn_since is not None and self._mend():
+                    raise RoomError("parts of the last write were damaged: look again at what is stored")
                 with self._whole(batch, token):
                     self._insert_all(batch, token)
             finally:
                 self.writes += 1
 
     def finish(self) -> int:
-        """Complete the last write where a server failed in it; its spans."""
+        """Complete the last write where a server failed in it; its spans.
+
+        In an embedded store, drop what the last write left damaged, and bring rollups up to their tables.
+
+        Raises:
+            RoomError: The embedded store's disk is full.
+        """
         with self.lock:
+            if self._torn_since is not None:
+                self._mend()
             return self._finish()
+
+    def _mend(self) -> bool:
+        """Whether anything of the last write was damaged; it is not any more."""
+        assert self._directory is not None  # noqa: S101  a server's writes are finished
+        require_room(self._directory)
+        damaged_any = mend(self._client, since=int(self._torn_since or 0))
+        self._damages += damaged_any
+        self._torn_since = None
+        return damaged_any
 
     @contextmanager
     def _whole(self, batch: Batch, token: str) -> Iterator[None]:
-        """A write that fails halfway may leave rollups behind their tables; the next one brings them up first.
+        """A write that fails halfway may leave rollups behind their tables; they are brought up before the next one.
 
         In an embedded store by comparing them. A server goes on when we do not, and others may be writing to it: there
         it takes the same inserts once more.
+
+        Raises:
+            RoomError: The embedded store's disk is full, or filled up meanwhile under what was written.
         """
-        if self._is_torn and self._is_embedded:
-            create_rollups(self._client)
-        self._is_torn = True
-        self._unfinished = None if self._is_embedded else (batch, token)
+        if self._directory is None:
+            self._unfinished = (batch, token)
+            yield
+            self._unfinished = None
+            return
+        require_room(self._directory)
+        self._torn_since = time.time() - _SLACK_S
         yield
-        self._is_torn, self._unfinished = False, None
+        if not has_room(self._directory) and (parts := damaged(self._client, since=int(self._torn_since))):
+            raise RoomError(f"the disk filled up: part {parts[0].name} of {parts[0].table} is not whole")
+        self._torn_since = None
 
     def _finish(self) -> int:
         if self._unfinished is None:
@@ -121,10 +158,11 @@ class Writing:
         # First: a stored span is not looked at again, while what it told of caches may be written any number of times.
         self._insert("cache_requests", batch.cache_requests, token)
         self._insert_cached(batch.staged, token)
-        self._insert("spans", batch.rows, token)
-        self._insert_staged(batch.staged, token)
-        self._insert("charges", batch.charges, token)
-        self._insert(_BILLS, batch.bills, token)
+        anew = f"{token}-{self._damages}" if self._damages else token  # they are looked for in the store before
+        self._insert("spans", batch.rows, anew)
+        self._insert_staged(batch.staged, anew)
+        self._insert("charges", batch.charges, anew)
+        self._insert(_BILLS, batch.bills, anew)
         self._insert("counters", batch.counters, token)
         self._insert("duplicates", batch.duplicates, token)
 

@@ -91,6 +91,22 @@ def pending(sidecar: Sidecar) -> float:
     return sidecar.metric("pending_spans")
 
 
+def test_a_start_on_a_full_disk_is_refused_and_costs_nothing(start: Callable[..., Sidecar], disk: Path) -> None:
+    sidecar = start(DATA_DIR=str(disk / "data"))
+    assert sidecar.post(body_of(0, 100)).status_code == 200
+    sidecar.settle()
+    sidecar.stop()
+    filler = fill(disk)
+
+    with pytest.raises(
+        NotStartedError, match="the store cannot be opened: the disk is full: 0 bytes are free, 33554432"
+    ):
+        start(DATA_DIR=str(disk / "data"))
+
+    filler.unlink()
+    assert start(DATA_DIR=str(disk / "data")).billed() == (100, 100 * USD_A_CALL)
+
+
 def test_a_record_that_does_not_fit_is_refused_and_the_log_stays_whole(disk: Path) -> None:
     log = Log.open(disk / "log")
     small, large = Record(1, 1, b"small", spans=1), Record(2, 1, bytes(2**20), spans=1)
