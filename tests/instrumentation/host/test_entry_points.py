@@ -29,6 +29,8 @@ UNGUARDED = {
     "CacheStore.put": "hands on to a guarded method",
     "EmbeddingStore.mdelete": "hands on to a guarded method",
     "EmbeddingStore.mget": "finds by a guarded method, and copies what was written and read once already",
+    "EmbeddingStore.amget": "as mget",
+    "EmbeddingStore.amset": "as mset",
     "EmbeddingStore.mset": "hands on to a guarded method",
     "EmbeddingStore.yield_keys": "refuses, by LangChain's contract",
     "JsonLines.format": "called by logging's handlers, which report what is raised",
