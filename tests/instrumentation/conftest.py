@@ -203,7 +203,8 @@ class Spans:
         return [
             span
             for span in self.finished
-            if attribute(span, semconv.OPERATION_NAME) in semconv.CALL_OPERATIONS
+            if (attribute(span, semconv.OPERATION_NAME) or attribute(span, semconv.OPERATION))
+            in semconv.CALL_OPERATIONS
             and not any(attribute(span, key) for key in (semconv.WRAPPER, semconv.CACHE_HIT, semconv.OUTCOME))
             and span.status.is_unset
         ]

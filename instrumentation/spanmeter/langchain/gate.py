@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any, Final
 
@@ -26,6 +26,7 @@ from spanmeter.budget.sent import Sent
 from spanmeter.budget.size import content_bytes, form_bytes, output_limit, text_bytes
 from spanmeter.budget.turn import Turn
 from spanmeter.call import Call
+from spanmeter.classes import Classes
 from spanmeter.current import here
 from spanmeter.langchain.runs import runs
 from spanmeter.langchain.stack import asking
@@ -38,61 +39,31 @@ _METHODS: Final = (
     "_stream_chat_model_events",
     "_astream_chat_model_events",
 )
-_ROOTS: Final[tuple[type[Any], ...]] = (BaseChatModel, BaseLLM)
 _RETRYING: Final = "_kwargs_retrying"
-_wrapped: Final[list[tuple[type, str, Any]]] = []
-_NOTHING: Final[Mapping[str, Any]] = {}
+_retries: Final[list[property]] = []
 
 
 def follow() -> None:
     """Wrap the methods that ask providers, of every model class there is or will be, once there is a budget."""
-    if not budgets.groups or _wrapped:
-        return
-    for root in _ROOTS:
-        for kind in _subclasses(root):
-            _wrap(kind)
-        root.__init_subclass__ = _wrapping_new_classes(root)
-    _wrap_retries()
+    if budgets.groups:
+        for classes in _CLASSES:
+            classes.replace()
+        _wrap_retries()
 
 
 def remove() -> None:
     """Put the classes' own methods back."""
-    if not _wrapped:
-        return
-    for root in _ROOTS:
-        del root.__init_subclass__
-    while _wrapped:
-        kind, name, method = _wrapped.pop()
-        setattr(kind, name, method)
-
-
-def _wrapping_new_classes(root: type[Any]) -> Any:
-    def wrap_new_class(cls: type[Any], /, **options: Any) -> None:
-        super(root, cls).__init_subclass__(**options)
-        barrier(_wrap)(cls)
-
-    return classmethod(wrap_new_class)
-
-
-def _subclasses(kind: type[Any]) -> Iterator[type[Any]]:
-    for below in kind.__subclasses__():
-        yield below
-        yield from _subclasses(below)
-
-
-def _wrap(kind: type) -> None:
-    for name in _METHODS:
-        method = vars(kind).get(name)
-        if inspect.isfunction(method) and not any(kind is seen and name == at for seen, at, _ in _wrapped):
-            _wrapped.append((kind, name, method))
-            setattr(kind, name, _gated(method))
+    for classes in _CLASSES:
+        classes.restore()
+    while _retries:
+        setattr(RunnableRetry, _RETRYING, _retries.pop())
 
 
 def _wrap_retries() -> None:
     """Have `with_retry` make no attempt more once a budget has stopped one: it would only wait."""
     told = vars(RunnableRetry).get(_RETRYING)
-    if isinstance(told, property) and told.fget is not None:
-        _wrapped.append((RunnableRetry, _RETRYING, told))
+    if not _retries and isinstance(told, property) and told.fget is not None:
+        _retries.append(told)
         setattr(RunnableRetry, _RETRYING, property(_stopping(told.fget)))
 
 
@@ -113,6 +84,8 @@ def _stopping_by(stop: Callable[[tenacity.RetryCallState], bool]) -> Callable[[t
 
 
 def _gated(method: Callable[..., Any]) -> Callable[..., Any]:
+    if not inspect.isfunction(method):
+        return method
     if inspect.iscoroutinefunction(method):
         return _awaited(method)
     return _streamed_later(method) if inspect.isasyncgenfunction(method) else _at_once(method)
@@ -168,7 +141,7 @@ def _streamed_later(method: Callable[..., Any]) -> Callable[..., Any]:
 def _turn(model: Any, asked: Any, args: Sequence[Any], options: Mapping[str, Any]) -> tuple[Call, Turn] | None:
     """The call that asks, and its turn; None where none is open, or where it has had its turn."""
     call = _asking(options.get("run_manager") or (args[1] if len(args) > 1 else None))
-    if call is None or not call.open or (call.reservation is not None and not call.inherits):
+    if call is None or not call.open or gate.has_turn(call):
         return None
     size, messages = _size(asked)
     fields = vars(model)
@@ -206,3 +179,6 @@ def _sent_to(model: str, instance: Any, call: Call, options: dict[str, Any]) -> 
         return instance, options
     barrier(gate.rename)(call, model)
     return other, {**options, "model": model} if "model" in options else options
+
+
+_CLASSES: Final = tuple(Classes(root, dict.fromkeys(_METHODS, _gated)) for root in (BaseChatModel, BaseLLM))

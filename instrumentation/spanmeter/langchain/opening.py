@@ -15,6 +15,7 @@ from spanmeter.pricing.reported import read_region
 
 PROVIDERS: Final[Mapping[str, str]] = {
     "amazon_bedrock": "aws.bedrock",
+    "aws": "aws.bedrock",
     "azure": "azure.ai.openai",
     "google_genai": "gcp.gemini",
     "google_vertexai": "gcp.vertex_ai",
@@ -24,7 +25,7 @@ PROVIDERS: Final[Mapping[str, str]] = {
     "moonshot": "moonshot_ai",
     "xai": "x_ai",
 }
-"""LangChain's `ls_provider` where the convention's `gen_ai.provider.name` differs."""
+"""LangChain's `ls_provider`, or name of a package, where the convention's `gen_ai.provider.name` differs."""
 
 _CONVERSATIONS: Final = dict.fromkeys(("thread_id", "session_id", "conversation_id"))
 """In this order."""

@@ -9,7 +9,7 @@ from langchain_core.tracers import context as langchain_context
 
 from spanmeter.budget.budgets import budgets
 from spanmeter.current import parent_hints
-from spanmeter.langchain import embeddings, gate, precedence
+from spanmeter.langchain import embeddings, gate, precedence, rerank
 from spanmeter.langchain.handler import SpanmeterCallbackHandler
 from spanmeter.langchain.runs import enclosing_call, runs
 
@@ -25,7 +25,8 @@ def install() -> None:
     langchain_context.register_configure_hook(variable, inheritable=True, handle_class=SpanmeterCallbackHandler)
     parent_hints.append(enclosing_call)
     precedence.install()
-    embeddings.install()
+    embeddings.CLASSES.replace()
+    rerank.CLASSES.replace()
     budgets.tell(gate.follow)
     _installed.append(variable)
 
@@ -40,6 +41,7 @@ def remove() -> None:
     parent_hints.remove(enclosing_call)
     budgets.forget(gate.follow)
     gate.remove()
-    embeddings.remove()
+    rerank.CLASSES.restore()
+    embeddings.CLASSES.restore()
     precedence.remove()
     runs.cancel_all()

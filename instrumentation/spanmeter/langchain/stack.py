@@ -11,9 +11,10 @@ from uuid import UUID
 
 _FRAMES_TO_MODEL: Final = 12
 _FRAMES_TO_TOOL: Final = 12
-_INSIDE: Final = frozenset(
-    {"_generate", "_agenerate", "_generate_with_cache", "_agenerate_with_cache", "_call", "_acall", "ainvoke"}
-)
+_OF_MODELS: Final = {"_generate", "_agenerate", "_generate_with_cache", "_agenerate_with_cache", "_call", "_acall"}
+_OF_RETRIEVERS: Final = {"invoke", "ainvoke"}
+_OF_TOOLS: Final = {"run", "arun"}
+_INSIDE: Final = _OF_MODELS | _OF_RETRIEVERS | _OF_TOOLS
 """Functions of LangChain, and of models written for it, that hold the manager of the run they work for."""
 
 
@@ -56,7 +57,7 @@ def asking() -> UUID | None:
 
 
 def running() -> Iterator[UUID]:
-    """Yield the models and retrievers whose code is on the stack, the innermost first."""
+    """Yield the models, retrievers and tools whose code is on the stack, the innermost first."""
     frame: FrameType | None = sys._getframe(1)  # noqa: SLF001
     while frame is not None:
         if frame.f_code.co_name in _INSIDE:

@@ -26,6 +26,7 @@ from spanmeter.budget.sent import Sent
 from spanmeter.budget.size import content_bytes, form_bytes, output_limit, text_bytes
 from spanmeter.budget.turn import Turn, take, take_async
 from spanmeter.call import Call
+from spanmeter.classes import Classes, Wrap
 from spanmeter.current import here, is_suppressed
 from spanmeter.llama_index.message import tool_calls_text
 from spanmeter.llama_index.response import model_opening
@@ -41,64 +42,19 @@ _LATER: Final = "a"
 _WRAPPERS: Final = frozenset({"LangChainLLM", "StructuredLLM"})
 """Classes that ask no provider, but another model object that is gated itself."""
 _in_use: Final[ContextVar[object]] = ContextVar("spanmeter-llama-index-in-use", default=None)
-_wrapped: Final[list[tuple[type, str, Any]]] = []
 
 
 def follow() -> None:
     """Wrap the methods of every model class there is or will be, once there is a budget."""
-    if not budgets.groups or _wrapped:
-        return
-    for root, wrap in _ROOTS:
-        for kind in _subclasses(root):
-            wrap(kind)
-        root.__init_subclass__ = _wrapping_new_classes(root, wrap)
+    if budgets.groups:
+        for classes in _CLASSES:
+            classes.replace()
 
 
 def remove() -> None:
     """Put the classes' own methods back."""
-    if not _wrapped:
-        return
-    for root, _ in _ROOTS:
-        del root.__init_subclass__
-    while _wrapped:
-        kind, name, method = _wrapped.pop()
-        setattr(kind, name, method)
-
-
-def _wrapping_new_classes(root: type[Any], wrap: Callable[[type], None]) -> Any:
-    def wrap_new_class(cls: type[Any], /, **options: Any) -> None:
-        super(root, cls).__init_subclass__(**options)
-        barrier(wrap)(cls)
-
-    return classmethod(wrap_new_class)
-
-
-def _subclasses(kind: type[Any]) -> Iterator[type[Any]]:
-    for below in kind.__subclasses__():
-        yield below
-        yield from _subclasses(below)
-
-
-def _wrap_model(kind: type) -> None:
-    if kind.__name__ in _WRAPPERS:
-        return
-    for operation, names in (("chat", _CHATS), ("text_completion", _COMPLETIONS)):
-        for name in names:
-            _replace(kind, name, functools.partial(_model, operation))
-            _replace(kind, _LATER + name, functools.partial(_model_later, operation))
-
-
-def _wrap_embedding(kind: type) -> None:
-    for name in _EMBEDDINGS:
-        _replace(kind, name, _embedding)
-        _replace(kind, f"_{_LATER}{name[1:]}", _embedding_later)
-
-
-def _replace(kind: type, name: str, gated: Callable[[Any], Any]) -> None:
-    method = vars(kind).get(name)
-    if callable(method) and not any(kind is seen and name == at for seen, at, _ in _wrapped):
-        _wrapped.append((kind, name, method))
-        setattr(kind, name, gated(method))
+    for classes in _CLASSES:
+        classes.restore()
 
 
 def _model(operation: str, method: Any) -> Callable[..., Any]:
@@ -251,7 +207,17 @@ def _embedding_turn(model: Any, args: Sequence[Any], options: Mapping[str, Any])
     return None if turn is None else (call, turn)
 
 
-_ROOTS: Final[tuple[tuple[type[Any], Callable[[type], None]], ...]] = (
-    (BaseLLM, _wrap_model),
-    (BaseEmbedding, _wrap_embedding),
+def _model_wraps() -> Iterator[tuple[str, Wrap]]:
+    for operation, names in (("chat", _CHATS), ("text_completion", _COMPLETIONS)):
+        for name in names:
+            yield name, functools.partial(_model, operation)
+            yield _LATER + name, functools.partial(_model_later, operation)
+
+
+_EMBEDDING_WRAPS: Final = dict.fromkeys(_EMBEDDINGS, _embedding) | {
+    f"_{_LATER}{name[1:]}": _embedding_later for name in _EMBEDDINGS
+}
+_CLASSES: Final = (
+    Classes(BaseLLM, dict(_model_wraps()), spared=_WRAPPERS),
+    Classes(BaseEmbedding, _EMBEDDING_WRAPS),
 )

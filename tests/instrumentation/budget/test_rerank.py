@@ -68,3 +68,14 @@ async def test_a_rerank_that_does_not_fit_is_stopped_before_its_client_asks(clie
         await client.rerank_later("which", ["one"])
     call.stop()
     assert (client.asked, budget.spent_usd, budget.reserved_usd) == (2, 2 * SEARCH_USD, Decimal(0))
+
+
+def test_each_request_of_one_rerank_is_held(client: Client) -> None:
+    budget = spanmeter.Budget("day", limit_usd="0.005", on_unknown="stop")
+    call = calls().start(RERANK)
+    for reserved in (SEARCH_USD, 2 * SEARCH_USD):
+        client.rerank(query="which", documents=["one"])
+        assert budget.reserved_usd == reserved
+    call.stop()
+
+    assert client.asked == 2

@@ -89,6 +89,30 @@ async def test_a_cancelled_task_ends_the_tool_or_retrieval_it_awaited(
     assert span.attributes[semconv.OUTCOME] == "cancelled"
 
 
+class ShelfRetriever(BaseRetriever):
+    below: BaseRetriever | None = None
+
+    def _get_relevant_documents(self, query: str, **_: Any) -> list[Document]:
+        return [found for _ in range(2) for found in self.below.invoke(query)] if self.below else []
+
+
+@tool
+def looking_up(text: str) -> str:
+    """Ask a retriever twice."""
+    return str(ShelfRetriever(below=ShelfRetriever()).invoke(text))
+
+
+async def test_what_runs_synchronously_in_a_task_waits_for_all_below_it(instrumented: Any) -> None:
+    looking_up.invoke("a")
+
+    assert instrumented.traces() == 1
+    assert [span.attributes.get(semconv.OUTCOME) for span in instrumented.finished] == [None] * 4
+    paths = [instrumented.path(span) for span in instrumented.finished]
+    tool_path = ["execute_tool looking_up"]
+    outer = ["retrieval ShelfRetriever", *tool_path]
+    assert paths == [["retrieval ShelfRetriever", *outer]] * 2 + [outer, tool_path]
+
+
 @pytest.mark.usefixtures("waiting")
 async def test_a_model_call_that_timed_out_ends_when_its_task_goes_on(
     model: ChatOpenAI, provider: Any, instrumented: Any

@@ -47,7 +47,8 @@ class Application:
         """Return the attributes of the spans that count as calls."""
         settling.now()
         said = [dict(span.attributes or {}) for span in self.exporter.get_finished_spans()]
-        return [each for each in said if each.get(semconv.OPERATION_NAME) in semconv.CALL_OPERATIONS]
+        operations = (semconv.OPERATION_NAME, semconv.OPERATION)
+        return [each for each in said if any(each.get(key) in semconv.CALL_OPERATIONS for key in operations)]
 
 
 def _ask(model: Any, recording: Recording) -> None:
