@@ -9,9 +9,9 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
-from spanmeter.budget_definition import BudgetDefinition
+from spanmeter.budget_definition import BudgetDefinition, DefinitionError
 from spanmeter_collector.budget import CODE, FILE, Budget, FileBudgetError, Source, UnknownBudgetError, milliseconds
 from spanmeter_collector.question_error import QuestionError
 from spanmeter_collector.store import Store
@@ -38,13 +38,23 @@ class BudgetRegister:
         self._now = now
         self._lock = threading.Lock()
         self._budgets: Mapping[str, Budget] = {}
+        self._left_out: set[str] = set()
         self.read()
         self._take_file({definition.name: definition for definition in definitions})
 
     def read(self) -> None:
-        """Learn from the store what is defined."""
-        budgets = {row["name"]: Budget.of(row) for row in self._store.query("budgets", {})}
-        self._budgets = budgets
+        """Learn from the store what is defined; what another version wrote and this one refuses is left out."""
+        read = map(self._budget_of, self._store.query("budgets", {}))
+        self._budgets = {budget.name: budget for budget in read if budget is not None}
+
+    def _budget_of(self, row: Mapping[str, Any]) -> Budget | None:
+        try:
+            return Budget.of(row)
+        except DefinitionError as error:
+            if row["name"] not in self._left_out:
+                self._left_out.add(row["name"])
+                _logger.warning("budget %s does not hold until it is defined again: %s", row["name"], error)
+        return None
 
     def refresh(self) -> None:
         """Learn what others defined, on a server that others write to."""
@@ -126,7 +136,7 @@ class BudgetRegister:
         _logger.info("budget %s deleted", name)
 
     def _write(self, budget: Budget, *, deleted: bool) -> None:
-        self._store.execute(
+        self._store.note(
             "note_budget",
             {
                 "name": budget.name,

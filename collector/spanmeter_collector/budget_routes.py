@@ -85,7 +85,22 @@ def add_budgets(api: FastAPI, budgets: Budgets, now: Callable[[], datetime], *, 
     """Let an API define budgets, tell of them and lease them; `changing` are dependencies of what changes anything."""
     _add_refusals(api)
     _add_questions(api, budgets)
+    _add_changes(api, budgets, changing)
 
+    @api.post(
+        f"{PATH}/{{name}}/lease",
+        response_model=LeaseAnswer,
+        responses=_CHANGES,
+        dependencies=changing,
+        openapi_extra=_body(_ASK),
+    )
+    async def post_lease(name: str, request: Request) -> Response:
+        """Tell what a process spent and reserved, and learn what it may reach; the same renews a lease."""
+        ask = Ask.of(await _object(request), now=now())
+        return _json(await run_in_threadpool(budgets.lease, name, ask))
+
+
+def _add_changes(api: FastAPI, budgets: Budgets, changing: Sequence[Any]) -> None:
     @api.put(
         f"{PATH}/{{name}}",
         response_model=DefinedBudget,
@@ -105,18 +120,6 @@ def add_budgets(api: FastAPI, budgets: Budgets, now: Callable[[], datetime], *, 
         """End a budget; one of that name begins anew."""
         budgets.register.delete(name)
         return Response(status_code=204)
-
-    @api.post(
-        f"{PATH}/{{name}}/lease",
-        response_model=LeaseAnswer,
-        responses=_CHANGES,
-        dependencies=changing,
-        openapi_extra=_body(_ASK),
-    )
-    async def post_lease(name: str, request: Request) -> Response:
-        """Tell what a process spent and reserved, and learn what it may reach; the same renews a lease."""
-        ask = Ask.of(await _object(request), now=now())
-        return _json(await run_in_threadpool(budgets.lease, name, ask))
 
 
 def _add_questions(api: FastAPI, budgets: Budgets) -> None:

@@ -173,7 +173,7 @@ class Leases:
         is_news = self._is_shared or before is None or not before.lease.tells_as(lease)
         if is_news or (before is not None and at - before.seen_at > _WRITTEN_AGAIN_S) or not lasts_s:
             told = {name: str(value) if isinstance(value, Decimal) else value for name, value in _fields(lease).items()}
-            self._store.execute("note_lease", {**time.parameters, "collector": self._name, **told})
+            self._store.note("note_lease", {**time.parameters, "collector": self._name, **told})
         book.held[lease.holder] = _Held(lease, at, at + lasts_s)
         return lease
 

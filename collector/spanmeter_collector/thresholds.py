@@ -53,7 +53,7 @@ class Thresholds:
             return False
         crossed_at = milliseconds(self._clock.now())
         note = {**time.parameters, "threshold": str(threshold), "collector": self._name, "crossed_at": crossed_at}
-        self._store.execute("note_threshold", note)
+        self._store.note("note_threshold", note)
         if not self._is_shared:
             self._known[time.key][key] = self._name
             return True

@@ -149,9 +149,14 @@ def _scope(key: str, value: object) -> dict[str, str]:
 
 def _models(key: str, value: object) -> dict[str, str]:
     read = _texts(key, value, 'models such as {"gpt-4o": "gpt-4o-mini"}')
-    for model, other in read.items():
-        if model == other:
-            raise DefinitionError(f"{key} sends {model!r} to itself; expected another, cheaper model")
+    for model in read:
+        path = [model]
+        while (other := read.get(path[-1])) is not None:
+            path.append(other)
+            if other in path[:-1]:
+                raise DefinitionError(
+                    f"{key} goes round: {' -> '.join(path)}; expected models that end at the cheapest"
+                )
     return read
 
 

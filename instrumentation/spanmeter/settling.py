@@ -7,10 +7,12 @@ application should wait.
 from __future__ import annotations
 
 import atexit
+import contextlib
 import threading
 from collections import deque
 from collections.abc import Callable
 from queue import SimpleQueue
+from time import monotonic
 from typing import Final
 
 from spanmeter.barrier import barrier
@@ -36,16 +38,14 @@ class Settling:
     def __init__(self, *, room: int = MAX_WAITING) -> None:
         self._room = room
         self._begin()
-        self._held = False
         in_child(self._begin, before=self._hold, in_parent=self._release)
 
     def _hold(self) -> None:
         """Wait for what is being settled: a forked process could not take the locks it holds, as of imports."""
-        self._held = self._turn.acquire(timeout=PATIENCE_S)
+        self._turn.acquire(timeout=PATIENCE_S)
 
     def _release(self) -> None:
-        if self._held:
-            self._held = False
+        with contextlib.suppress(RuntimeError):  # it did not get its turn in time
             self._turn.release()
 
     def _begin(self) -> None:
@@ -96,6 +96,16 @@ class Settling:
                     _run(self._waiting.popleft())
         with self._turn:  # another thread may be at the last one
             pass
+
+    def soon(self) -> None:
+        """Run what waits, or wait for the thread that is at it, but never for long: what is left, that thread does."""
+        until = monotonic() + GATHERING_S
+        if self._turn.acquire(timeout=GATHERING_S):
+            try:
+                while self._waiting and monotonic() < until:
+                    _run(self._waiting.popleft())
+            finally:
+                self._turn.release()
 
     def rest(self) -> None:
         """Run what waits and end the thread, until there is more to settle."""

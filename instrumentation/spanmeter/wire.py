@@ -15,7 +15,10 @@ from urllib.parse import urlsplit
 import requests
 from google.protobuf.message import DecodeError
 from opentelemetry import context
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTracePartialSuccess,
+    ExportTraceServiceResponse,
+)
 from opentelemetry.util.re import parse_env_headers
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 from urllib3.util.response import is_fp_closed
@@ -31,6 +34,7 @@ _LATER: Final = frozenset({408, 425, 429, 502, 503, 504})
 _BODY_AT_FAULT: Final = frozenset({400, 413, 415, 422})
 _GZIP: Final = 16 + zlib.MAX_WBITS
 _FAST: Final = 1
+_MOST_SAID: Final = 200
 
 
 class Outcome(enum.Enum):
@@ -163,7 +167,7 @@ class Wire:
         status = answer.status_code
         if status < 300:
             return _taken(content)
-        reason = f"{status} {answer.reason} {content[:200].decode(errors='replace')}".strip()
+        reason = ": ".join(filter(None, (f"{status} {answer.reason}", _said(answer, content))))
         if status in _LATER:
             return Reply(Outcome.AWAY, reason, retry_after_s=_seconds(answer.headers.get("retry-after", "")))
         if status in _BODY_AT_FAULT:
@@ -191,6 +195,22 @@ def pack(body: bytes) -> bytes:
 def unseen() -> context.Context:
     """Return a context in which no instrumentation of HTTP clients makes spans of our requests."""
     return context.set_value(context._SUPPRESS_INSTRUMENTATION_KEY, True)  # noqa: SLF001  the API's own, unnamed
+
+
+def _said(answer: requests.Response, content: bytes) -> str:
+    """What a refusal says in words.
+
+    In protobuf it is a google.rpc.Status, of which a number and the words are encoded as those of a partial success:
+    https://opentelemetry.io/docs/specs/otlp/#failures
+    """
+    if answer.headers.get("content-type", "").startswith("application/x-protobuf"):
+        try:
+            words = ExportTracePartialSuccess.FromString(content).error_message
+        except DecodeError:
+            return ""
+    else:
+        words = content.decode(errors="replace")
+    return " ".join(words.split())[:_MOST_SAID]
 
 
 def _taken(content: bytes) -> Reply:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final
@@ -71,6 +72,21 @@ def test_an_unknown_name_is_told_with_those_there_are(store: Store) -> None:
     budgets.put(defined("a"))
     with pytest.raises(UnknownBudgetError, match=r"^there is no budget 'x'; there are: a$"):
         budgets.get("x")
+
+
+def test_what_another_version_wrote_and_this_one_refuses_holds_nobody_up(
+    store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    round_and_round = {"limit_usd": "10", "action": "downgrade", "downgrade": {"m": "n", "n": "m"}}
+    row = {"name": "a", "revision": 1, "source": CODE, "created_at": 1_795_435_200_123, "deleted": 0}
+    store.note("note_budget", row | {"definition": json.dumps(round_and_round)})
+    budgets = register(store, defined("b"))
+    budgets.read()
+    assert [budget.name for budget in budgets.all()] == ["b"]
+    refused = "downgrade goes round: m -> n -> m; expected models that end at the cheapest"
+    said = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert said == [f"budget a does not hold until it is defined again: {refused}"]
+    assert budgets.put(defined("a")) in register(store, defined("b")).all()
 
 
 def test_sidecars_on_one_server_learn_what_others_define(server_url: str) -> None:

@@ -42,7 +42,12 @@ WRONG: Final[dict[str, tuple[object, dict[str, Any], str]]] = {
     "a tag without a name": ("b", {"scope": {"tag.": "x"}}, "scope names 'tag.'; allowed: user"),
     "an action": ("b", {"action": "explode"}, "action='explode' is not allowed; allowed: stop, warn, downgrade"),
     "no other model": ("b", {"action": "downgrade"}, "downgrade is missing; expected models such as"),
-    "a model to itself": ("b", {"action": "downgrade", "downgrade": {"a": "a"}}, "downgrade sends 'a' to itself"),
+    "a model to itself": ("b", {"action": "downgrade", "downgrade": {"a": "a"}}, "downgrade goes round: a -> a;"),
+    "a circle": (
+        "b",
+        {"action": "downgrade", "downgrade": {"a": "b", "b": "c", "c": "b"}},
+        "downgrade goes round: a -> b -> c -> b; expected models that end at the cheapest",
+    ),
     "models without action": ("b", {"downgrade": {"a": "b"}}, "and action is 'stop'$"),
     "what is unknown": ("b", {"on_unknown": "warn"}, "on_unknown='warn' is not allowed; allowed: allow, stop"),
     "a threshold alone": ("b", {"thresholds": "0.5"}, "thresholds='0.5' is no list"),

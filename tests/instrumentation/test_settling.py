@@ -27,7 +27,7 @@ from spanmeter.call import Answer, Call, Calls, Opening
 from spanmeter.estimate import estimate
 from spanmeter.pricing import PriceBook, Usage
 from spanmeter.receipt import Receipt
-from spanmeter.settling import Settling, settling
+from spanmeter.settling import GATHERING_S, Settling, settling
 from spanmeter.tally import tally
 
 PROMPT = ("You are brief.", "Which contract ends first?")
@@ -332,6 +332,30 @@ def test_a_process_forked_while_a_call_is_settled_waits_for_no_lock_of_it(
     _, status = os.waitpid(child, 0)
 
     assert os.waitstatus_to_exitcode(status) == 0
+
+
+def test_who_needs_figures_soon_leaves_what_takes_long_to_the_thread() -> None:
+    own, settled = Settling(), list[str]()
+    own._waiting += [lambda: time.sleep(2 * GATHERING_S), lambda: settled.append("next")]
+    own.soon()
+    before = settled.copy()
+    own.now()
+
+    assert (before, settled) == ([], ["next"])
+
+
+def test_a_fork_that_got_no_turn_leaves_the_turn_of_another_one() -> None:
+    own = Settling()
+    own._hold()
+    beside = threading.Thread(target=own._release)  # as a second thread that forks, and was not let in before
+    beside.start()
+    beside.join()
+    own._release()
+    freed = threading.Thread(target=own.now)
+    freed.start()
+    freed.join(5)
+
+    assert not freed.is_alive()
 
 
 @pytest.fixture

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 import requests
+from google.rpc.error_details_pb2 import RetryInfo  # type: ignore[import-untyped]
+from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
 from opentelemetry import context
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTracePartialSuccess,
@@ -19,6 +21,8 @@ from spanmeter.otlp import encode
 from spanmeter.wire import Destination, Outcome, Reply, Wire, pack
 
 ADDRESS = "expected http:// or https://, a host and, if need be, a port"
+FULL = Status(code=14, message="the disk is full")
+FULL.details.add().Pack(RetryInfo())
 SPAN = encode([ReadableSpan("a", resource=Resource({"service.name": "shop"}))])
 
 
@@ -237,3 +241,20 @@ def test_a_connection_the_sidecar_closed_meanwhile_costs_nothing(sink: Any) -> N
 
     assert sender.post(SPAN).outcome is Outcome.TAKEN
     sender.close()
+
+
+@pytest.mark.parametrize(
+    ("kind", "content", "said"),
+    [
+        ("application/x-protobuf", FULL.SerializeToString(), "the disk is full"),
+        ("application/x-protobuf; charset=x", Status(code=14).SerializeToString(), ""),
+        ("application/x-protobuf", b"\xff", ""),
+        ("text/html", b"<h1>Bad\n\tGateway</h1>\n", "<h1>Bad Gateway</h1>"),
+        ("", b"x" * 300, "x" * 200),
+    ],
+    ids=["a reason", "no reason", "no protobuf", "a page", "a long text"],
+)
+def test_a_refusal_is_told_in_words_on_one_line(kind: str, content: bytes, said: str) -> None:
+    answer = requests.Response()
+    answer.headers["content-type"] = kind
+    assert wire_module._said(answer, content) == said

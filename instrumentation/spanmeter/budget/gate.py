@@ -31,6 +31,11 @@ def turn_of(call: Call, sent: Sent) -> Turn | None:
     return turn_for(call.opening, call.scope, sent, price=call.prices, request=call.request)
 
 
+def has_turn(call: Call) -> bool:
+    """Whether a call has had a turn of its own already."""
+    return call.reservation is not None and not call.inherits
+
+
 def enter(call: Call, turn: Turn) -> str:
     """Take the turn of a call in this thread; return the model to ask in the place of the one it names, or "".
 

@@ -39,7 +39,14 @@ class Share:
         self.defined: BudgetDefinition | None = None
         self.due_s = 0.0
         self.away_s = FIRST_AWAY_S
+        self.is_told_away = False
         self.counted = (0, 0)
+
+    def came_back(self) -> None:
+        """Say so where it was said that the sidecar is away."""
+        if self.is_told_away:
+            _log.info("budget %r is shared again", self.account.definition.name)
+        self.is_told_away, self.away_s = False, FIRST_AWAY_S
 
     def next_s(self) -> float:
         """When the sidecar is to be asked again, by the monotonic clock; never where there is nothing to say."""
@@ -199,7 +206,7 @@ class Leasing:
         lease = request.lease(told.fields, sent_s)
         self._adopt(share, told.fields)
         account.adopt(lease, request.sums)
-        share.away_s = FIRST_AWAY_S
+        share.came_back()
         retry_s = seconds(told.fields.get("retry_in_s"), RETRY_S) if lease.refused else 0.0
         is_another = request.is_present and lease.starts_s != request.sums.starts_s
         share.due_s = monotonic() + max(retry_s, RETRY_S if is_another else LEAST_S)
@@ -219,6 +226,7 @@ class Leasing:
         is_deleted = told.status == 404 and "error" in told.fields
         if share.away_s == FIRST_AWAY_S and not is_deleted and share.account.definition.period != "request":
             self._tell_of(share.account, told)
+            share.is_told_away = True
         share.account.lost()
         share.due_s = monotonic() + share.away_s
         share.away_s = min(2 * share.away_s, LONGEST_AWAY_S)

@@ -12,7 +12,7 @@ from spanmeter.budget_definition import BudgetDefinition
 from spanmeter.budget_period import period_at
 
 FOREVER: Final = float("inf")
-MAX_PERIODS: Final = 4
+MAX_PERIODS: Final = 32
 MAX_REQUESTS: Final = 10_000
 
 

@@ -76,7 +76,7 @@ class Turn:
         blocked = self._hold(likely)
         if blocked is not None:
             self._started = self._started or monotonic()
-            settling.now()  # calls that have ended may still hold what they did not need
+            settling.soon()  # calls that have ended may still hold what they did not need
             blocked = self._hold(likely)
         if blocked is None:
             return 0.0
@@ -101,13 +101,13 @@ class Turn:
         opening = self._opening
         self.model = opening.model
         likely = self._forecast.likely(opening, self.model, self._sent, tenant=self._tenant)
+        if opening.operation not in semconv.GENERATION_OPERATIONS:
+            return likely
         for account in self._accounts:
-            cheaper = account.definition.downgrade.get(self.model)
-            if cheaper is None or opening.operation not in semconv.GENERATION_OPERATIONS:
-                continue
-            if not account.covers(likely, request=self._request):
-                self.model, self._cheaper = cheaper, account
-                likely = self._forecast.likely(opening, cheaper, self._sent, tenant=self._tenant)
+            cheaper = account.definition.downgrade
+            while self.model in cheaper and not account.covers(likely, request=self._request):
+                self.model, self._cheaper = cheaper[self.model], account
+                likely = self._forecast.likely(opening, self.model, self._sent, tenant=self._tenant)
         return likely
 
     def _hold(self, likely: Likely | None) -> tuple[Account, Verdict] | None:

@@ -152,6 +152,11 @@ def test_a_clock_that_is_set_wrong_and_right_again_gives_no_money_twice(hands: H
     assert sums(money) == (6, 0)
     hands.now += timedelta(days=1)
     assert sums(money) == (1, 0)
+    for _ in range(20):
+        hands.now += timedelta(days=3)
+        assert sums(money) == (0, 0)
+    hands.now -= timedelta(days=60)
+    assert sums(money) == (1, 0)
 
 
 def test_each_threshold_is_told_once_in_a_period(hands: Hands) -> None:

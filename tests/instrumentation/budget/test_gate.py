@@ -244,6 +244,20 @@ async def test_a_spent_budget_sends_calls_to_a_cheaper_model(models: Any, provid
     assert told == [chat, chat, chat, chat, text, ("chat gpt-5-nano", "gpt-5-nano", None)]
 
 
+def test_a_cheaper_model_that_costs_too_much_as_well_has_its_own_cheaper_one(models: Any, provider: Any) -> None:
+    chain = {"gpt-5": "gpt-5-mini", "gpt-5-mini": "gpt-5-nano"}
+    budget = spanmeter.Budget("chain", limit_usd=str(CALL_USD / 2), action="downgrade", downgrade=chain)
+    asked = []
+    for _ in range(2):
+        with spanmeter.measure() as bill:
+            models.langchain(max_tokens=25).invoke("hello")
+        asked += list(bill.by_model())
+        budget._account.charge(10**12, request=None)
+    assert asked == [f"gpt-5-mini{MODEL_SUFFIX}", f"gpt-5-nano{MODEL_SUFFIX}"]
+    told = [span.attributes[semconv.DOWNGRADED_FROM] for span in models.spans.calls()]
+    assert (told, budget._account.downgraded, provider.calls) == (["gpt-5", "gpt-5"], 2, 2)
+
+
 def test_with_money_left_nothing_is_downgraded(models: Any) -> None:
     spanmeter.Budget("cheaper", limit_usd="1", action="downgrade", downgrade={"gpt-5": "gpt-5-mini"})
     with spanmeter.measure() as bill:

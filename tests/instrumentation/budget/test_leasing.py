@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -14,6 +15,10 @@ from typing import Any
 
 import httpx
 import pytest
+
+from spanmeter.budget.account import Account
+from spanmeter.budget.leasing import FIRST_AWAY_S, Share
+from spanmeter.budget_definition import BudgetDefinition
 
 SPENDER = Path(__file__).with_name("spender.py")
 CALL_USD = Decimal("0.000325")  # 100 tokens at 1.25 and 20 at 10 USD per million
@@ -89,6 +94,16 @@ def test_without_a_sidecar_the_users_policy_holds(
     spenders: Callable[..., subprocess.Popen[str]], away: str, answered: int
 ) -> None:
     assert spenders("http://127.0.0.1:9", "50", away).communicate(timeout=120)[0] == f"answered {answered}\n"
+
+
+def test_a_budget_that_is_shared_again_is_told_of_once(caplog: pytest.LogCaptureFixture) -> None:
+    share = Share(Account(BudgetDefinition.of("daily", {"limit_usd": "1"})))
+    share.is_told_away, share.away_s = True, 4.0
+    with caplog.at_level(logging.INFO, "spanmeter.budget"):
+        share.came_back()
+        share.came_back()
+    assert [record.getMessage() for record in caplog.records] == ["budget 'daily' is shared again"]
+    assert share.away_s == FIRST_AWAY_S
 
 
 def test_where_spans_go_elsewhere_budgets_are_shared_by_the_sidecar_that_is_named(

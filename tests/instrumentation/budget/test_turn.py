@@ -9,8 +9,10 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from llama_index.core.llms import ChatMessage
 
 import spanmeter
+from spanmeter.settling import settling
 
 CALL_USD = Decimal("0.000253")
 LIMIT_USD = 20 * CALL_USD
@@ -56,3 +58,20 @@ async def test_who_waits_gives_up_in_time(models: Any, provider: Any) -> None:
         await models.langchain(max_tokens=25).ainvoke("hello")
     provider.wait.set()
     await asking
+
+
+def test_nobody_waits_for_figures_that_another_thread_does_not_finish(models: Any, provider: Any) -> None:
+    budget = spanmeter.Budget("spent", limit_usd="1")
+    budget._account.charge(10**12, request=None)
+    begun, done = threading.Event(), threading.Event()
+
+    def settle() -> None:
+        begun.set()
+        done.wait(60)
+
+    settling.later(settle)
+    assert begun.wait(60)
+    with pytest.raises(spanmeter.BudgetExceeded):
+        models.llama_index().chat([ChatMessage("hello")])
+    assert (done.is_set(), provider.calls) == (False, 0)
+    done.set()
