@@ -240,6 +240,8 @@ logs = spanmeter.configure_logging("debug")
 from langchain_core.globals import get_debug
 from langchain_core.runnables import RunnableLambda
 RunnableLambda(lambda text: text, name="late").invoke("x")
+from llama_index.core.llms import MockLLM
+MockLLM().complete("x")
 print(get_debug())
 logs.undo()
 print(get_debug())
@@ -251,3 +253,4 @@ def test_a_framework_imported_later_is_switched_on_then() -> None:
 
     assert ran.stdout.split() == ["True", "False"]
     assert "[chain/start] [chain:late]" in ran.stderr
+    assert "llama_index.debug  Trace: completion" in ran.stderr

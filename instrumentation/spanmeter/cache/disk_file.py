@@ -122,13 +122,27 @@ class DiskFile:
     def _connected(self) -> sqlite3.Connection:
         """Open the file; of those who make it at once SQLite refuses all but one, who come again a little later."""
         deadline = time.monotonic() + _PATIENCE_S
+        was_there, swept = self.path.exists(), False
         while True:
             try:
                 return self._connected_now()
             except sqlite3.OperationalError as fault:
-                if (fault.sqlite_errorcode or 0) & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() >= deadline:
+                code = fault.sqlite_errorcode or 0
+                if code == sqlite3.SQLITE_IOERR_SHORT_READ and not swept:
+                    swept = True
+                    self._sweep(was_there=was_there)
+                elif code & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() >= deadline:
                     raise
             time.sleep(_PAUSE_S)
+
+    def _sweep(self, *, was_there: bool) -> None:
+        """Clear away what is left of a database of which only some files were taken away."""
+        with contextlib.suppress(OSError):
+            if was_there:
+                self._set_aside()
+                return
+            for beside in _BESIDE:
+                Path(f"{self.path}{beside}").unlink(missing_ok=True)
 
     def _connected_now(self) -> sqlite3.Connection:
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

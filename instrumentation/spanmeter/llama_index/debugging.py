@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any, Final
 
-import llama_index.core
+from llama_index import core  # its attribute of llama_index comes after the import that `install` follows at once
 from llama_index.core import Settings
 from llama_index.core.callbacks import LlamaDebugHandler
 
@@ -30,10 +30,10 @@ class _Lines(LlamaDebugHandler):
 
 def install(*, content: bool) -> None:  # noqa: ARG001  there is none in either case
     """Add the handler to every callback manager from now on, and to the global one; leave another global one alone."""
-    if llama_index.core.global_handler is not None:
+    if core.global_handler is not None:
         return
     handler = _Lines(print_trace_on_end=True)
-    llama_index.core.global_handler = handler
+    core.global_handler = handler
     if (manager := _global_manager()) is not None:
         manager.add_handler(handler)
     _installed.append(handler)
@@ -44,7 +44,7 @@ def remove() -> None:
     while _installed:
         handler = _installed.pop()
         handler.print_trace_on_end = False
-        llama_index.core.global_handler = None
+        core.global_handler = None
         manager = _global_manager()
         if manager is not None and handler in manager.handlers:
             manager.remove_handler(handler)

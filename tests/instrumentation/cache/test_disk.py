@@ -139,3 +139,33 @@ def test_a_file_that_was_taken_away_is_begun_anew(gone: str, tmp_path: Path) -> 
 def test_a_size_is_above_nothing(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="max_bytes=0 is not allowed; allowed: a number of bytes above 0"):
         Disk(tmp_path / "cache.sqlite", max_bytes=0)
+
+
+_OTHER = """
+import sys
+from spanmeter.cache import Disk
+disk = Disk(sys.argv[1])
+disk.put("answers", "a", b"one", expires_at=None)
+for _ in sys.stdin:
+    print(disk.get("answers", "b"), flush=True)
+"""
+
+
+@pytest.mark.parametrize("gone", [("",), ("-wal",), ("", "-wal"), ("", "-wal", "-shm")], ids=" ".join)
+def test_a_file_taken_away_under_another_process_is_begun_anew_by_both(gone: tuple[str, ...], tmp_path: Path) -> None:
+    path = tmp_path / "cache.sqlite"
+    ours = Disk(path)
+    command = [sys.executable, "-c", _OTHER, str(path)]
+    with subprocess.Popen(command, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdin is not None
+        assert other.stdout is not None
+        other.stdin.write("\n")
+        other.stdin.flush()
+        assert other.stdout.readline() == "None\n"
+        for name in gone:
+            Path(f"{path}{name}").unlink()
+        ours.put("answers", "b", b"two", expires_at=None)
+        other.stdin.write("\n")
+        other.stdin.close()
+        assert (other.stdout.read(), ours.get("answers", "b")) == ("b'two'\n", b"two")
+    ours.close()
