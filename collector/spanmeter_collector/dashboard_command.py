@@ -3,26 +3,37 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import os
+import socket
 import sys
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
 from spanmeter_collector.extra import MissingExtraError, require
-from spanmeter_collector.sidecar import default_url
+from spanmeter_collector.setting import SettingError
+from spanmeter_collector.sidecar import add_address, check_address
 
 PORT: Final = 8501
+_LAST_PORT: Final = 65535
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Where to listen, and which sidecar to read."""
     parser.add_argument("--address", default="127.0.0.1", help="address to listen on (127.0.0.1)")
-    parser.add_argument("--port", type=int, default=PORT, help=f"port to listen on ({PORT})")
-    parser.add_argument("--url", default=default_url(os.environ), help="the sidecar's address (%(default)s)")
+    parser.add_argument("--port", type=port, default=PORT, metavar="PORT", help=f"port to listen on ({PORT})")
+    add_address(parser)
     parser.add_argument(
         "--note", default="", help="a sentence that stands on every page, such as whose figures these are"
     )
+
+
+def port(text: str) -> int:
+    """The number of a port, for `argparse`."""
+    if text.isascii() and text.isdecimal() and 0 < int(text) <= _LAST_PORT:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is no port; allowed: a whole number from 1 to {_LAST_PORT}")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -30,9 +41,25 @@ def run(arguments: argparse.Namespace) -> int:
 
     Raises:
         MissingExtraError: The extra `dashboard` is not installed.
+        RefusedError: The sidecar's address is none.
+        SettingError: The port is taken.
     """
+    check_address(arguments.url)
+    check_free(arguments.address, arguments.port, option="--port")
     command = dashboard_command(address=arguments.address, port=arguments.port, url=arguments.url, note=arguments.note)
     os.execv(command[0], command)  # noqa: S606  # our own interpreter, no shell
+
+
+def check_free(address: str, port: int, *, option: str) -> None:
+    """Raise SettingError where another program listens at the port that an option names."""
+    with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((address, port))
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                reason = "another program listens there; stop it, or name another port"
+                raise SettingError(option, str(port), reason) from error
 
 
 def dashboard_command(*, address: str, port: int, url: str, note: str = "") -> list[str]:

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from spanmeter_collector.console import say, tell_waiting, terminal_width
 from spanmeter_collector.doctor_sidecar import ask_sidecar
+from spanmeter_collector.sidecar import check_address
 from spanmeter_collector.table import harmless
 from spanmeter_collector.wording import counted
 
@@ -42,13 +43,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the findings; 0, or 1 when there is a problem among them."""
+    """Print the findings; 0, or 1 when there is a problem among them.
+
+    Raises:
+        RefusedError: The sidecar's address is none.
+    """
+    if arguments.url:
+        check_address(arguments.url)
     tell_waiting("Replaying answers through the clients of LangChain and LlamaIndex; this takes some ten seconds …")
     answer = _examine(arguments)
     if answer["url"]:
-        findings = ask_sidecar(answer["url"], url=arguments.url, sent=answer["sent"])
-        taken = not any(each["check"] == "delivery" and each["level"] == "problem" for each in answer["findings"])
-        answer["findings"] += findings if taken else ()
+        answer["findings"] += ask_sidecar(answer["url"], url=arguments.url, sent=answer["sent"])
     levels = Counter(each["level"] for each in answer["findings"])
     say(json.dumps(answer | {"levels": levels}, indent=2) if arguments.json else _report(answer, levels))
     return int(levels["problem"] > 0)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from spanmeter import version
 from spanmeter_collector import sidecar
-from spanmeter_collector.sidecar import SidecarError
+from spanmeter_collector.sidecar import AbsentError, BrokenOffError, SidecarError
 
 CHECK: Final = "sidecar"
 STORED_WITHIN_S: Final = 20.0
 _PATH: Final = "/v1/traces"
+_OK: Final = "ok"
+_TOLD: Final = frozenset({_OK, "degraded", "failed"})
+_BY_ITSELF: Final = "spans are refused until the reason is dealt with; applications keep theirs on disk meanwhile"
 Finding = dict[str, str]
 
 
@@ -27,24 +30,42 @@ def ask_sidecar(destination: str, *, url: str, sent: str) -> Iterator[Finding]:
         text = f"applications in this environment send to {own}, not to {base}"
         yield _finding("warning", text, f"set OTEL_EXPORTER_OTLP_ENDPOINT={base} for them")
     try:
-        healthy = sidecar.ask(base, "/health").get("status") in {"ok", "degraded"}
+        health, ready = sidecar.probe(base, "/health"), sidecar.probe(base, "/ready")
+    except AbsentError as error:
+        if base != own:  # of their own place applications' requests have told
+            yield _finding("problem", str(error), "name the sidecar's address behind --url")
+        return
+    except BrokenOffError:
+        advice = "see the log of what listens there; restart it where it does not recover"
+        yield _finding("problem", f"{base} listens and does not say how it is", advice)
+        return
     except SidecarError:
-        healthy = False
-    if not healthy:
+        health, ready = {}, {}
+    components, checks = health.get("components"), ready.get("checks")
+    if health.get("status") not in _TOLD or not (isinstance(components, dict) and isinstance(checks, dict)):
         text = f"{base} is no Spanmeter sidecar"
         yield _finding("warning", text, "fine if it passes spans on to one; else set OTEL_EXPORTER_OTLP_ENDPOINT")
         return
+    yield from _standing(base, components, checks)
     yield from _about(base)
     if sent and base == own:
         yield _stored(base, sent)
 
 
-def _about(base: str) -> Iterator[Finding]:
-    try:
-        sidecar.ask(base, "/ready")
+def _standing(base: str, components: Mapping[str, Mapping[str, str]], checks: Mapping[str, str]) -> Iterator[Finding]:
+    """What of the sidecar is not well, the parts that it cannot work without first."""
+    if all(reason == _OK for reason in checks.values()):
         yield _finding("ok", f"{base} is ready")
-    except SidecarError as error:
-        yield _finding("problem", f"{base} is not ready: {error}", f"see {base}/ready and the sidecar's log")
+    for part in sorted(components, key=lambda part: part not in checks):
+        status, reason = components[part]["status"], components[part]["reason"]
+        if status == "failed":
+            yield _finding("problem", f"{part} of {base} has failed: {reason}", "restart the sidecar; its log says why")
+        elif status == "degraded":
+            text = f"{part} of {base} is degraded: {reason}"
+            yield _finding(*(("problem", text, _BY_ITSELF) if part in checks else ("warning", text, "")))
+
+
+def _about(base: str) -> Iterator[Finding]:
     try:
         theirs = sidecar.ask(base, "/api/v1/openapi.json")["info"]["version"]
         sidecar.ask(base, "/api/v1/cost", [("since", "1m"), ("limit", "1")])

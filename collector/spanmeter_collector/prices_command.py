@@ -49,7 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
         book = PriceBook.load(prices=arguments.prices)
         at = read_time(arguments.at, name="--at", now=now) if arguments.at else now
     except (PriceFileError, QuestionError) as error:
-        complain(str(error))
+        complain(f"spanmeter prices: {error}")
         return 2
     key = PriceKey(
         arguments.provider, arguments.model, "", arguments.tier.lower(), arguments.region.lower(), arguments.tenant
@@ -71,6 +71,8 @@ def _with_sidecar(answer: PricesAnswer, url: str, *, has_file: bool) -> PricesAn
     """The same with the models that a sidecar's ledger has no price for; without a file, the prices of that sidecar."""
     try:
         theirs = PricesAnswer.model_validate(sidecar.ask(url, "/api/v1/prices", timeout_s=_TIMEOUT_S))
+    except sidecar.RefusedError:
+        raise
     except sidecar.SidecarError as error:
         complain(f"Unpriced models are not listed: {error}")
         return answer

@@ -15,7 +15,7 @@ from typing import Final
 
 from spanmeter_collector.collector_command import MODULES as SIDECAR_MODULES
 from spanmeter_collector.console import say
-from spanmeter_collector.dashboard_command import PORT, dashboard_command
+from spanmeter_collector.dashboard_command import PORT, check_free, dashboard_command, port
 from spanmeter_collector.extra import require
 from spanmeter_collector.sidecar import default_url
 
@@ -25,7 +25,7 @@ _POLL_S: Final = 0.2
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Where the cost explorer listens; the sidecar takes its settings from SPANMETER_* variables."""
-    parser.add_argument("--dashboard-port", type=int, default=PORT, metavar="PORT", help=f"cost explorer ({PORT})")
+    parser.add_argument("--dashboard-port", type=port, default=PORT, metavar="PORT", help=f"cost explorer ({PORT})")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -33,16 +33,17 @@ def run(arguments: argparse.Namespace) -> int:
 
     Raises:
         MissingExtraError: The extra `collector` or `dashboard` is not installed.
+        SettingError: The cost explorer's port is taken.
     """
     require("collector", *SIDECAR_MODULES)
+    check_free("127.0.0.1", arguments.dashboard_port, option="--dashboard-port")
     url = default_url(os.environ)
-    port = arguments.dashboard_port
     commands = (
         [sys.executable, "-m", "spanmeter_collector", "collector"],
-        dashboard_command(address="127.0.0.1", port=port, url=url),
+        dashboard_command(address="127.0.0.1", port=arguments.dashboard_port, url=url),
     )
     with _told_to_stop() as told, _running(commands) as processes:
-        say(f"sidecar        {url}\ncost explorer  http://127.0.0.1:{port}\nCtrl-C stops both.")
+        say(f"sidecar        {url}\ncost explorer  http://127.0.0.1:{arguments.dashboard_port}\nCtrl-C stops both.")
         while not told and all(process.poll() is None for process in processes):
             time.sleep(_POLL_S)
         ended = [process.returncode for process in processes if process.returncode is not None]

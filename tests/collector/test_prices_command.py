@@ -194,8 +194,8 @@ def test_an_old_list_is_said_to_be_old(capsys: pytest.CaptureFixture[str]) -> No
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--prices", "/no/such.toml"], "/no/such.toml: cannot be read: No such file or directory"),
-        (["--prices", "", "--at", "noon"], "--at='noon'"),
+        (["--prices", "/no/such.toml"], "spanmeter prices: /no/such.toml: cannot be read: No such file or directory"),
+        (["--prices", "", "--at", "noon"], "spanmeter prices: --at='noon'"),
     ],
 )
 def test_a_wrong_file_or_time_is_refused(capsys: pytest.CaptureFixture[str], options: list[str], message: str) -> None:

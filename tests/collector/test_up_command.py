@@ -10,13 +10,10 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import closing
-from importlib.util import find_spec
 from pathlib import Path
 
 import httpx
 import pytest
-
-from spanmeter_collector.dashboard_command import dashboard_command
 
 StartUp = Callable[[int, int], subprocess.Popen[str]]
 
@@ -86,27 +83,3 @@ def test_one_part_that_ends_takes_the_other_with_it(up: StartUp) -> None:
     assert process.returncode == 1
     assert f"SPANMETER_LISTEN='127.0.0.1:{port}'" in stderr
     assert not answers(f"http://127.0.0.1:{dashboard}/_stcore/health")
-
-
-def test_the_dashboard_is_started_by_its_script() -> None:
-    package = find_spec("spanmeter_dashboard")
-    assert package is not None
-    assert package.origin is not None
-    assert dashboard_command(address="0.0.0.0", port=80, url="http://sidecar:4318") == [
-        sys.executable,
-        "-m",
-        "streamlit",
-        "run",
-        str(Path(package.origin).with_name("app.py")),
-        "--server.address",
-        "0.0.0.0",
-        "--server.port",
-        "80",
-        "--server.headless",
-        "true",
-        "--browser.gatherUsageStats",
-        "false",
-        "--",
-        "--url",
-        "http://sidecar:4318",
-    ]

@@ -46,7 +46,14 @@ def _waiting(directory: Path) -> list[Finding]:
     waiting = [(int(at), int(spans)) for at, _, spans in names if at.isdecimal() and spans.isdecimal()]
     if not waiting:
         return []
-    hours = (time.time() - min(waiting)[0] / 1e9) / 3600
-    text = f"{sum(spans for _, spans in waiting):,} spans wait for the sidecar, the oldest for {hours:.1f} hours"
+    age = _length(time.time() - min(waiting)[0] / 1e9)
+    text = f"{sum(spans for _, spans in waiting):,} spans wait for the sidecar, the oldest for {age}"
     advice = "an application sends them once the sidecar it was told of is there; after seven days they are dropped"
     return [Finding.warning(CHECK, text, advice)]
+
+
+def _length(seconds: float) -> str:
+    for unit, name in ((3600, "hours"), (60, "minutes")):
+        if seconds >= 2 * unit:
+            return f"{seconds / unit:.0f} {name}"
+    return f"{max(seconds, 0):.0f} seconds"

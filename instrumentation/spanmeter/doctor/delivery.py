@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -61,8 +60,10 @@ def _spans() -> Sequence[ReadableSpan]:
 
 
 def _refused(url: str, reply: Reply) -> Finding:
-    if reply.outcome is Outcome.AWAY:
+    if reply.absent:
         return Finding.problem(CHECK, f"nobody takes spans at {url}: {reply.reason}", "start one with: spanmeter up")
+    if reply.outcome is Outcome.AWAY:
+        advice = "applications keep spans on disk and send them later; the sidecar's /health and its log say why"
+        return Finding.problem(CHECK, f"{url} takes no spans at the moment: {reply.reason}", advice)
     advice = reply.advice or "see the sidecar's log, or set OTEL_EXPORTER_OTLP_ENDPOINT to the address of a sidecar"
-    said = re.match(r"[ -~]*", reply.reason)  # behind the status, a sidecar says the rest in protobuf
-    return Finding.problem(CHECK, f"{url} refuses spans: {said[0].strip() if said else ''}", advice)
+    return Finding.problem(CHECK, f"{url} refuses spans: {reply.reason}", advice)

@@ -8,12 +8,12 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from spanmeter.doctor import backlog, estimates, instrumentors, prices, variables, versions
 from spanmeter.doctor.delivery import deliver
-from spanmeter.doctor.finding import Finding
+from spanmeter.doctor.finding import NO_CLIENT, Finding
 from spanmeter.doctor.surroundings import quiet
 from spanmeter.version import __version__
 
@@ -44,10 +44,21 @@ def examine(modules: Sequence[str], *, sidecar: bool, send: bool) -> dict[str, A
     return {
         "spanmeter": __version__,
         "python": f"{platform.python_version()} at {sys.executable}",
-        "findings": [*replayed, *(finding.as_json() for finding in settled), *delivered],
+        "findings": [*replayed, *_untried(replayed), *(finding.as_json() for finding in settled), *delivered],
         "url": delivery.url if delivery else "",
         "sent": delivery.trace_id if delivery else "",
     }
+
+
+def _untried(replayed: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """A warning where a framework is installed, but no client that answers could be replayed through."""
+    replays = [each for each in replayed if each["check"].endswith("replay")]
+    tried = any(each["level"] != "skipped" for each in replays)
+    if tried or not any(each["text"].startswith(NO_CLIENT) for each in replays):
+        return []
+    text = "no client of a provider is installed here that answers can be replayed through: counting was not tried"
+    advice = "run spanmeter doctor in the environment that your application runs in"
+    return [Finding.warning("replay", text, advice).as_json()]
 
 
 def _settled() -> list[Finding]:

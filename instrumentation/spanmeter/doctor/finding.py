@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, Self
+from typing import Any, Final, Literal, Self
 
 Level = Literal["ok", "skipped", "warning", "problem"]
+NO_CLIENT: Final = "not installed: skipped"
+"""How the finding begins that names the clients which nothing could be replayed through."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,8 @@ def _age(version: str, today: date) -> Finding:
     latest = newest_price(today)
     overlay = _OVERLAY.search(version)
     latest = max(latest, date.fromisoformat(overlay[1])) if overlay else latest
-    text = f"{version}; its newest entry is of {latest}, {max((today - latest).days, 0)} days ago"
+    days = max((today - latest).days, 0)
+    text = f"{version}; its newest entry is of {latest}, {days} {'day' if days == 1 else 'days'} ago"
     if (today - latest).days <= OLD_DAYS:
         return Finding.ok(CHECK, text)
     return Finding.warning(CHECK, text, "models that came since are unpriced: pip install -U spanmeter genai-prices")

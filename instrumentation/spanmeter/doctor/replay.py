@@ -31,7 +31,7 @@ from spanmeter.bill import Bill
 from spanmeter.doctor import instrumentors
 from spanmeter.doctor.client import LANGCHAIN, LLAMA_INDEX, Client
 from spanmeter.doctor.exchange import Exchange
-from spanmeter.doctor.finding import Finding
+from spanmeter.doctor.finding import NO_CLIENT, Finding
 from spanmeter.doctor.provider import Provider, serving
 from spanmeter.pricing import PriceBook, PriceFileError, PriceKey
 
@@ -97,7 +97,7 @@ class Replay:
             yield self._finding(check, name, list(clients))
         missing = dict.fromkeys(client.package for client in framework.clients if not client.installed)
         if missing:
-            yield Finding.skipped(check, f"not installed: skipped ({', '.join(missing)})")
+            yield Finding.skipped(check, f"{NO_CLIENT} ({', '.join(missing)})")
 
     def _finding(self, check: str, name: str, clients: Sequence[Client]) -> Finding:
         wrong: list[str] = []
@@ -128,12 +128,13 @@ class Replay:
         self.spans += len(self._exporter.get_finished_spans())
         return figures, gave_up
 
-    def exported(self, framework: Framework) -> Finding:
-        """Whether every span reached the other end of the OTLP connection."""
-        if self._provider.spans == self.spans:
-            return Finding.ok("export", f"all {self.spans} spans of the {framework.name} replay arrived over OTLP")
-        text = f"{self._provider.spans} of the {self.spans} spans of the {framework.name} replay arrived over OTLP"
-        return Finding.problem("export", text, _report())
+    def exported(self, framework: Framework) -> Iterator[Finding]:
+        """Whether every span reached the other end of the OTLP connection; nothing where there was none."""
+        arrived, replay = self._provider.spans, f"spans of the {framework.name} replay arrived over OTLP"
+        if arrived != self.spans:
+            yield Finding.problem("export", f"{arrived} of the {self.spans} {replay}", _report())
+        elif self.spans:
+            yield Finding.ok("export", f"all {self.spans} {replay}")
 
 
 def main(words: Sequence[str]) -> int:
@@ -169,7 +170,7 @@ def _examine(framework: Framework, modules: Sequence[str]) -> list[Finding]:
         replay = Replay(provider, exporter)
         findings = list(replay.findings(framework))
         spanmeter.uninstrument()
-        findings.append(replay.exported(framework))
+        findings += replay.exported(framework)
     return [*findings, *_faults(framework), *instrumentors.active(framework.name)]
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+import pytest
+
 from spanmeter.doctor import backlog
 from spanmeter.doctor.finding import Finding
 from spanmeter.folder import Folder
@@ -22,7 +24,7 @@ def test_what_waits_is_counted(tmp_path: Path) -> None:
     folder.write(b"", spans=2000)
     folder.forget()
     _, waiting = backlog.check({"SPANMETER_SPOOL_DIR": str(tmp_path), "SPANMETER_SPOOL_MB": "1"})
-    assert (waiting.level, waiting.text) == ("warning", "2,040 spans wait for the sidecar, the oldest for 1.5 hours")
+    assert (waiting.level, waiting.text) == ("warning", "2,040 spans wait for the sidecar, the oldest for 90 minutes")
 
 
 def test_a_place_where_no_directory_can_be_made_is_a_problem(tmp_path: Path) -> None:
@@ -44,3 +46,11 @@ def test_a_spool_may_be_switched_off() -> None:
 def test_a_malformed_size_is_a_problem() -> None:
     (told,) = backlog.check({"SPANMETER_SPOOL_MB": "many"})
     assert (told.level, told.text.partition(":")[0]) == ("problem", "SPANMETER_SPOOL_MB='many'")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(-3.0, "0 seconds"), (119.0, "119 seconds"), (120.0, "2 minutes"), (7199.0, "120 minutes"), (7200.0, "2 hours")],
+)
+def test_a_length_is_told_in_a_unit_that_fits(seconds: float, words: str) -> None:
+    assert backlog._length(seconds) == words

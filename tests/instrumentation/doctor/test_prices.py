@@ -13,12 +13,10 @@ from spanmeter.pricing import PriceBook
 TODAY = date(2026, 11, 22)
 
 
-def test_a_book_of_today_is_well() -> None:
-    (told,) = prices.check(user_file="", today=TODAY)
-    assert (told.level, told.text) == (
-        "ok",
-        f"{PriceBook.load().version}; its newest entry is of 2026-11-22, 0 days ago",
-    )
+@pytest.mark.parametrize(("days", "age"), [(0, "0 days ago"), (1, "1 day ago"), (2, "2 days ago")])
+def test_a_book_of_late_is_well(days: int, age: str) -> None:
+    (told,) = prices.check(user_file="", today=TODAY + timedelta(days=days))
+    assert (told.level, told.text) == ("ok", f"{PriceBook.load().version}; its newest entry is of 2026-11-22, {age}")
 
 
 def test_an_old_book_is_a_warning() -> None:
