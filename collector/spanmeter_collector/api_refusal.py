@@ -14,6 +14,7 @@ from spanmeter_collector.answers import Refusal
 from spanmeter_collector.asker import GoneError
 from spanmeter_collector.question_error import QuestionError
 from spanmeter_collector.response import respond
+from spanmeter_collector.room import RoomError
 from spanmeter_collector.trace import UnknownTraceError
 
 _STOPPED: Final = "QUERY_WAS_CANCELLED"
@@ -61,6 +62,10 @@ def _add_excuses(api: FastAPI) -> None:
             _log.error("The store could not answer %s", request.url.path, exc_info=error)
         sentence = "the store could not answer; the sidecar's log says why"
         return respond(Refusal(error=sentence), status_code=503, headers={"retry-after": "5"})
+
+    @api.exception_handler(RoomError)
+    def wait_for_room(_: Request, error: RoomError) -> Response:
+        return respond(Refusal(error=str(error)), status_code=503, headers={"retry-after": "10"})
 
     @api.exception_handler(GoneError)
     def tell_nobody(_: Request, __: GoneError) -> Response:

@@ -114,7 +114,7 @@ class Backlog:
         Half the size of what waits is enough to store it, so the log never takes the room that emptying it needs.
         """
         needed = self._limits.free_bytes + self.size // 2
-        return "" if free_bytes >= needed else f"nearly full: {free_bytes} bytes are free, {needed} are needed"
+        return "" if free_bytes >= needed else f"nearly full: {free_bytes:,} bytes are free, {needed:,} are needed"
 
     def take_in(self, record: Record) -> None:
         """A request waits for the disk."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from itertools import chain
 from typing import Any
 
 from fastapi import FastAPI, Response
 from fastapi.responses import StreamingResponse
+from starlette.concurrency import run_in_threadpool
+from starlette.types import Receive, Scope, Send
 
 from spanmeter_collector.answers import Refusal
 from spanmeter_collector.archive import pieces
@@ -32,10 +34,24 @@ def add_backup(api: FastAPI, snapshots: Snapshots, *, dependencies: Sequence[Any
             return _refusal(409, str(error))
         except OSError as error:
             return _refusal(503, f"the backup could not be started: {error.strerror or error}")
-        return StreamingResponse(chain((first,), archive), media_type="application/x-tar")
+        return _Archive(first, archive)
 
 
-def archived(snapshots: Snapshots) -> Iterator[bytes]:
+class _Archive(StreamingResponse):
+    """An archive on its way; its snapshot ends with it, also where nobody waits for the rest any more."""
+
+    def __init__(self, first: bytes, rest: Generator[bytes]) -> None:
+        super().__init__(chain((first,), rest), media_type="application/x-tar")
+        self._rest = rest
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            await run_in_threadpool(self._rest.close)
+
+
+def archived(snapshots: Snapshots) -> Generator[bytes]:
     """The archive of this moment, piece by piece; the snapshot ends with it."""
     with snapshots.take() as snapshot:
         yield from pieces(snapshot)

@@ -42,7 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
     """
     if arguments.file != "-" and Path(arguments.file).is_file():
         raise OutputError(f"{arguments.file} is there already; name another file")
-    with _pieces(arguments.url) as pieces, opened_output(arguments.file) as output:
+    with opened_output(arguments.file) as output, _pieces(arguments.url) as pieces:
         size = sum(output.write(piece) for piece in pieces)
     complain(f"{size / 1e6:,.1f} MB written")
     return 0

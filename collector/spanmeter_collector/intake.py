@@ -14,11 +14,13 @@ from itertools import chain
 from typing import Final
 
 from google.protobuf.message import DecodeError
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import ScopeSpans, Span
 
 from spanmeter_collector import otlp
 from spanmeter_collector.bundle import span_sizes
+from spanmeter_collector.glance import is_well
 from spanmeter_collector.lengths import LONGEST_KEY, LONGEST_VALUE, cut_long
 from spanmeter_collector.mending import TEXT, mend
 from spanmeter_collector.otlp import JSON, Request, Signal, malformed
@@ -27,6 +29,7 @@ from spanmeter_collector.otlp_json import JsonError, read_json
 MOST_SPANS: Final = 32_768
 MOST_ATTRIBUTES: Final = 1_024
 _BYTES_OF_MOST_ATTRIBUTES: Final = 2 * MOST_ATTRIBUTES  # of an empty one, which is its tag and its length
+_BYTES_AROUND: Final = 2  # of a span, at least: its tag and its length
 _TOO_MANY: Final = "excess attribute"
 _TOO_LONG: Final = "long attribute"
 _DROPPED: Final = " is too old: the spans of that day were dropped"
@@ -48,14 +51,15 @@ class TooManySpansError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Intake:
-    """A request that can be kept, and its body in protobuf.
+    """A request that can be kept: its body in protobuf and how many spans it has, or the `metrics` in it.
 
     `refused` has the reason of every span or metric that is not in it, `lost` counts what was mended or left out
     inside of those that are, by what it is.
     """
 
-    request: Request
     body: bytes
+    spans: int = 0
+    metrics: ExportMetricsServiceRequest | None = None
     refused: list[str] = field(default_factory=list)
     lost: Counter[str] = field(default_factory=Counter)
 
@@ -92,6 +96,10 @@ def take_in(
         MalformedError: the body is not such a request.
         TooManySpansError: it has more than `MOST_SPANS` spans.
     """
+    if content_type == otlp.PROTOBUF and signal is Signal.TRACES and redact is None:
+        spans = _spans_of_short(body)
+        if spans is not None and is_well(body, spans=spans, closed=closed):
+            return Intake(body, spans)
     lost: Counter[str] = Counter()
     request, body = (_from_json if content_type == JSON else _from_protobuf)(signal, body, lost)
     refused = [_UNREADABLE.format(f"a {part}") for part in ("span", "metric") for _ in range(lost.pop(part, 0))]
@@ -106,7 +114,19 @@ def take_in(
     if redact:
         redact(request)
         body = request.SerializeToString()
-    return Intake(request, body, refused, lost)
+    metrics = request if isinstance(request, ExportMetricsServiceRequest) else None
+    return Intake(body, otlp.span_count(request), metrics, refused, lost)
+
+
+def _spans_of_short(body: bytes) -> int | None:
+    """How many spans a body has where all are too short for anything to be cut; None where not, or where too many."""
+    try:
+        sizes = [size for of_scope in span_sizes(body) for size in of_scope]
+    except DecodeError:
+        return None
+    beside = len(body) - sum(sizes) - _BYTES_AROUND * len(sizes)
+    is_short = max(sizes, default=0) <= _BYTES_OF_MOST_ATTRIBUTES and beside <= LONGEST_KEY
+    return len(sizes) if is_short and len(sizes) <= MOST_SPANS else None
 
 
 def _from_protobuf(signal: Signal, body: bytes, lost: Counter[str]) -> tuple[Request, bytes]:

@@ -19,6 +19,7 @@ from typing import BinaryIO, Final, NamedTuple, Self
 from spanmeter_collector.record import Record, Stretch, count_spans, next_record, read_bytes, read_record
 
 _SEGMENT_BYTES: Final = 32 * 2**20
+_SPENT_NS: Final = 60_000_000_000
 _PIECE_BYTES: Final = 2**20
 _SUFFIX: Final = ".log"
 _logger = logging.getLogger(__name__)
@@ -92,8 +93,8 @@ class Log:
         Raises:
             OSError: the disk refused; none of the records counts as written.
         """
-        segment = self._segment if self.end.offset < _SEGMENT_BYTES else None
-        segment = segment or self._start_segment()
+        goes_on = self.end.offset < _SEGMENT_BYTES and not self._is_spent()
+        segment = (self._segment if goes_on else None) or self._start_segment()
         number, start = self.end
         encoded = [record.encode(number) for record in records]
         try:
@@ -181,10 +182,22 @@ class Log:
                 found[linked] = range(stored.offset if number == stored.segment else 0, stop)
         return {linked: held for linked, held in found.items() if held}
 
+    def drop_stored(self) -> None:
+        """Drop the last segment too where the store has all of it; nothing may be appended after that."""
+        self._close_segment()
+        for number, path in self._segments().items():
+            if number == self.stored.segment and _size(path) <= self.stored.offset:
+                with suppress(OSError):
+                    path.unlink()
+
     def close(self) -> None:
         """Close the files and let another process have the log."""
         self._close_segment()
         self._lock.close()
+
+    def _is_spent(self) -> bool:
+        """Whether all of the segment is stored that was started a while ago: what it quotes is to go soon."""
+        return self.stored == self.end and self._now() - self.end.segment > _SPENT_NS
 
     def _segments(self) -> dict[int, Path]:
         return {int(path.stem): path for path in self._directory.glob(f"*{_SUFFIX}") if path.stem.isdecimal()}

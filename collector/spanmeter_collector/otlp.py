@@ -19,9 +19,9 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 JSON: Final = "application/json"
 PROTOBUF: Final = "application/x-protobuf"
-_NO_TRACE: Final = bytes(16)
-_NO_SPAN: Final = bytes(8)
-_DAY_NS: Final = 86_400_000_000_000
+NO_TRACE: Final = bytes(16)
+NO_SPAN: Final = bytes(8)
+DAY_NS: Final = 86_400_000_000_000
 LAST_NANOSECOND: Final = 4_291_747_200_000_000_000  # 2106-01-01; the store's hours end that February
 
 Value = str | bool | int | float | bytes | list["Value"] | dict[str, "Value"] | None
@@ -85,15 +85,17 @@ def spans(request: ExportTraceServiceRequest) -> Iterator[tuple[Mapping[str, str
 
 def day(span: Span) -> int:
     """On which day a span started, counted from 1970 in UTC."""
-    return span.start_time_unix_nano // _DAY_NS
+    return span.start_time_unix_nano // DAY_NS
 
 
 def refusal(span: Span) -> str:
     """Why a span cannot be kept, empty when it can."""
-    if len(trace_id := span.trace_id) != 16 or trace_id == _NO_TRACE:
-        return f"trace id {trace_id.hex()!r} of span {span.name!r} is not 16 bytes other than zero"
-    if len(span_id := span.span_id) != 8 or span_id == _NO_SPAN:
-        return f"span id {span_id.hex()!r} of span {span.name!r} is not 8 bytes other than zero"
+    if len(trace_id := span.trace_id) != 16 or trace_id == NO_TRACE:
+        return (
+            f"trace id {trace_id.hex()!r} of span {span.name!r} is not 16 bytes other than zero, in JSON 32 hex digits"
+        )
+    if len(span_id := span.span_id) != 8 or span_id == NO_SPAN:
+        return f"span id {span_id.hex()!r} of span {span.name!r} is not 8 bytes other than zero, in JSON 16 hex digits"
     if not 0 < span.start_time_unix_nano <= LAST_NANOSECOND:
         return f"start time {span.start_time_unix_nano} of span {span.name!r} is not between 1970 and 2106"
     return ""

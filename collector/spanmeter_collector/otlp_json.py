@@ -42,6 +42,8 @@ def read_json(message: Message, body: bytes, lost: Counter[str]) -> None:
         document = _document(body)
         _convert_ids(document)
         _fill(message, document, lost)
+    except RecursionError as error:
+        raise JsonError("it is nested too deeply; some hundred levels are read") from error
     except (*_UNREADABLE, ValueError) as error:
         raise JsonError(str(error)) from error
 

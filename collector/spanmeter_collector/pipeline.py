@@ -17,8 +17,9 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 from spanmeter.pricing import PriceBook
 from spanmeter_collector.backlog import Amount, Backlog, Limits
 from spanmeter_collector.counter import counters, point_count
+from spanmeter_collector.intake import Intake
 from spanmeter_collector.log import Log, Position
-from spanmeter_collector.otlp import Request, Signal, span_count
+from spanmeter_collector.otlp import Signal
 from spanmeter_collector.record import Record
 from spanmeter_collector.status import OK, Status
 from spanmeter_collector.store import Store
@@ -58,7 +59,6 @@ class DiskFullError(UnavailableError):
 @dataclass(frozen=True, slots=True)
 class _Entry:
     record: Record
-    request: Request
     done: Future[Position] = field(default_factory=Future)
 
 
@@ -93,6 +93,7 @@ class Pipeline:
         )
         self._incoming: Queue[_Entry | None] = Queue()
         self._has_refused = False
+        self._is_disk_full = False
         self._closing = threading.Event()
         self._executor = ThreadPoolExecutor(max_workers=2, thread_name_prefix="spanmeter")
         self._workers: dict[str, Future[None]] = {}
@@ -125,44 +126,54 @@ class Pipeline:
             worker.add_done_callback(partial(self._note_end, name))
 
     def check_room(self) -> None:
-        """Ask whether a request would be taken in, before its body is read: refusing must cost little.
+        """Ask whether a request would be taken in, before its body is opened: refusing must cost little.
 
         Raises:
             OverloadedError: too much is pending.
             DiskFullError: the disk is nearly full.
             UnavailableError: the pipeline has ended.
         """
+        self._check_backlog()
+        disk = self._disk()
+        self._tell_disk(disk)
+        if disk != OK:
+            raise DiskFullError(f"the disk is {disk}; try again later", wait_s=_DISK_WAIT_S)
+
+    def _tell_disk(self, disk: str) -> None:
+        if (is_full := disk != OK) is self._is_disk_full:
+            return
+        self._is_disk_full = is_full
+        if is_full:
+            _logger.warning("the disk is %s: requests are refused until there is room", disk)
+        else:
+            _logger.info("the disk has room again: requests are taken")
+
+    def _check_backlog(self) -> None:
         if self._closing.is_set() or self._workers["log"].done():
             raise UnavailableError("the sidecar is not taking requests; see /ready")
         if overload := self._backlog.overload:
             wait_s = max(self._storing.wait_s, UnavailableError.wait_s)
             raise OverloadedError(f"{overload}; try again later", wait_s=wait_s)
-        if (disk := self._disk()) != OK:
-            raise DiskFullError(f"the disk is {disk}; try again later", wait_s=_DISK_WAIT_S)
 
-    def submit(self, signal: Signal, request: Request, body: bytes, *, transport: str) -> Future[Position]:
+    def submit(self, signal: Signal, intake: Intake, *, transport: str) -> Future[Position]:
         """Take a request in; the future is done when it is safe on disk, and then it may be acknowledged.
 
-        `body` is the request in protobuf. The future fails with OSError when the disk refuses.
+        The future fails with OSError when the disk refuses. Whether the disk has room, `check_room` asks.
 
         Raises:
             OverloadedError: too much is pending.
-            DiskFullError: the disk is nearly full.
             UnavailableError: the pipeline has ended.
         """
-        self.check_room()
-        entry = _Entry(Record(self._now() // 1_000_000, signal, body, span_count(request)), request)
+        self._check_backlog()
+        entry = _Entry(Record(self._now() // 1_000_000, signal, intake.body, intake.spans))
         self._backlog.take_in(entry.record)
-        metrics = request if isinstance(request, ExportMetricsServiceRequest) else None
-        count = partial(
-            self._count, entry.record.spans, metrics, transport
-        )  # without the entry, which would keep itself
+        count = partial(self._count, intake.spans, intake.metrics, transport)
         entry.done.add_done_callback(lambda done: count() if not done.exception() else None)
         self._incoming.put(entry)
         return entry.done
 
     def close(self, *, within_s: float) -> None:
-        """Store what is pending, as far as time allows, and stop; what is left stays in the log.
+        """Store what is pending, as far as time allows, and stop; what is left, and no more, stays in the log.
 
         Raises:
             Exception: what ended a worker earlier.
@@ -175,6 +186,7 @@ class Pipeline:
         _wait(self._workers["store"], deadline)
         self._storing.stop()
         self._executor.shutdown(wait=True)
+        self._log.drop_stored()
         self._refuse_waiting("the sidecar stops")
         for worker in self._workers.values():
             worker.result()

@@ -85,7 +85,7 @@ class Door:
 
     async def _submit(self, signal: Signal, intake: Intake) -> None:
         with _refusing():
-            await asyncio.wrap_future(self.pipeline.submit(signal, intake.request, intake.body, transport="http"))
+            await asyncio.wrap_future(self.pipeline.submit(signal, intake, transport="http"))
 
 
 @contextmanager

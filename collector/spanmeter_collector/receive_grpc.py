@@ -25,6 +25,7 @@ _SERVICES: Final = {
     "opentelemetry.proto.collector.trace.v1.TraceService": Signal.TRACES,
     "opentelemetry.proto.collector.metrics.v1.MetricsService": Signal.METRICS,
 }
+_UNAUTHORIZED: Final = "the metadata authorization: Bearer <SPANMETER_INGEST_TOKEN> is missing or wrong"
 _WORKERS: Final = 8
 _OPTIONS: Final = (("grpc.max_receive_message_length", MOST_BYTES), ("grpc.so_reuseport", 0))
 
@@ -55,12 +56,12 @@ class GrpcDoor:
         def export(body: bytes, context: grpc.ServicerContext) -> bytes:
             told = [str(said).encode() for name, said in context.invocation_metadata() if name == "authorization"]
             if not self.tokens.admits(told):
-                self._refuse(context, "unauthorized", Code.UNAUTHENTICATED, "the bearer token is wrong")
+                self._refuse(context, "unauthorized", Code.UNAUTHENTICATED, _UNAUTHORIZED)
             with self._refusing(context):
                 self.pipeline.check_room()
             intake = self._take_in(signal, body, context)
             with self._refusing(context):
-                self.pipeline.submit(signal, intake.request, intake.body, transport="grpc").result()
+                self.pipeline.submit(signal, intake, transport="grpc").result()
             self.status.note_intake(refused=len(intake.refused), too_old=intake.too_old, lost=intake.lost)
             return write_answer(signal, intake, content_type=otlp.PROTOBUF)
 

@@ -15,7 +15,9 @@ OVER_AGE: Final = "age"
 OVER_SIZE: Final = "size"
 _SPANS: Final = "spans"
 _LIKE_SPANS: Final = frozenset({_SPANS, "counters"})
-_LIKE_CHARGES: Final = frozenset({"cache_requests", "charges", "duplicates", "charge_sums", "span_sums"})
+_LIKE_CHARGES: Final = frozenset(
+    {"cache_requests", "charges", "duplicates", "charge_sums", "span_sums", "span_totals_by_day"}
+)
 SWEPT: Final = _LIKE_SPANS | _LIKE_CHARGES
 """The tables from which something is ever dropped."""
 

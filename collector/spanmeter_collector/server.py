@@ -31,6 +31,7 @@ from spanmeter_collector.json_lines import write_json_lines
 from spanmeter_collector.log import Log, LogInUseError
 from spanmeter_collector.losses_gauge import LossCollector
 from spanmeter_collector.memory import prepare_memory, return_engine_code
+from spanmeter_collector.merging import merging_with_room
 from spanmeter_collector.neighbours import neighbourly
 from spanmeter_collector.pipeline import Pipeline
 from spanmeter_collector.read_file import ReadFile
@@ -46,7 +47,7 @@ from spanmeter_collector.store import Store
 from spanmeter_collector.storing import Forward
 from spanmeter_collector.sweep import Sweep, sweeping
 from spanmeter_collector.tls import Tls
-from spanmeter_collector.turns import take_short_turns
+from spanmeter_collector.turns import other_threads, stand_back, take_short_turns
 
 _REQUESTS_END_S: Final = 5
 _STOP: Final = (signal.SIGTERM, signal.SIGINT)
@@ -92,6 +93,7 @@ def serve(settings: Settings) -> int:
         sweep = Sweep(store, settings.retention, status, damaged=settings.data_dir / "log" / "damaged")
         stack.enter_context(sweeping(sweep, status))
         stack.enter_context(neighbourly(store, status))
+        stack.enter_context(merging_with_room(store))
         return_engine_code()
         places = {"http": str(http_address), "grpc": str(grpc_address), "store": settings.shown_store}
         _logger.info("ready", extra=places)
@@ -160,6 +162,7 @@ def _forwarding(settings: Settings, status: Status, http_address: Address) -> It
 def _working(settings: Settings, status: Status, forward: Forward | None) -> Iterator[_Works]:
     book = _load_book(settings)
     with closing(open_log(settings)) as log, closing(open_store(settings)) as store:
+        stand_back(*other_threads())  # the engine's
         limits, content = Limits.of_megabytes(settings.log_mb), settings.content
         pipeline = Pipeline(
             log=log, store=store, book=book, status=status, limits=limits, content=content, forward=forward

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final, Self
 from urllib.parse import urlsplit
@@ -16,6 +17,7 @@ from spanmeter_collector.setting import Address, SettingError
 from spanmeter_collector.tls_files import TlsFiles
 
 _PREFIX: Final = "SPANMETER_"
+_ALIKE: Final = 0.8
 _THE_APPLICATIONS: Final = frozenset(
     {"SPANMETER_CONTENT_LIMIT", "SPANMETER_HASH_KEY", "SPANMETER_SPOOL_DIR", "SPANMETER_SPOOL_MB"}
 )
@@ -88,7 +90,7 @@ class Settings:
         given = {name: value for name, value in given.items() if name not in _THE_APPLICATIONS}
         for name, value in given.items():
             if name not in _VARIABLES:
-                shown = "…" if _SECRET.search(name) else value
+                shown = "…" if _may_be_secret(name) else value
                 raise SettingError(name, shown, f"there is no such variable; known are {', '.join(sorted(_VARIABLES))}")
         readers = {name: read for name, read in _VARIABLES.items() if name in given}
         chosen: dict[str, Any] = {
@@ -106,6 +108,13 @@ class Settings:
         if not may_be_open:
             _refuse_to_be_open(settings)
         return settings
+
+
+def _may_be_secret(name: str) -> bool:
+    """Whether a variable has a name of a secret, or nearly so: what is misspelled may be one."""
+    known = [variable.removeprefix(_PREFIX) for variable in _VARIABLES]
+    alike = get_close_matches(name.removeprefix(_PREFIX), known, n=len(known), cutoff=_ALIKE)
+    return any(_SECRET.search(word) for word in (name, *alike))
 
 
 def _words(chosen: dict[str, Any], door: str) -> list[str]:

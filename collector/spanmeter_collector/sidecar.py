@@ -15,6 +15,7 @@ from urllib.request import Request, urlopen
 
 DEFAULT_LISTEN: Final = "127.0.0.1:4318"
 TIMEOUT_S: Final = 40.0
+_PROBE_S: Final = 10.0
 _EVERYWHERE: Final = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104  # read, not bound
 
 
@@ -32,6 +33,14 @@ class RefusedError(SidecarError):
 
 class BrokenOffError(SidecarError):
     """The sidecar took the question and did not answer it to its end."""
+
+
+class UnwellError(SidecarError):
+    """A probe answered 503; `told` is the JSON object in which it says what is wrong."""
+
+    def __init__(self, message: str, told: dict[str, Any]) -> None:
+        super().__init__(message)
+        self.told = told
 
 
 def default_url(environ: Mapping[str, str]) -> str:
@@ -77,6 +86,18 @@ def selection(arguments: argparse.Namespace) -> list[tuple[str, str]]:
     return [("since", arguments.since), ("until", arguments.until), *arguments.where]
 
 
+def probe(url: str, path: str) -> dict[str, Any]:
+    """What `/health` or `/ready` says, also with the 503 that means that something is wrong.
+
+    Raises:
+        SidecarError: No sidecar answers at `url`.
+    """
+    try:
+        return ask(url, path, timeout_s=_PROBE_S)
+    except UnwellError as error:
+        return error.told
+
+
 def ask(
     url: str, path: str, query: Iterable[tuple[str, str]] = (), *, method: str = "GET", timeout_s: float = TIMEOUT_S
 ) -> dict[str, Any]:
@@ -103,8 +124,7 @@ def opened(
     url: str, path: str, query: Iterable[tuple[str, str]] = (), *, method: str = "GET", timeout_s: float = TIMEOUT_S
 ) -> Iterator[HTTPResponse]:
     """The answer to `path` while it comes in; errors as for `ask`."""
-    if not _is_address(url):
-        raise RefusedError(f"--url {url} is no address; allowed: http://host:port or https://host:port")
+    check_address(url)
     token = query_token(os.environ)
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     address = f"{url.rstrip('/')}{path}?{urlencode(list(query))}"
@@ -118,6 +138,12 @@ def opened(
         raise _silence(url, error) from None
     with response:
         yield response
+
+
+def check_address(url: str) -> None:
+    """Raise RefusedError unless this may be the address of a sidecar."""
+    if not _is_address(url):
+        raise RefusedError(f"--url {url} is no address; allowed: http://host:port or https://host:port")
 
 
 def _is_address(url: str) -> bool:
@@ -143,9 +169,13 @@ def _refusal(error: HTTPError) -> SidecarError:
         sentence = "the sidecar asks for its token; set SPANMETER_QUERY_TOKEN to what the sidecar was started with"
         return SidecarError(sentence)
     try:
-        sentence = str(json.load(error)["error"])
-    except (ValueError, KeyError, TypeError):
+        told = json.load(error)
+        sentence = str(told["error"])
+    except (ValueError, TypeError):
         return _unexplained(error)
+    except KeyError:
+        unexplained = _unexplained(error)
+        return UnwellError(str(unexplained), told) if error.code == 503 else unexplained
     return RefusedError(sentence) if error.code == 400 else SidecarError(sentence)
 
 

@@ -26,6 +26,7 @@ from spanmeter_collector.posting import post
 from spanmeter_collector.record import Record
 from spanmeter_collector.status import Status
 from spanmeter_collector.store import Store
+from spanmeter_collector.turns import stand_back
 
 _BATCH_SPANS: Final = 32_768
 _BATCH_BYTES: Final = 32 * 2**20
@@ -127,7 +128,8 @@ class Storing:
         self.complete()
 
     def run(self, book: Callable[[], PriceBook]) -> None:
-        """Store batches, priced by the book of the moment."""
+        """Store batches, priced by the book of the moment; who takes requests in goes first."""
+        stand_back(threading.get_native_id())
         while self._wait():
             try:
                 self._held += self._following()

@@ -97,7 +97,7 @@ class Sweep:
         """A day of spans is closed before it goes, so that no crash in between lets it be charged again."""
         partition = one.partition
         with self._store.ledger:
-            self._store.execute(
+            self._store.note(
                 "note_dropped",
                 {
                     "dropped_at": round(now * 1000),

@@ -4,6 +4,8 @@ import httpx
 import pytest
 from tests.collector.conftest import client_of
 
+from spanmeter_collector.api import create_api
+from spanmeter_collector.budgets import Budgets
 from spanmeter_collector.status import Status
 from spanmeter_collector.store import Store
 
@@ -84,3 +86,15 @@ async def test_beyond_a_limit_the_asker_is_told_what_to_ask(
         response = await client.get("/api/v1/cost", params={"since": "2026-11-01T00:00:00Z"})
     less = "ask for a shorter period, fewer dimensions or more filters"
     assert (response.status_code, response.json()) == (status_code, {"error": f"{sentence}; {less}"})
+
+
+async def test_a_budget_that_a_full_disk_might_lose_is_not_taken(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    budgets = Budgets(store)
+    api = httpx.ASGITransport(app=create_api(store=store, status=Status(), budgets=budgets))
+    monkeypatch.setattr("spanmeter_collector.store.SMALL_BYTES", 2**62)
+    async with httpx.AsyncClient(transport=api, base_url="http://sidecar") as client:
+        response = await client.put("/api/v1/budgets/daily", json={"limit_usd": "5"})
+
+    assert (response.status_code, response.headers["retry-after"]) == (503, "10")
+    assert response.json()["error"].startswith("the disk is full: ")
+    assert budgets.register.all() == []

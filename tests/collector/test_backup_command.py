@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -230,15 +231,28 @@ def test_what_cannot_be_backed_up_is_said(
     (tmp_path / "there").touch()
     monkeypatch.setenv("SPANMETER_DATA_DIR", f"{tmp_path}/data")
     monkeypatch.setenv("SPANMETER_LISTEN", "127.0.0.1:9")
-    asked = [("there", "--url", sidecar.http), ("x", "--url", NOBODY), ("x",)]
+    asked = [("there", "--url", sidecar.http), ("no/x", "--url", NOBODY), ("x", "--url", NOBODY), ("x",)]
 
-    assert [main(["backup", f"{tmp_path}/{name}", *options]) for name, *options in asked] == [1, 1, 1]
+    assert [main(["backup", f"{tmp_path}/{name}", *options]) for name, *options in asked] == [1, 1, 1, 1]
 
-    there, nobody, _, nothing = re.sub(r"\(.*\)", "(refused)", capsys.readouterr().err).splitlines()
+    there, nowhere, nobody, _, nothing = re.sub(r"\(.*\)", "(refused)", capsys.readouterr().err).splitlines()
     assert there == f"spanmeter backup: {tmp_path}/there is there already; name another file"
+    assert nowhere == f"spanmeter backup: {tmp_path}/no/x cannot be written: No such file or directory"
     assert nobody == f"spanmeter backup: no sidecar answers at {NOBODY} (refused); start one with: spanmeter up"
     assert nothing == f"spanmeter backup: SPANMETER_DATA_DIR='{tmp_path}/data': there is nothing to back up"
     assert [path.name for path in tmp_path.iterdir()] == ["there"]
+
+
+def test_who_leaves_in_the_middle_keeps_nobody_from_the_next_backup(sidecar: Any) -> None:
+    host, _, port = sidecar.http.removeprefix("http://").partition(":")
+    with socket.create_connection((host, int(port)), timeout=60) as left:
+        left.sendall(b"POST /api/v1/backup HTTP/1.1\r\nHost: sidecar\r\nContent-Length: 0\r\n\r\n")
+        assert left.recv(12) == b"HTTP/1.1 200"
+    deadline = time.monotonic() + 20
+    while (again := httpx.post(f"{sidecar.http}/api/v1/backup", timeout=60)).status_code == 409:
+        assert time.monotonic() < deadline, again.text
+        time.sleep(0.1)
+    assert (again.status_code, again.headers["content-type"]) == (200, "application/x-tar")
 
 
 def test_a_page_of_another_site_gets_no_backup(sidecar: Any) -> None:

@@ -216,7 +216,7 @@ def unharmed(sidecar: Any, request: ExportTraceServiceRequest, service: str) -> 
     sidecar.settle()
     assert sidecar.get("/ready")["ready"]
     assert sidecar.process.poll() is None
-    total = sidecar.get(f"/api/v1/cost?service={service}")["total"]
+    total = sidecar.get(f"/api/v1/cost?since=2026-11-22T00:00:00Z&service={service}")["total"]
     assert (total["calls"], total["cost_usd"]) == (1, "0.000195")
 
 

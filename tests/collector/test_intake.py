@@ -13,17 +13,17 @@ from spanmeter_collector.otlp import JSON, MalformedError, Signal
 
 MakeRequest = Callable[..., ExportTraceServiceRequest]
 MakeSpan = Callable[..., Span]
-NO_ID = f"span id '{'00' * 8}' of span 'x' is not 8 bytes other than zero"
+NO_ID = f"span id '{'00' * 8}' of span 'x' is not 8 bytes other than zero, in JSON 16 hex digits"
 
 
 def test_what_is_well_is_taken_as_it_is(span: MakeSpan, request_of: MakeRequest) -> None:
     request = request_of(span(1, attributes={"n": 7}), span(2))
     body = request.SerializeToString()
 
-    assert take_in(Signal.TRACES, body) == Intake(request, body)
+    assert take_in(Signal.TRACES, body) == Intake(body, 2)
     assert take_in(Signal.TRACES, body).warning == ""
-    assert take_in(Signal.TRACES, b"") == Intake(ExportTraceServiceRequest(), b"")
-    assert take_in(Signal.METRICS, b"{}", content_type=JSON) == Intake(ExportMetricsServiceRequest(), b"")
+    assert take_in(Signal.TRACES, b"") == Intake(b"")
+    assert take_in(Signal.METRICS, b"{}", content_type=JSON) == Intake(b"", metrics=ExportMetricsServiceRequest())
 
 
 def test_a_span_that_cannot_be_kept_is_taken_out_alone(span: MakeSpan, request_of: MakeRequest) -> None:
@@ -33,7 +33,7 @@ def test_a_span_that_cannot_be_kept_is_taken_out_alone(span: MakeSpan, request_o
     intake = take_in(Signal.TRACES, sent.SerializeToString())
 
     reasons = ["start time 0 of span 'late' is not between 1970 and 2106", NO_ID]
-    assert intake == Intake(kept, kept.SerializeToString(), reasons)
+    assert intake == Intake(kept.SerializeToString(), 2, None, reasons)
     assert intake.warning == reasons[0]
 
 
@@ -44,7 +44,7 @@ def test_a_span_that_cannot_be_read_is_refused_alone(span: MakeSpan, request_of:
     intake = take_in(Signal.TRACES, kept.SerializeToString() + garbage)
 
     kept.resource_spans.add().scope_spans.add()
-    assert intake == Intake(kept, kept.SerializeToString(), ["a span cannot be read"])
+    assert intake == Intake(kept.SerializeToString(), 1, None, ["a span cannot be read"])
 
 
 def test_a_text_that_is_not_utf8_is_mended_and_the_sender_is_told(span: MakeSpan, request_of: MakeRequest) -> None:
@@ -52,7 +52,7 @@ def test_a_text_that_is_not_utf8_is_mended_and_the_sender_is_told(span: MakeSpan
 
     intake = take_in(Signal.TRACES, sent.SerializeToString().replace(b"n~~", b"n\xc3("))
 
-    assert (intake.request, intake.refused, intake.lost) == (kept, [], {"text": 1})
+    assert (intake.spans, intake.refused, intake.lost) == (2, [], {"text": 1})
     assert ExportTraceServiceRequest.FromString(intake.body) == kept
     assert intake.warning == "1 texts were not UTF-8 and are mended"
 
@@ -65,7 +65,7 @@ def test_of_too_many_attributes_the_first_are_kept(span: MakeSpan, request_of: M
     sent = request_of(span(1, attributes=many, dropped_attributes_count=1), span(2, attributes=most))
     intake = take_in(Signal.TRACES, sent.SerializeToString())
 
-    assert intake == Intake(kept, kept.SerializeToString(), [], intake.lost)
+    assert intake == Intake(kept.SerializeToString(), 2, None, [], intake.lost)
     assert intake.warning == "2 attributes beyond the first 1,024 of a span are left out"
 
 
@@ -78,7 +78,7 @@ def test_json_becomes_protobuf() -> None:
     kept = Span(trace_id=b"\x0a" * 16, span_id=b"\x0b" * 8, start_time_unix_nano=7)
     request = ExportTraceServiceRequest()
     request.resource_spans.add().scope_spans.add().spans.append(kept)
-    assert intake == Intake(request, request.SerializeToString(), ["a span cannot be read"], intake.lost)
+    assert intake == Intake(request.SerializeToString(), 1, None, ["a span cannot be read"], intake.lost)
     assert intake.lost == {"attribute": 1}
 
 
@@ -115,5 +115,5 @@ def test_a_span_of_a_day_that_was_dropped_is_too_old(span: MakeSpan, request_of:
     intake = take_in(Signal.TRACES, sent.SerializeToString(), closed={of_2026_11_22 // day_ns - 1})
 
     late = "span 'late' of 2026-11-21 is too old: the spans of that day were dropped"
-    assert intake == Intake(kept, kept.SerializeToString(), [NO_ID, late])
+    assert intake == Intake(kept.SerializeToString(), 1, None, [NO_ID, late])
     assert intake.too_old == 1

@@ -16,6 +16,7 @@ from spanmeter_collector.record import Record
 FIRST, SECOND, THIRD = (Record(1000 + number, 1, f"body {number}".encode(), spans=number) for number in (1, 2, 3))
 SIZE = FIRST.size
 START = Position(0, 0)
+START_NS = 1_795_352_400_000_000_000
 DAY_NS = 86_400_000_000_000
 
 
@@ -77,6 +78,41 @@ def test_segments_before_the_checkpoint_are_deleted(tmp_path: Path) -> None:
 
     assert segment(tmp_path).read_bytes() == SECOND.encode(log.end.segment)
     assert replayed(tmp_path) == []
+
+
+@pytest.mark.parametrize(("later_s", "segments"), [(60, 1), (61, 2)])
+def test_what_was_stored_a_minute_ago_is_not_kept_beside_what_comes(
+    tmp_path: Path, later_s: int, segments: int
+) -> None:
+    clock = [START_NS, START_NS + later_s * 1_000_000_000]
+    log = Log.open(tmp_path, now=lambda: clock[0])
+    log.checkpoint(log.append([FIRST])[-1])
+    log._now = lambda: clock[1]
+
+    ends = log.append([SECOND])
+
+    assert len({path.name for path in tmp_path.glob("*.log")}) == segments
+    log.checkpoint(ends[-1])
+    assert segment(tmp_path).read_bytes().count(b"body 1") == 2 - segments
+    log.close()
+
+
+def test_the_last_segment_goes_at_the_end_once_all_of_it_is_stored(tmp_path: Path) -> None:
+    log = Log.open(tmp_path)
+    first, _ = log.append([FIRST, SECOND])
+    log.checkpoint(first)
+    log.drop_stored()
+    log.close()
+    assert replayed(tmp_path) == [SECOND]
+
+    log = Log.open(tmp_path)
+    log.checkpoint(log.end)
+    log.drop_stored()
+    log.close()
+
+    assert (list(tmp_path.glob("*.log")), replayed(tmp_path)) == ([], [])
+    assert written(tmp_path, THIRD) > [first]
+    assert replayed(tmp_path) == [THIRD]
 
 
 def test_segments_after_the_checkpoint_stay(tmp_path: Path) -> None:

@@ -95,7 +95,7 @@ def send(port: int, service: str, spans: list[Span]) -> None:
 
 
 def bill(sidecar: Any, path: str) -> tuple[int, str]:
-    total = sidecar.get(f"/api/v1/cost?service={path}")["total"]
+    total = sidecar.get(f"/api/v1/cost?since=2026-11-22T00:00:00Z&service={path}")["total"]
     return total["calls"], total["cost_usd"]
 
 

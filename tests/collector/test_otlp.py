@@ -25,9 +25,12 @@ def test_a_malformed_body_is_refused_with_what_was_expected(body: bytes) -> None
 @pytest.mark.parametrize(
     ("fields", "reason"),
     [
-        ({"trace_id": b""}, "trace id '' of span 'x' is not 16 bytes other than zero"),
-        ({"trace_id": bytes(16)}, f"trace id '{'00' * 16}' of span 'x' is not 16 bytes other than zero"),
-        ({"span_id": b"\x01"}, "span id '01' of span 'x' is not 8 bytes other than zero"),
+        ({"trace_id": b""}, "trace id '' of span 'x' is not 16 bytes other than zero, in JSON 32 hex digits"),
+        (
+            {"trace_id": bytes(16)},
+            f"trace id '{bytes(16).hex()}' of span 'x' is not 16 bytes other than zero, in JSON 32 hex digits",
+        ),
+        ({"span_id": b"\x01"}, "span id '01' of span 'x' is not 8 bytes other than zero, in JSON 16 hex digits"),
         ({"start_time_unix_nano": 0}, "start time 0 of span 'x' is not between 1970 and 2106"),
         ({"start_time_unix_nano": 2**64 - 1}, f"start time {2**64 - 1} of span 'x' is not between 1970 and 2106"),
     ],

@@ -8,11 +8,9 @@ from google.protobuf.any_pb2 import Any as Packed
 from google.rpc.error_details_pb2 import BadRequest, RetryInfo  # type: ignore[import-untyped]
 from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
-    ExportMetricsServiceRequest,
     ExportMetricsServiceResponse,
 )
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
-    ExportTraceServiceRequest,
     ExportTraceServiceResponse,
 )
 
@@ -20,16 +18,16 @@ from spanmeter_collector.intake import Intake
 from spanmeter_collector.otlp import JSON, PROTOBUF, Signal
 from spanmeter_collector.otlp_answer import bad_request, is_wait, retry_info, status, write_answer, write_status
 
-TRACES = Intake(ExportTraceServiceRequest(), b"", ["no id", "no time"])
-MENDED = Intake(ExportTraceServiceRequest(), b"", lost=Counter(text=2, link=1))
-METRICS = Intake(ExportMetricsServiceRequest(), b"", ["a metric cannot be read"])
+TRACES = Intake(b"", refused=["no id", "no time"])
+MENDED = Intake(b"", lost=Counter(text=2, link=1))
+METRICS = Intake(b"", refused=["a metric cannot be read"])
 SAID = "1 links could not be read and are left out; 2 texts were not UTF-8 and are mended"
 
 
 @pytest.mark.parametrize(("content_type", "body"), [(PROTOBUF, b""), (JSON, b"{}")])
 @pytest.mark.parametrize("signal", Signal)
 def test_when_all_is_well_nothing_is_said(signal: Signal, content_type: str, body: bytes) -> None:
-    assert write_answer(signal, Intake(ExportTraceServiceRequest(), b""), content_type=content_type) == body
+    assert write_answer(signal, Intake(b""), content_type=content_type) == body
 
 
 @pytest.mark.parametrize(

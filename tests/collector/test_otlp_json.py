@@ -185,6 +185,11 @@ def test_what_is_no_request_is_refused(body: bytes) -> None:
         read(body)
 
 
+def test_what_is_nested_without_end_is_refused_in_words() -> None:
+    with pytest.raises(JsonError, match="it is nested too deeply; some hundred levels are read"):
+        read(b"[" * 100_000 + b"]" * 100_000)
+
+
 def test_the_attributes_of_a_resource_are_mended_too() -> None:
     said = document(SPAN)
     said["resourceSpans"][0]["resource"]["attributes"].append({"key": "bad", "value": 7})

@@ -16,9 +16,10 @@ from spanmeter.pricing import PriceBook
 from spanmeter.pricing.whole import WholeCost
 from spanmeter_collector.backlog import Limits
 from spanmeter_collector.batch import Batch
+from spanmeter_collector.intake import Intake
 from spanmeter_collector.log import Log
 from spanmeter_collector.otlp import Signal
-from spanmeter_collector.pipeline import Pipeline, UnavailableError
+from spanmeter_collector.pipeline import DiskFullError, Pipeline, UnavailableError
 from spanmeter_collector.record import Record
 from spanmeter_collector.status import Status
 from spanmeter_collector.store import Store
@@ -58,8 +59,8 @@ def send(request_of: MakeRequest, span: MakeSpan, call_attributes: dict[str, Any
     """Submit one call's span and wait for the acknowledgement."""
 
     def send_to(pipeline: Pipeline, number: int) -> None:
-        request = request_of(span(number, attributes=call_attributes))
-        pipeline.submit(Signal.TRACES, request, request.SerializeToString(), transport="http").result(10)
+        body = request_of(span(number, attributes=call_attributes)).SerializeToString()
+        pipeline.submit(Signal.TRACES, Intake(body, 1), transport="http").result(10)
 
     return send_to
 
@@ -74,6 +75,26 @@ def test_requests_are_let_go_without_the_collector_of_garbage(start_pipeline: St
     gc.enable()
     pipeline.close(within_s=10)
     assert len(kept) < 5  # the worker still holds its last group
+
+
+def test_a_disk_that_is_nearly_full_and_has_room_again_is_logged_once(
+    start_pipeline: StartPipeline, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipeline = start_pipeline(limits=Limits(free_bytes=10**18))
+    with caplog.at_level("INFO", "spanmeter_collector.pipeline"):
+        for _ in range(2):
+            with pytest.raises(DiskFullError):
+                pipeline.check_room()
+        monkeypatch.setattr(pipeline._backlog, "_limits", Limits(free_bytes=0))
+        for _ in range(2):
+            pipeline.check_room()
+    pipeline.close(within_s=10)
+    full, again = [record.getMessage() for record in caplog.records]
+    assert full.startswith("the disk is nearly full: ")
+    assert full.endswith(
+        " bytes are free, 1,000,000,000,000,000,000 are needed: requests are refused until there is room"
+    )
+    assert again == "the disk has room again: requests are taken"
 
 
 def count(store: Store, table: str) -> int:

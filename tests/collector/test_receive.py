@@ -133,7 +133,8 @@ def test_a_span_without_an_id_is_a_partial_success(sidecar: Any, span: MakeSpan,
 
     partial = ExportTraceServiceResponse.FromString(answer.content).partial_success
     assert (answer.status_code, partial.rejected_spans) == (200, 1)
-    assert partial.error_message == f"span id '{'00' * 8}' of span 'chat gpt-4o-mini' is not 8 bytes other than zero"
+    said = "span 'chat gpt-4o-mini' is not 8 bytes other than zero, in JSON 16 hex digits"
+    assert partial.error_message == f"span id '{'00' * 8}' of {said}"
 
 
 def corrupt_gzip() -> bytes:

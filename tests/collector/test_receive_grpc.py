@@ -181,6 +181,7 @@ def test_with_an_ingest_token_only_its_bearer_may_send(start_sidecar: Callable[.
     sidecar = start_sidecar(INGEST_TOKEN="s3cret")
 
     with grpc.insecure_channel(sidecar.grpc) as channel:
-        assert refusal(channel, b"")[0] is grpc.StatusCode.UNAUTHENTICATED
+        sentence = "the metadata authorization: Bearer <SPANMETER_INGEST_TOKEN> is missing or wrong"
+        assert refusal(channel, b"") == (grpc.StatusCode.UNAUTHENTICATED, sentence, [])
         bearer = (("authorization", "Bearer s3cret"),)
         assert channel.unary_unary(TRACES)(b"", metadata=bearer, timeout=30) == b""

@@ -66,11 +66,13 @@ def test_counters_go_with_spans_and_duplicates_with_charges() -> None:
 
 
 def test_rollups_go_with_charges_and_the_totals_never() -> None:
-    partitions = [part(table, "202606") for table in ("charge_sums", "span_sums", "ledger_totals")]
+    tables = ("charge_sums", "span_sums", "span_totals_by_day", "ledger_totals", "span_totals")
+    partitions = [part(table, "202606") for table in tables]
 
     assert gone(partitions, Retention(span_days=1, charge_days=30)) == [
         ("charge_sums", "202606", "age"),
         ("span_sums", "202606", "age"),
+        ("span_totals_by_day", "202606", "age"),
     ]
 
 

@@ -75,8 +75,7 @@ def test_a_signal_stores_what_is_pending_and_ends_well(
 
     assert sidecar.process.wait(30) == 0
     log = tmp_path / "data" / "log"
-    (segment,) = log.glob("*.log")
-    assert (log / "checkpoint").read_text() == f"{int(segment.stem)} {segment.stat().st_size}\n"
+    assert (list(log.glob("*.log")), (log / "checkpoint").exists()) == ([], True)
 
 
 def test_a_signal_before_the_doors_are_open_ends_well(tmp_path: Path) -> None:
@@ -101,12 +100,14 @@ def test_a_damaged_log_never_stops_the_start(
 ) -> None:
     first = start_sidecar()
     send(first, 1)
-    assert first.stop() == 0
+    first.process.kill()
+    first.process.wait()
     (segment,) = (tmp_path / "data" / "log").glob("*.log")
     with segment.open("ab") as torn:
         torn.write(b"\x10\x00\x00\x00torn")
 
     second = start_sidecar()
+    second.settle()
 
     assert bill(second) == (1, "0.000195")
     assert second.counts('spanmeter_collector_refused_requests_total{reason="damaged_log"}', 1)

@@ -147,6 +147,8 @@ def test_a_wrong_value_is_refused_with_variable_value_and_what_is_allowed(
         ("SPANMETER_QUERY_TOKEN", "my secret"),
         ("SPANMETER_QUERY_TOKEN", "secret,,"),
         ("SPANMETER_QUERY_TOKENS", "secret"),
+        ("SPANMETER_INGEST_TOKN", "secret"),
+        ("SPANMETER_REDACT_KY", "secret"),
         ("SPANMETER_STORE", "clickhouse:/me:secret@db/x"),
         ("SPANMETER_REDACT_KEY", "secret"),
         ("SPANMETER_FORWARD", "https:/me:secret@tempo"),

@@ -58,8 +58,8 @@ class Sidecar:
 
     def metric(self, name: str) -> float:
         """The sum of one of the sidecar's own metrics over its labels, or of those that the name ends with."""
-        text = httpx.get(f"{self.http}/metrics", timeout=60).text
-        lines = [line for line in text.splitlines() if line.startswith(f"spanmeter_collector_{name}")]
+        told = httpx.get(f"{self.http}/metrics", timeout=60).raise_for_status().text
+        lines = [line for line in told.splitlines() if line.startswith(f"spanmeter_collector_{name}")]
         return sum(float(line.rpartition(" ")[2]) for line in lines)
 
     def settle(self, *, within_s: float = 120) -> None:
@@ -80,7 +80,7 @@ class Sidecar:
 
     def counted(self) -> float:
         """The calls that Prometheus is told of."""
-        lines = httpx.get(f"{self.http}/metrics", timeout=60).text.splitlines()
+        lines = httpx.get(f"{self.http}/metrics", timeout=60).raise_for_status().text.splitlines()
         return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith("spanmeter_calls_total{"))
 
     def memory(self, name: str) -> int:
