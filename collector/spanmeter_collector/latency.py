@@ -9,11 +9,12 @@ from typing import Any, Final, cast
 
 from spanmeter_collector.answers import LatencyAnswer, LatencyFigures, LatencyRow
 from spanmeter_collector.clauses import TIME_DIMENSIONS, grouped
-from spanmeter_collector.rollup import LATENCY, Rollup, chosen, rolled_up
+from spanmeter_collector.hours import HOUR, rows_by_hour
+from spanmeter_collector.rollup import LATENCY, Rollup, chosen, rolled_up, whole_of
 from spanmeter_collector.selection import SPANS, Options, Selection, group_columns, rows_of
 from spanmeter_collector.statement import read_sql
 from spanmeter_collector.store import Store
-from spanmeter_collector.times import write_time
+from spanmeter_collector.times import Period, write_time
 
 OPTIONS: Final = Options(SPANS, {"since": "24h", "until": "", "group_by": "", "limit": "1000"})
 MOST_ROWS: Final = 10_000
@@ -31,6 +32,10 @@ _SUMS: Final = (
 )
 _FIGURES: Final = tuple(LatencyFigures.model_fields)
 _NOTHING: Final = LatencyFigures.model_validate(dict.fromkeys(_FIGURES) | {"count": 0, "errors": 0})
+_BESIDE: Final = (
+    "(start_time < fromUnixTimestamp64Micro({whole_since:Int64}, 'UTC')"
+    " OR start_time >= fromUnixTimestamp64Micro({whole_until:Int64}, 'UTC'))"
+)
 
 Columns = Mapping[str, Sequence[Any]]
 
@@ -59,20 +64,54 @@ def _asked(store: Store, selection: Selection, limit: int) -> tuple[LatencyFigur
         clauses = grouped(selection, SPANS, most="count", limit=limit)
         seen = store.columns("latency", clauses.parameters, clauses.fragments)
         return _first(seen), _rows(seen, selection)[1:]
-    whole = replace(selection, group_by=())
-    total = _rolled_up(store, whole, chosen(LATENCY, selection.filters, selection.period) or rollup, 1)
+    everything = replace(selection, group_by=())
+    total = _rolled_up(store, everything, chosen(LATENCY, selection.filters, selection.period) or rollup, 1)
+    if HOUR in selection.group_by:
+        return _first(total), _by_hour(store, selection, rollup, limit)
     columns = _rolled_up(store, selection, rollup, limit) if selection.group_by else total
     return _first(total), _rows(columns, selection)
 
 
+def _by_hour(store: Store, selection: Selection, rollup: Rollup, limit: int) -> list[LatencyRow]:
+    """The rows of whole hours from sketches, and those of the period's ends from their spans."""
+    whole = whole_of(rollup, selection.period) or selection.period
+    within = replace(selection, period=whole)
+
+    def ask(period: Period) -> list[LatencyRow]:
+        return _rows(_rolled_up(store, replace(selection, period=period), rollup, limit), selection)
+
+    words, parameters = _words(within, rollup, limit)
+    inner = rows_by_hour(store.columns("latency_most", parameters, words), within, store.lately, ask)
+    if whole == selection.period:
+        return inner
+    ends, began = _ends(store, selection, whole, limit), write_time(whole.since)
+    before, after = ([row for row in ends if (str(row[HOUR]) < began) == first] for first in (True, False))  # type: ignore[typeddict-item]
+    return [*before, *inner, *after]
+
+
+def _ends(store: Store, selection: Selection, whole: Period, limit: int) -> list[LatencyRow]:
+    """The rows of what a period has beside its whole hours."""
+    clauses = grouped(selection, SPANS, most="count", limit=limit)
+    words = {**clauses.fragments, "filters": f"{clauses.fragments['filters']} AND {_BESIDE}"}
+    bounds = {"whole_since": whole.since_us, "whole_until": whole.until_us}
+    return _rows(store.columns("latency", {**clauses.parameters, **bounds}, words), selection)[1:]
+
+
 def _rolled_up(store: Store, selection: Selection, rollup: Rollup, limit: int) -> Columns:
+    words, parameters = _words(selection, rollup, limit)
+    kept = "true"
+    if _has_many(selection):
+        kept = Template(f"($keys) IN (SELECT $keys FROM ({read_sql('latency_most')}))").substitute(words)  # noqa: S608
+    return store.columns("latency_rolled_up", parameters, words | {"kept": kept})
+
+
+def _words(selection: Selection, rollup: Rollup, limit: int) -> tuple[dict[str, str], dict[str, object]]:
+    """What stands in a question to a rollup, and what is bound in it."""
     clauses = grouped(selection, SPANS, most="count", limit=limit)
     names = [*selection.group_by, *selection.filters]
     told = [name for name in rollup.dimensions if name in names]
     source = rolled_up(rollup, selection.period, names, ("time", "time AS start_time", *told, *_SUMS))
-    words = {**clauses.fragments, **source.fragments}
-    kept = Template(read_sql("latency_most")).substitute(words) if _has_many(selection) else "true"
-    return store.columns("latency_rolled_up", {**clauses.parameters, **source.parameters}, words | {"kept": kept})
+    return {**clauses.fragments, **source.fragments}, {**clauses.parameters, **source.parameters}
 
 
 def _has_many(selection: Selection) -> bool:

@@ -69,7 +69,7 @@ class Rollup:
     @property
     def of_source(self) -> str:
         """The condition that the rows meet that it sums, of the table of rollups it is made of."""
-        return f"{self.source}.level = 'components_by_hour'"
+        return f"{self.source}.level = 'components_by_hour'" if self.source in _SHAPES else "true"
 
     def select(self, where: str) -> str:
         """The question to the source that gives the rows of this rollup; `where` is made of words of ours."""
@@ -99,7 +99,8 @@ ROLLUPS: Final = (
     Rollup("users_by_day", "spans", "day", ("user",), "span_sums"),
     Rollup("spans_by_hour", "spans", "hour", _CALL, "span_sums"),
     Rollup("ledger_totals", "charge_sums", "month"),
-    Rollup("span_totals", "spans", "month"),
+    Rollup("span_totals_by_day", "spans", "day"),
+    Rollup("span_totals", "span_totals_by_day", "month"),
     Rollup("duplicate_totals", "duplicates", "month"),
 )
 """Every rollup, sources before what is made of them, small ones first."""
@@ -215,7 +216,7 @@ def stored(table: str, period: Period, columns: str = "*") -> Source:
 def chosen(rollups: Sequence[Rollup], names: Iterable[str], period: Period) -> Rollup | None:
     """The smallest rollup that can be grouped and filtered by these and has whole hours or days in the period."""
     asked = set(names)
-    fitting = (rollup for rollup in rollups if rollup.covers(asked) and _whole(rollup, period) is not None)
+    fitting = (rollup for rollup in rollups if rollup.covers(asked) and whole_of(rollup, period) is not None)
     return next(fitting, None)
 
 
@@ -254,7 +255,7 @@ def _rest(rollup: Rollup, columns: Sequence[str], where: str) -> str:
 
 def _pieces(rollup: Rollup | None, finer: Rollup | None, period: Period) -> Iterator[tuple[Rollup | None, Period]]:
     """Which rollup answers for which part of a period; None for the source itself."""
-    whole = _whole(rollup, period) if rollup else None
+    whole = whole_of(rollup, period) if rollup else None
     if whole is None:
         yield from _pieces(finer, None, period) if finer else ((None, period),)
         return
@@ -279,7 +280,7 @@ def _between(time: str, number: int) -> str:
     return f"{time} >= {since} AND {time} < {until}"
 
 
-def _whole(rollup: Rollup, period: Period) -> Period | None:
+def whole_of(rollup: Rollup, period: Period) -> Period | None:
     """The part of the period that is whole hours or days; None where it has none."""
     length = LENGTHS[rollup.cut]
     since = _EARLIEST - (_EARLIEST - period.since) // length * length

@@ -23,12 +23,13 @@ from spanmeter_collector.charge import Charge
 from spanmeter_collector.connection import connector
 from spanmeter_collector.damage import note_detached
 from spanmeter_collector.duplicate import Duplicate
+from spanmeter_collector.lately import Lately
 from spanmeter_collector.layout import Layout
 from spanmeter_collector.otlp import LAST_NANOSECOND
 from spanmeter_collector.recent import Recent, Unknown
 from spanmeter_collector.rollup import rollups_sql
 from spanmeter_collector.rollup_repair import create_rollups
-from spanmeter_collector.room import require_room
+from spanmeter_collector.room import SMALL_BYTES, require_room
 from spanmeter_collector.row import Row, SpanKey
 from spanmeter_collector.staged import Staged
 from spanmeter_collector.statement import read_sql
@@ -65,6 +66,8 @@ class Store:
         self._readers: LifoQueue[Any] = LifoQueue()
         for _ in range(_READERS):
             self._readers.put(None)
+        self.lately = Lately()
+        """What questions of late were answered from."""
         self.closed: frozenset[int] = frozenset()
         """The days, counted from 1970, whose spans retention dropped: spans of theirs are refused as too old."""
         self.read_closed_days()
@@ -186,6 +189,16 @@ class Store:
         sql = Template(read_sql(name)).substitute(fragments or {})
         with self._reader() as client:
             client.command(sql, parameters=dict(parameters))
+
+    def note(self, name: str, parameters: Mapping[str, object]) -> None:
+        """Run the statement in `sql/<name>.sql`, which writes a row.
+
+        Raises:
+            RoomError: The embedded store's disk is full.
+        """
+        if self.directory is not None:
+            require_room(self.directory, least=SMALL_BYTES)
+        self.execute(name, parameters)
 
     def take_turn(self, minute: int, holder: str) -> bool:
         """Whether of all who write to a server this one is the first to ask for a minute, in seconds since 1970.

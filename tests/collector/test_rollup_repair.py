@@ -15,12 +15,14 @@ from spanmeter_collector.batch import Batch
 from spanmeter_collector.bill import charges
 from spanmeter_collector.charge import reversal
 from spanmeter_collector.rollup import FORMER, NAMED, PLACES, ROLLUPS, create_view, view
+from spanmeter_collector.rollup_repair import forget_sums, mend_rollups
 from spanmeter_collector.row import read_span
 from spanmeter_collector.statement import read_sql
 from spanmeter_collector.store import Store
 
 MakeSpan = Callable[..., Span]
-LATER_NS: Final = 15 * 86_400_000_000_000
+DAY_NS: Final = 86_400_000_000_000
+LATER_NS: Final = 15 * DAY_NS
 
 
 @pytest.fixture
@@ -52,6 +54,7 @@ _SUMS: Final = {
     "span_sums": _SKETCHED,
     "ledger_totals": "sum(calls), sum(usd), sum(tokens)",
     "span_totals": "sum(observed), sum(total)",
+    "span_totals_by_day": "sum(observed), sum(total)",
     "duplicate_totals": "sum(found)",
 }
 
@@ -87,7 +90,11 @@ def test_the_same_batch_again_adds_nothing_to_any_rollup(store_url: str, batch: 
     reopened.close()
 
 
-@pytest.mark.parametrize("lost", [(), ("charge_sums",), ("span_totals", "ledger_totals"), ("span_sums",)], ids=str)
+@pytest.mark.parametrize(
+    "lost",
+    [(), ("charge_sums",), ("span_totals", "ledger_totals"), ("span_totals_by_day",), ("span_sums",)],
+    ids=str,
+)
 def test_a_rollup_that_is_behind_is_filled_when_the_store_opens(
     store_url: str, batch: Batch, lost: tuple[str, ...]
 ) -> None:
@@ -100,7 +107,7 @@ def test_a_rollup_that_is_behind_is_filled_when_the_store_opens(
     store.close()
     repaired = Store.open(store_url)
     entries = {name: rows[0][0] for name, rows in told(repaired).items()}
-    of_spans = {rollup.name for rollup in ROLLUPS if rollup.source == "spans"}
+    of_spans = {rollup.name for rollup in ROLLUPS if rollup.source in {"spans", "span_totals_by_day"}}
     assert entries == {
         name: 0 if name == "duplicate_totals" else len(batch.rows if name in of_spans else batch.charges)
         for name in entries
@@ -117,6 +124,17 @@ def fresh(url: str, batch: Batch) -> dict[str, Any]:
     said = told(store)
     store.close()
     return said
+
+
+def test_a_month_that_is_summed_up_anew_has_the_days_that_retention_dropped(store: Store, batch: Batch) -> None:
+    next_day = [row._replace(start_time=row.start_time + DAY_NS) for row in batch.rows]
+    store.write(Batch(rows=[*batch.rows, *next_day]), token="1")
+    whole = told(store)
+    store._writer.command("ALTER TABLE spans DROP PARTITION ID '20261122'")
+    forget_sums(store._writer, "spans", "20261123")
+    forgotten = told(store)
+    mend_rollups(store._writer)
+    assert (forgotten == whole, told(store)) == (False, whole)
 
 
 def test_hours_that_an_older_version_summed_up_without_the_calls_that_stand_are_made_again(

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
+from spanmeter_collector.answers import TracesAnswer
 from spanmeter_collector.batch import Batch
+from spanmeter_collector.charge import Charge
 from spanmeter_collector.question_error import QuestionError
 from spanmeter_collector.row import read_span
 from spanmeter_collector.selection import read_selection
@@ -139,3 +142,32 @@ def test_every_page_knows_how_many_traces_there_are(known: Store, offset: str, n
 def test_an_option_out_of_bounds_is_refused(known: Store, name: str, value: str, allowed: str) -> None:
     with pytest.raises(QuestionError, match=f"^{name}='{value}' is not allowed; allowed: {allowed}$"):
         ask(known, (name, value))
+
+
+def test_a_page_of_a_period_that_is_named_is_made_again_once_something_came_in(
+    store: Store, span: Callable[..., Span]
+) -> None:
+    def page() -> TracesAnswer:
+        asked = [("since", "2026-11-22T10:00:00Z"), ("until", "2026-11-22T11:00:00Z"), ("order", "cost")]
+        return answer_traces(store, read_selection(asked, OPTIONS, now=NOW))
+
+    def told(answer: TracesAnswer) -> list[tuple[str, int, str | None]]:
+        return [(trace.trace_id[:2], trace.spans, trace.cost_usd) for trace in answer.traces]
+
+    at = round((NOW - timedelta(hours=2)).timestamp()) * 10**9
+    sent = [span(number, trace_id=bytes([number]) * 16, start_time_unix_nano=at) for number in (1, 2)]
+    first, second = ([read_span({}, "spanmeter", one, received_at=1)[0]] for one in sent)
+    store.write(Batch(rows=first), token="1")
+    pages = [page(), page()]
+    store.write(Batch(rows=second), token="2")
+    pages.append(page())
+    entry = Charge(at, 1, "charge", bytes([2]) * 16, bytes(8), "input", usd=Decimal("0.5"))
+    store.write(Batch(charges=[entry]), token="3")
+    pages.append(page())
+
+    assert pages[0] is pages[1]
+    assert [*map(told, pages[1:])] == [
+        [("01", 1, "0")],
+        [("01", 1, "0"), ("02", 1, "0")],
+        [("02", 1, "0.5"), ("01", 1, "0")],
+    ]

@@ -1,11 +1,7 @@
--- A condition: the groups that are answered, known before any sketch is read.
-($keys) IN (
-    SELECT $keys FROM (
-        SELECT $dimensions, sum(spans.entries) AS count
-        FROM $source AS spans
-        WHERE $within AND wrapper = 0 AND $filters
-        GROUP BY $keys
-        ORDER BY $order
-        LIMIT {limit:UInt32}
-    )
-)
+-- The groups that are answered and how many spans each has, known before any sketch is read.
+SELECT $dimensions, sum(spans.entries) AS count
+FROM $source AS spans
+WHERE $within AND wrapper = 0 AND $filters
+GROUP BY $keys
+ORDER BY $order
+LIMIT {limit:UInt32}

@@ -89,8 +89,26 @@ PARTITION BY toYYYYMM(time)
 ORDER BY (service, framework, operation, provider, model, grade, component)
 SETTINGS non_replicated_deduplication_window = 10000;
 
--- The exported histograms: how many operations came within each bucket.
--- Kept when old spans are dropped. The family '' holds nothing but `entries`.
+-- The exported histograms by day: how many operations came within each bucket. The family '' holds nothing but `entries`.
+-- Kept when old spans are dropped, so that a month that has to be summed up anew has the days that went.
+CREATE TABLE IF NOT EXISTS span_totals_by_day (
+    time                  DateTime('UTC'),
+    family                LowCardinality(String),
+    service               LowCardinality(String),
+    operation             LowCardinality(String),
+    provider              LowCardinality(String),
+    request_model         LowCardinality(String),
+    error_type            LowCardinality(String),
+    least_in              UInt64,                                      -- the least that the bucket holds
+    observed              SimpleAggregateFunction(sum, UInt64),
+    total                 SimpleAggregateFunction(sum, Float64),
+    entries               SimpleAggregateFunction(sum, UInt64)
+) ENGINE = AggregatingMergeTree
+PARTITION BY toYYYYMM(time)
+ORDER BY (time, family, service, operation, provider, request_model, error_type, least_in)
+SETTINGS non_replicated_deduplication_window = 10000;
+
+-- The exported histograms since the first span. Kept when the days are dropped with the ledger's old months.
 CREATE TABLE IF NOT EXISTS span_totals (
     time                  DateTime('UTC'),
     family                LowCardinality(String),
