@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from decimal import Decimal
+from itertools import repeat
 from typing import Final, NamedTuple
 
 from spanmeter import semconv
@@ -11,6 +13,8 @@ from spanmeter.pricing import PriceBook, PriceKey
 from spanmeter_collector.saving_group import Epochs, Example, Group, Lines, State
 from spanmeter_collector.saving_terms import OFFLINE_TAG, Terms
 
+_GIVEN: Final = ("input", "cache_read", "cache_write_5m", "cache_write_1h")
+"""The buckets in which documents may be, in the order of a group's `surplus`."""
 _OTHER_TIERS: Final = frozenset({"batch", "flex", "priority", "fast", "scale"})
 
 
@@ -28,11 +32,15 @@ class Prices(NamedTuple):
 
 
 class Touched(NamedTuple):
-    """The calls of a group that a proposal is about, the tokens it saves or reprices, and some of these calls."""
+    """The calls of a group that a proposal is about, the tokens it saves or reprices, and the largest of these calls.
+
+    What the group saves is theirs by their share of `whole`, which is what examples are large in.
+    """
 
     calls: int
     input_tokens: int
     output_tokens: int
+    whole: Decimal | int
     examples: Sequence[Example]
 
 
@@ -48,19 +56,25 @@ class Proposal(NamedTuple):
     change: Callable[[State, Group, Prices], State | None]
 
 
-_NONE: Final = Touched(0, 0, 0, ())
+_NONE: Final = Touched(0, 0, 0, 0, ())
+
+
+def _all_of(group: Group) -> Touched:
+    return Touched(group.calls, group.input_tokens, group.output_tokens, group.usd or 0, group.dearest)
 
 
 def _whole(holds: Callable[[Group], bool]) -> Callable[[Group], Touched]:
     """The calls of a group with all their tokens, if something holds of the group."""
-    return lambda group: (
-        Touched(group.calls, group.input_tokens, group.output_tokens, group.examples) if holds(group) else _NONE
-    )
+    return lambda group: _all_of(group) if holds(group) else _NONE
 
 
-def _part(holds: Callable[[Group], int], tokens: Callable[[Group], int]) -> Callable[[Group], Touched]:
+def _part(
+    holds: Callable[[Group], int], tokens: Callable[[Group], int], examples: Callable[[Group], Sequence[Example]]
+) -> Callable[[Group], Touched]:
     """The calls of a group with some of their input, if something holds of the group."""
-    return lambda group: Touched(group.calls, tokens(group), 0, group.examples) if holds(group) else _NONE
+    return lambda group: (
+        Touched(group.calls, tokens(group), 0, tokens(group), examples(group)) if holds(group) else _NONE
+    )
 
 
 def _wasted(kind: str) -> Callable[[Group], Touched]:
@@ -71,15 +85,15 @@ def _is_embedding(group: Group) -> bool:
     return group.operation == "embeddings"
 
 
-_KNOWN_IN_PART: Final = _part(lambda group: group.is_known_in_part, lambda group: group.repeated_tokens)
+_KNOWN_IN_PART: Final = _part(
+    lambda group: group.is_known_in_part, lambda group: group.repeated_tokens, lambda group: group.most_repeated
+)
 
 
 def _embedded_again(group: Group) -> Touched:
     if not _is_embedding(group):
         return _NONE
-    if group.is_repeated:
-        return Touched(group.calls, group.input_tokens, group.output_tokens, group.examples)
-    return _KNOWN_IN_PART(group)
+    return _all_of(group) if group.is_repeated else _KNOWN_IN_PART(group)
 
 
 def _gone(state: State, group: Group, prices: Prices) -> State | None:  # noqa: ARG001  one signature for all
@@ -95,15 +109,16 @@ def _unwritten(state: State, group: Group, prices: Prices) -> State | None:  # n
 
 
 def _with_fewer(state: State, group: Group, prices: Prices) -> State | None:  # noqa: ARG001  as above
-    return _shorter(state, group.surplus_tokens)
+    return _shorter(state, zip(_GIVEN, repeat(""), group.surplus))
 
 
 def _limited(state: State, group: Group, prices: Prices) -> State | None:  # noqa: ARG001  as above
-    return _shorter(state, group.beyond_tokens_within if state.is_limited else group.beyond_tokens)
+    tokens = group.beyond_tokens_within if state.is_limited else group.beyond_tokens
+    return _shorter(state, [("input", "", tokens)])
 
 
-def _shorter(state: State, tokens: int) -> State | None:
-    shorter = state.moved([("input", "", tokens)])
+def _shorter(state: State, moves: Iterable[tuple[str, str, int]]) -> State | None:
+    shorter = state.moved(moves)
     return shorter and replace(shorter, is_limited=True)
 
 
@@ -142,10 +157,10 @@ def _documents_assumption(terms: Terms) -> str:
     if not terms.top_k:
         return "No number of documents is named: ask with top_k=DOCUMENTS."
     return (
-        f"Answers need no more than the first {terms.top_k:,} documents of a search. The others are taken for the "
-        "share of a call's input that their bytes are of its prompt: those of the last search, reranking or filter "
-        "before it in its trace, where the prompt is long enough to hold them. They are input at its full price, and "
-        "the answers stay as long."
+        f"Answers need no more than the first {terms.top_k:,} documents of each search. The others are taken for the "
+        "share of a call's input that their bytes are of its prompt, at the prices that was billed at: those found "
+        "since the call before in its trace, or left by the last reranking or filter among these, where the prompt is "
+        "long enough to hold them all. The answers stay as long."
     )
 
 
@@ -192,16 +207,22 @@ PROPOSALS: Final = (
         "unread_cache_writes",
         lambda _: (
             "Input that was written into the provider's cache and that no call of the same service and model read "
-            "within 5 minutes, or an hour where that was paid, is sent as plain input."
+            "within 5 minutes, or an hour where that was paid, is sent as plain input. What storing costs by the hour, "
+            "as with Gemini's caches, is in no figure."
         ),
-        _part(lambda group: group.is_unread, lambda group: group.unread_5m + group.unread_1h),
+        _part(
+            lambda group: group.is_unread,
+            lambda group: group.unread_5m + group.unread_1h,
+            lambda group: group.most_unread,
+        ),
         _unwritten,
     ),
     Proposal(
         "answer_cache",
         lambda terms: (
             f"One cache for all, emptied every {terms.ttl}, answers a request that is equal to one answered "
-            "before it began: same model, messages, tools and parameters. The same answer has to do again."
+            "before it began: same model, messages, tools and parameters. The same answer has to do again. Only calls "
+            "that carry a hash of what they asked are known to be equal: with SPANMETER_HASH_KEY=off none does."
         ),
         _whole(lambda group: bool(group.is_repeated) and not _is_embedding(group)),
         _gone,
@@ -210,7 +231,8 @@ PROPOSALS: Final = (
         "embedding_cache",
         lambda terms: (
             f"One cache for all, emptied every {terms.ttl}, keeps the vectors of equal requests; of other requests "
-            "count the texts that the same process had embedded before, by their share of the length."
+            "count the texts that the same process had embedded before, by their share of the length. Only calls that "
+            "carry a hash of what they asked are known to be equal: with SPANMETER_HASH_KEY=off none does."
         ),
         _embedded_again,
         _without_known_texts,
@@ -218,13 +240,13 @@ PROPOSALS: Final = (
     Proposal(
         "top_k",
         _documents_assumption,
-        _part(lambda group: group.is_supplied, lambda group: group.surplus_tokens),
+        _part(lambda group: group.is_supplied, lambda group: sum(group.surplus), lambda group: group.most_supplied),
         _with_fewer,
     ),
     Proposal(
         "input_limit",
         _limit_assumption,
-        _part(lambda group: group.is_beyond, lambda group: group.beyond_tokens),
+        _part(lambda group: group.is_beyond, lambda group: group.beyond_tokens, lambda group: group.furthest_beyond),
         _limited,
     ),
     Proposal(
@@ -232,9 +254,10 @@ PROPOSALS: Final = (
         lambda _: (
             "The provider's cache keeps the beginning of a prompt for 5 minutes: beginnings of 4, 8, 16 … KiB that "
             "were asked within that time are read from it, from 1,024 tokens on in steps of 128, and written once at "
-            "its price. Tokens are taken by their share of the length."
+            "its price. Tokens are taken by their share of the length. What storing costs by the hour, as with "
+            "Gemini's caches, is in no figure."
         ),
-        _part(lambda group: group.is_shared, lambda group: group.read_tokens),
+        _part(lambda group: group.is_shared, lambda group: group.read_tokens, lambda group: group.most_shared),
         _prefixed,
     ),
     Proposal(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -12,7 +12,8 @@ from spanmeter.pricing import PriceKey
 from spanmeter.pricing.money import MONEY
 from spanmeter.pricing.rates import Line
 
-Example = tuple[Decimal | None, bytes, bytes]
+Example = tuple[Decimal | int, bytes, bytes, Decimal | None]
+"""One of a group's calls: the negative of what it is large in, the ids of its trace and span, what it cost."""
 Lines = Mapping[str, Line]
 _ZERO: Final = Decimal(0)
 _NO_USE: Final = frozenset({"reported", "requests", "compute_ms"})
@@ -42,8 +43,10 @@ class Group(NamedTuple):
     is_beyond: int
     is_shared: int
     calls: int
+    hashed_calls: int
     usd: Decimal | None
-    used: tuple[Sequence[str], Sequence[int]]
+    labels: Sequence[str]
+    counts: Sequence[int]
     input_tokens: int
     output_tokens: int
     longest: int
@@ -51,19 +54,24 @@ class Group(NamedTuple):
     repeated_tokens: int
     unread_5m: int
     unread_1h: int
-    surplus_tokens: int
+    surplus: Sequence[int]
     beyond_tokens: int
     beyond_tokens_within: int
     read_tokens: int
     write_tokens: int
     read_tokens_within: int
     write_tokens_within: int
-    examples: Sequence[Example]
+    dearest: Sequence[Example]
+    most_repeated: Sequence[Example]
+    most_unread: Sequence[Example]
+    most_supplied: Sequence[Example]
+    furthest_beyond: Sequence[Example]
+    most_shared: Sequence[Example]
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> Self:
         """The group that a row of the question tells of."""
-        return cls(**row)
+        return cls(**{name: row[name] for name in cls._fields})
 
     @property
     def key(self) -> PriceKey:
@@ -87,14 +95,14 @@ class State:
     @classmethod
     def of(cls, group: Group, lines: Lines) -> Self:
         """A group as it was."""
-        used = {label: count for label, count in zip(*group.used, strict=True) if count}
+        used = {label: count for label, count in zip(group.labels, group.counts, strict=True) if count}
         return cls(group.key, lines, used, None if group.is_unpriced else group.usd)
 
     def gone(self) -> State | None:
         """Without these calls; None where nobody knows what they cost."""
         return None if self.usd is None else replace(self, used={}, usd=_ZERO)
 
-    def moved(self, moves: Sequence[tuple[str, str, int]]) -> State | None:
+    def moved(self, moves: Iterable[tuple[str, str, int]]) -> State | None:
         """With tokens billed as those of another bucket, or with "" not at all: (from, to, tokens).
 
         It stays as it is if that saves nothing. None where a price is missing.

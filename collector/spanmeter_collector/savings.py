@@ -14,7 +14,7 @@ from spanmeter.pricing import PriceBook, PriceKey
 from spanmeter.pricing.money import MONEY
 from spanmeter_collector.clauses import Clauses, filtered
 from spanmeter_collector.money import usd_text
-from spanmeter_collector.proposals import GENERATIONS, PROPOSALS, Prices, Proposal
+from spanmeter_collector.proposals import GENERATIONS, PROPOSALS, Prices, Proposal, Touched
 from spanmeter_collector.saving_group import Epochs, Example, Group, State
 from spanmeter_collector.saving_terms import Terms
 from spanmeter_collector.savings_answer import CallAnswer, ProposalAnswer, SavingsAnswer
@@ -49,7 +49,7 @@ class _Sums:
     output_tokens: int = 0
     alone: Decimal = _ZERO
     saved: Decimal = _ZERO
-    examples: list[Example] = field(default_factory=list)
+    examples: list[tuple[Decimal, Example]] = field(default_factory=list)
 
     def answer(self, proposal: Proposal, terms: Terms) -> ProposalAnswer:
         is_known = not self.calls or self.unpriced_calls < self.calls
@@ -64,9 +64,21 @@ class _Sums:
             saved_usd=usd_text(self.saved) if is_known else None,
             examples=[
                 CallAnswer(trace_id=trace.hex(), span_id=span.hex(), usd=usd_text(usd))
-                for usd, trace, span in self.examples
+                for _, (_, trace, span, usd) in self.examples
             ],
         )
+
+    def count(self, touched: Touched, before: State, after: State | None) -> None:
+        """Add the calls that a proposal touches, what it alone makes of them, and those that save most by it."""
+        self.calls += touched.calls
+        self.unpriced_calls += touched.calls if after is None else 0
+        self.input_tokens += touched.input_tokens
+        self.output_tokens += touched.output_tokens
+        saved = _saved(before, after)
+        self.alone = MONEY.add(self.alone, saved)
+        each = saved / touched.whole if touched.whole else _ZERO
+        found = [(each * example[0], example) for example in touched.examples]
+        self.examples = sorted([*self.examples, *found], key=_most_saved)[:_EXAMPLES]
 
 
 @dataclass(slots=True)
@@ -75,28 +87,21 @@ class _Account:
 
     prices: Prices
     sums: dict[str, _Sums] = field(default_factory=lambda: {proposal.name: _Sums() for proposal in PROPOSALS})
+    hashed_calls: int = 0
 
     def add(self, group: Group) -> None:
         """Ask every proposal what it would have made of a group: of the whole of it, and of what those before left."""
+        self.hashed_calls += group.hashed_calls
+        touching = [(each, touched) for each in PROPOSALS if (touched := each.touches(group)).calls]
+        if not touching:
+            return
         first = left = State.of(group, self.prices.lines(group.key, group))
-        for proposal in PROPOSALS:
-            left = self._propose(proposal, group, first, left)
-
-    def _propose(self, proposal: Proposal, group: Group, first: State, left: State) -> State:
-        touched, sums = proposal.touches(group), self.sums[proposal.name]
-        if not touched.calls:
-            return left
-        sums.calls += touched.calls
-        sums.input_tokens += touched.input_tokens
-        sums.output_tokens += touched.output_tokens
-        sums.examples = sorted([*sums.examples, *touched.examples], key=_dearest)[:_EXAMPLES]
-        alone = proposal.change(first, group, self.prices)
-        if alone is None:
-            sums.unpriced_calls += touched.calls
-        sums.alone = MONEY.add(sums.alone, _saved(first, alone))
-        after = proposal.change(left, group, self.prices)
-        sums.saved = MONEY.add(sums.saved, _saved(left, after))
-        return left if after is None else after
+        for proposal, touched in touching:
+            sums = self.sums[proposal.name]
+            sums.count(touched, first, proposal.change(first, group, self.prices))
+            after = proposal.change(left, group, self.prices)
+            sums.saved = MONEY.add(sums.saved, _saved(left, after))
+            left = left if after is None else after
 
 
 def answer_savings(store: Store, book: PriceBook, selection: Selection, *, now: datetime) -> SavingsAnswer:
@@ -108,7 +113,6 @@ def answer_savings(store: Store, book: PriceBook, selection: Selection, *, now: 
     terms = Terms.of(selection)
     clauses = filtered(selection, SAVINGS)
     models = store.query("savings_models", clauses.parameters, clauses.fragments)
-    compared = store.query("savings_compared", clauses.parameters, clauses.fragments)
     epochs = Epochs(_changes(book, models, terms))
     account = _Account(Prices(book, epochs, terms))
     if models:
@@ -120,7 +124,7 @@ def answer_savings(store: Store, book: PriceBook, selection: Selection, *, now: 
         proposals=[account.sums[proposal.name].answer(proposal, terms) for proposal in PROPOSALS],
         calls=sum(row["calls"] for row in models),
         unpriced_calls=sum(row["unpriced_calls"] for row in models),
-        compared_calls=sum(row["calls"] for row in compared),
+        compared_calls=account.hashed_calls,
         spend_usd=usd_text(sum((row["usd"] or _ZERO for row in models), _ZERO)) or "0",
         saved_usd=usd_text(sum((sums.saved for sums in account.sums.values()), _ZERO)) or "0",
         since=write_time(selection.period.since),
@@ -205,5 +209,6 @@ def _saved(before: State, after: State | None) -> Decimal:
     return MONEY.subtract(before.usd, after.usd)
 
 
-def _dearest(example: Example) -> tuple[Decimal, bytes]:
-    return -(example[0] or _ZERO), example[2]
+def _most_saved(found: tuple[Decimal, Example]) -> tuple[Decimal, bytes]:
+    owed, (_, _, span_id, _) = found
+    return owed, span_id

@@ -120,7 +120,8 @@ def test_the_whole_answer(take: Take, ask: Ask) -> None:
         "name": "answer_cache",
         "assumption": (
             "One cache for all, emptied every 24h, answers a request that is equal to one answered before it began: "
-            "same model, messages, tools and parameters. The same answer has to do again."
+            "same model, messages, tools and parameters. The same answer has to do again. Only calls that carry a hash "
+            "of what they asked are known to be equal: with SPANMETER_HASH_KEY=off none does."
         ),
         "calls": 1,
         "unpriced_calls": 0,
@@ -267,10 +268,48 @@ def test_documents_beyond_the_first_are_not_asked_with(take: Take, ask: Ask) -> 
         asked_with(4000, (6, 7)),
         call(MINI | {HASH: A, BYTES: 4000}, (8, 9)),  # of another trace
     )
-    # Of 1000 tokens the share of 400 of 4000 bytes, and of 600 of 4000, of which 50 were cached, at 0.15 a million.
+    # Of 1000 tokens the share of 400 of 4000 bytes at 0.15 a million; of 1000, and of 600 twice, once 15 tokens at that
+    # and 135 cached ones at 0.075.
     assert figures(ask(("top_k", "2")), "calls", "input_tokens", "saved_usd") == {"top_k": (1, 100, "0.000015")}
-    assert figures(ask(("top_k", "1")), "calls", "input_tokens", "saved_usd") == {"top_k": (3, 500, "0.000075")}
+    assert figures(ask(("top_k", "1")), "calls", "input_tokens", "saved_usd") == {"top_k": (3, 550, "0.000072375")}
     assert figures(ask(), "calls") == {}
+
+
+def test_documents_of_all_searches_of_a_call_count_but_not_those_that_were_put_together(take: Take, ask: Ask) -> None:
+    take(
+        found("retrieval", "100 200", (0, 1)),
+        found("retrieval", "100 300", (0.2, 1.5)),
+        asked_with(4000, (2, 3)),
+        found("retrieval", "100 400", (3, 4)),  # an agent's next search
+        asked_with(4000, (5, 6)),
+        found("retrieval", "100 800", (7, 8)),
+        found("rerank", "100 600", (8, 8.5)),
+        found("retrieval", "100 800", (8, 9)),
+        asked_with(4000, (9, 10)),
+    )
+    # Of 1000 tokens the shares of 200 + 300, of 400, and of 600 + 800 of 4000 bytes, at 0.15 a million.
+    assert figures(ask(("top_k", "1")), "calls", "input_tokens", "saved_usd") == {"top_k": (3, 575, "0.00008625")}
+
+
+def test_documents_that_a_providers_cache_kept_are_cheaper(take: Take, ask: Ask) -> None:
+    written = {HASH: A, BYTES: 4000, "gen_ai.usage.cache_read.input_tokens": 200} | WRITTEN
+    take(found("retrieval", "900 1000", (0, 1)), call(SONNET | written, (1, 2), **TRACE))
+    # A quarter of 200 plain tokens at 3 a million, of 200 read at 0.30 and of 600 written at 3.75, which nobody read
+    # and which were plain input then.
+    answer = ask(("top_k", "1"), now=datetime(2026, 11, 22, 13, 4, tzinfo=UTC))
+    assert figures(answer, "input_tokens", "saved_usd") == {"top_k": (250, "0.0007275")}
+
+
+def test_examples_are_the_calls_that_save_most(take: Take, ask: Ask) -> None:
+    sizes = [3, 9, 1, 8, 2, 7, 4, 6, 5]
+    tokens = "gen_ai.usage.input_tokens"
+    take(*(call(MINI | {tokens: 1000 * size}, status=status("error")) for size in sizes))
+    take(call(LARGE, status=status("error")), *(call(MINI | {tokens: 10 * size}) for size in sizes))
+    shown = {
+        row["name"]: [call["usd"] for call in row["examples"]] for row in ask(("input_limit", "8500"))["proposals"]
+    }
+    assert shown["failed_attempts"] == ["0.0035", "0.00141", "0.00126", "0.00111", "0.00096"]
+    assert shown["input_limit"] == ["0.00141"]
 
 
 def test_what_is_beyond_both_the_documents_and_the_limit_is_cut_once(take: Take, ask: Ask) -> None:

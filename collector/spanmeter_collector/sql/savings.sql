@@ -1,18 +1,24 @@
--- The calls of a period that any proposal is about, those together that all treat alike, with what they need of them:
--- what they cost and used, whom they asked and on which terms, which prices held, which proposals name them, and the
--- dearest of them. First the calls are found, from a few columns of spans and ledger each; what was paid is read for
--- them alone. Nothing here knows a price but the ledger's.
+-- The calls of a period, those together that all proposals treat alike, with what these need of them: what they cost and
+-- used, whom they asked and on which terms, which prices held, which proposals name them, and of each the dearest. Ledger
+-- and spans are read in the order they are stored in, which takes no table of millions of calls; what is known of few is
+-- looked up. Nothing here knows a price but the ledger's.
 WITH
     -- Answered before by an equal call that had ended, since the cache was last emptied.
     repeated AS (
         SELECT trace_id, span_id
-        FROM spans
+        FROM (
+            SELECT trace_id, span_id, start_time, prompt_hash AS asked, intDiv(toUnixTimestamp64Milli(start_time), {ttl_ms:Int64}) AS stay
+            FROM spans
+            WHERE start_time >= fromUnixTimestamp64Micro({since:Int64}, 'UTC')
+              AND start_time < fromUnixTimestamp64Micro({until:Int64}, 'UTC')
+              AND prompt_hash != 0
+              AND $span_filters
+        ) AS again
         INNER JOIN (
             SELECT
                 prompt_hash AS asked,
                 intDiv(toUnixTimestamp64Milli(start_time), {ttl_ms:Int64}) AS stay,
-                min(start_time) AS first,
-                argMin(toUnixTimestamp64Nano(start_time) + toInt64(duration_ns), start_time) AS known_from_ns
+                argMin(toUnixTimestamp64Nano(start_time) + toInt64(greatest(1, duration_ns)), start_time) AS known_from_ns
             FROM spans
             WHERE start_time >= fromUnixTimestamp64Micro({since:Int64}, 'UTC')
               AND start_time < fromUnixTimestamp64Micro({until:Int64}, 'UTC')
@@ -22,13 +28,8 @@ WITH
             GROUP BY asked, stay
             HAVING count() > 1
         ) AS firsts
-        ON firsts.asked = spans.prompt_hash AND firsts.stay = intDiv(toUnixTimestamp64Milli(spans.start_time), {ttl_ms:Int64})
-        WHERE start_time >= fromUnixTimestamp64Micro({since:Int64}, 'UTC')
-          AND start_time < fromUnixTimestamp64Micro({until:Int64}, 'UTC')
-          AND prompt_hash != 0
-          AND start_time > firsts.first
-          AND toUnixTimestamp64Nano(start_time) >= firsts.known_from_ns
-          AND $span_filters
+        ON firsts.asked = again.asked AND firsts.stay = again.stay
+        WHERE toUnixTimestamp64Nano(start_time) >= firsts.known_from_ns
     ),
     -- The last answer before the step that failed to parse it: beside that step, or below it.
     unparsed AS (
@@ -80,7 +81,7 @@ WITH
     ),
     -- How long a beginning of its prompt was asked before, and will be asked again, before the provider forgets it.
     shared AS (
-        SELECT trace_id, span_id, maxIf(level, since_last <= 300) AS read_level, maxIf(level, until_next BETWEEN 0 AND 300) AS write_level
+        SELECT trace_id, span_id, if(since_last <= 300, level, 0) AS read_level, if(until_next BETWEEN 0 AND 300, level, 0) AS write_level
         FROM (
             SELECT
                 trace_id,
@@ -96,187 +97,185 @@ WITH
               AND status != 'error'
             WINDOW asked AS (PARTITION BY prefix ORDER BY start_time, span_id ROWS BETWEEN 1 PRECEDING AND 1 FOLLOWING)
         )
-        GROUP BY trace_id, span_id
-        HAVING read_level + write_level > 0
+        WHERE read_level + write_level > 0
     ),
-    -- How many bytes of documents beyond the first of its search a call was asked with: of the last step of its trace that
-    -- found or left any before the call began, where the prompt is long enough to hold them all.
-    supplied AS (
-        SELECT trace_id, span_id, found.surplus_bytes AS surplus_bytes
-        FROM (
-            SELECT trace_id, span_id, start_time, asked_bytes
-            FROM spans
-            WHERE {top_k:Int64} > 0
-              AND start_time >= fromUnixTimestamp64Micro({since:Int64}, 'UTC')
-              AND start_time < fromUnixTimestamp64Micro({until:Int64}, 'UTC')
-              AND operation IN {generations:Array(String)}
-              AND asked_bytes > 0
-        ) AS asking
-        ASOF INNER JOIN (
-            SELECT
-                trace_id,
-                start_time + toIntervalNanosecond(duration_ns) AS ended,
-                arraySum(document_bytes) AS bytes,
-                arraySum(arraySlice(document_bytes, {top_k:Int64} + 1)) AS surplus_bytes
-            FROM spans
-            WHERE {top_k:Int64} > 0
-              AND start_time >= fromUnixTimestamp64Micro({since:Int64}, 'UTC') - INTERVAL 1 HOUR
-              AND start_time < fromUnixTimestamp64Micro({until:Int64}, 'UTC')
-              AND notEmpty(document_bytes)
-        ) AS found
-        ON found.trace_id = asking.trace_id AND found.ended <= asking.start_time
-        WHERE found.surplus_bytes > 0 AND found.bytes <= asking.asked_bytes
-    ),
-    -- Every call that a proposal is about, once, with what is known of it by now.
-    touched AS (
+    -- What was found for calls: documents' lengths, by the steps that found or left any. What a step put together is its.
+    found AS (
         SELECT
             trace_id,
-            reinterpretAsUInt64(span_id) AS number,
+            arraySort(step -> step.2, groupArray((
+                toUnixTimestamp64Nano(start_time),
+                toUnixTimestamp64Nano(start_time) + toInt64(duration_ns),
+                operation,
+                span_id,
+                parent_span_id,
+                arraySum(document_bytes),
+                arraySum(arraySlice(document_bytes, {top_k:Int64} + 1))
+            ))) AS steps,
+            arrayFilter(
+                step -> NOT arrayExists(
+                    other -> other.4 != step.4 AND (other.4 = step.5 OR (other.3 != 'retrieval' AND other.1 <= step.1 AND step.2 <= other.2)),
+                    steps
+                ),
+                steps
+            ) AS outer_steps
+        FROM spans
+        WHERE {top_k:Int64} > 0
+          AND start_time >= fromUnixTimestamp64Micro({since:Int64}, 'UTC') - INTERVAL 1 HOUR
+          AND start_time < fromUnixTimestamp64Micro({until:Int64}, 'UTC')
+          AND notEmpty(document_bytes)
+        GROUP BY trace_id
+    ),
+    -- How many bytes of documents beyond the first of each search a call was asked with: of the steps that ended before it
+    -- began and since the call before the last of them; of these, what the last choice left and what was found since.
+    supplied AS (
+        SELECT trace_id, span_id, surplus_bytes
+        FROM (
+            SELECT
+                asking.trace_id AS trace_id,
+                asking.span_id AS span_id,
+                asking.asked_bytes AS asked_bytes,
+                arrayFilter(step -> step.2 <= asking.began, found.outer_steps) AS before,
+                arrayMax(arrayFilter(other -> other < before[-1].2, others.began)) AS called_before,
+                arrayFilter(step -> step.2 > called_before, before) AS recent,
+                arrayMax(arrayMap(step -> if(step.3 IN ('postprocess', 'rerank'), step.1, 0), recent)) AS chosen,
+                arrayFilter(step -> step.2 > chosen, recent) AS given,
+                arraySum(arrayMap(step -> step.6, given)) AS bytes,
+                arraySum(arrayMap(step -> step.7, given)) AS surplus_bytes
+            FROM (
+                SELECT trace_id, span_id, toUnixTimestamp64Nano(start_time) AS began, asked_bytes
+                FROM spans
+                WHERE {top_k:Int64} > 0
+                  AND start_time >= fromUnixTimestamp64Micro({since:Int64}, 'UTC')
+                  AND start_time < fromUnixTimestamp64Micro({until:Int64}, 'UTC')
+                  AND operation IN {generations:Array(String)}
+                  AND asked_bytes > 0
+            ) AS asking
+            INNER JOIN found ON found.trace_id = asking.trace_id
+            ANY LEFT JOIN (
+                SELECT trace_id, groupArray(toUnixTimestamp64Nano(start_time)) AS began
+                FROM spans
+                WHERE {top_k:Int64} > 0
+                  AND start_time >= fromUnixTimestamp64Micro({since:Int64}, 'UTC') - INTERVAL 1 HOUR
+                  AND start_time < fromUnixTimestamp64Micro({until:Int64}, 'UTC')
+                  AND operation IN {generations:Array(String)}
+                GROUP BY trace_id
+            ) AS others ON others.trace_id = asking.trace_id
+        )
+        WHERE surplus_bytes > 0 AND bytes <= asked_bytes
+    ),
+    -- What is known of some calls, each once.
+    marks AS (
+        SELECT
+            trace_id,
+            span_id,
             max(repeated) AS is_repeated,
             max(unparsed) AS is_unparsed,
-            max(offline) AS is_offline,
-            max(swapped) AS swap,
             max(tokens_5m) AS unread_5m,
             max(tokens_1h) AS unread_1h,
             max(read_level) AS read_prefix,
             max(write_level) AS write_prefix,
             max(surplus) AS surplus_bytes
         FROM (
-            SELECT trace_id, span_id, 1 AS repeated, 0 AS unparsed, 0 AS offline, 0 AS swapped, 0 AS tokens_5m, 0 AS tokens_1h, 0 AS read_level, 0 AS write_level, 0 AS surplus
+            SELECT trace_id, span_id, 1 AS repeated, 0 AS unparsed, 0 AS tokens_5m, 0 AS tokens_1h, 0 AS read_level, 0 AS write_level, 0 AS surplus
             FROM repeated
             UNION ALL
-            SELECT trace_id, span_id, 0, 1, 0, 0, 0, 0, 0, 0, 0 FROM unparsed
+            SELECT trace_id, span_id, 0, 1, 0, 0, 0, 0, 0 FROM unparsed
             UNION ALL
-            SELECT trace_id, span_id, 0, 0, 0, 0, tokens_5m, tokens_1h, 0, 0, 0 FROM unread
+            SELECT trace_id, span_id, 0, 0, tokens_5m, tokens_1h, 0, 0, 0 FROM unread
             UNION ALL
-            SELECT trace_id, span_id, 0, 0, 0, 0, 0, 0, read_level, write_level, 0 FROM shared
+            SELECT trace_id, span_id, 0, 0, 0, 0, read_level, write_level, 0 FROM shared
             UNION ALL
-            SELECT trace_id, span_id, 0, 0, 0, 0, 0, 0, 0, 0, surplus_bytes FROM supplied
-            UNION ALL
-            -- Given up, or embedded in part before.
-            SELECT trace_id, span_id, 0, 0, 0, 0, 0, 0, 0, 0, 0
-            FROM spans
-            WHERE start_time >= fromUnixTimestamp64Micro({since:Int64}, 'UTC')
-              AND start_time < fromUnixTimestamp64Micro({until:Int64}, 'UTC')
-              AND (status = 'cancelled' OR asked_before_bytes > 0)
-              AND operation IN {operations:Array(String)}
-            UNION ALL
-            -- Failed, or named by the question.
-            SELECT trace_id, span_id, 0, 0, ($offline), $swap, 0, 0, 0, 0, 0
-            FROM charges
-            WHERE time >= fromUnixTimestamp64Micro({since:Int64}, 'UTC')
-              AND time < fromUnixTimestamp64Micro({until:Int64}, 'UTC')
-              AND component = 'call'
-              AND charges.grade != ''
-              AND (charges.failed_calls > 0 OR ($offline) OR $swap > 0)
-              AND $filters
-            UNION ALL
-            SELECT trace_id, span_id, 0, 0, 1, 0, 0, 0, 0, 0, 0
-            FROM charges
-            PREWHERE component = 'call' AND has(charges.tags.keys, 'offline')
-            WHERE time >= fromUnixTimestamp64Micro({since:Int64}, 'UTC')
-              AND time < fromUnixTimestamp64Micro({until:Int64}, 'UTC')
-              AND charges.grade != ''
-              AND lower(charges.tags['offline']) IN ('true', 'yes', '1')
-              AND $filters
-            UNION ALL
-            -- Longer than they should be.
-            SELECT trace_id, span_id, 0, 0, 0, 0, 0, 0, 0, 0, 0
-            FROM charges
-            WHERE {input_limit:Int64} > 0
-              AND time >= fromUnixTimestamp64Micro({since:Int64}, 'UTC')
-              AND time < fromUnixTimestamp64Micro({until:Int64}, 'UTC')
-              AND operation IN {generations:Array(String)}
-              AND charges.grade != ''
-              AND $filters
-            GROUP BY time, trace_id, span_id
-            HAVING sum(charges.input_tokens) > {input_limit:Int64}
+            SELECT trace_id, span_id, 0, 0, 0, 0, 0, 0, surplus_bytes FROM supplied
         )
-        GROUP BY trace_id, number
+        GROUP BY trace_id, span_id
     ),
     paid AS (
         SELECT
             time,
-            charges.trace_id AS trace_id,
-            charges.span_id AS span_id,
+            trace_id,
+            span_id,
             any(charges.provider) AS provider,
             any(charges.model) AS model,
             any(charges.operation) AS operation,
             any(charges.tenant) AS tenant,
-            any(touched.is_repeated) AS is_repeated,
-            any(touched.is_unparsed) AS is_unparsed,
-            any(touched.is_offline) AS is_offline,
-            any(touched.swap) AS swap,
-            any(touched.unread_5m) AS unread_5m,
-            any(touched.unread_1h) AS unread_1h,
-            any(touched.read_prefix) AS read_prefix,
-            any(touched.write_prefix) AS write_prefix,
-            any(touched.surplus_bytes) AS surplus_bytes,
-            max(greatest(toUnixTimestamp64Milli(ended_at), toUnixTimestamp64Milli(charges.time))) AS ended_ms,
-            ended_ms - toUnixTimestamp64Milli(time) AS duration_ms,
+            max(component = 'call' AND (($offline) OR lower(charges.tags['offline']) IN ('true', 'yes', '1'))) AS is_offline,
+            max(if(component = 'call', $swap, 0)) AS swap,
+            greatest(toUnixTimestamp64Milli(max(ended_at)), toUnixTimestamp64Milli(time)) AS ended_ms,
             sum(charges.failed_calls) > 0 AS is_failed,
-            argMaxIf(charges.grade, recorded_at, component = 'call' AND entry = 'charge') AS grade,
+            sumIf(if(entry = 'reversal', -1, 1), component = 'call' AND charges.grade = 'unpriced') > 0 AS is_unpriced,
             sum(charges.usd) AS usd,
-            sumMapIf([toString(component)], [charges.quantity], component != 'call') AS used,
+            sumIf(quantity, component = 'input') AS plain_tokens,
+            sumIf(quantity, component = 'output') AS answer_tokens,
+            sumIf(quantity, component = 'cache_read') AS read_before,
+            sumIf(quantity, component = 'cache_write_5m') AS written_5m,
+            sumIf(quantity, component = 'cache_write_1h') AS written_1h,
+            groupArrayIf(
+                (toString(component), quantity), component NOT IN ('call', 'input', 'output', 'cache_read', 'cache_write_5m', 'cache_write_1h')
+            ) AS used_beside,
             sum(charges.input_tokens) AS input_tokens,
             sum(charges.cached_input_tokens) AS cached_tokens,
-            sum(charges.output_tokens) AS output_tokens
+            sum(charges.output_tokens) AS output_tokens,
+            sumIf(if(entry = 'reversal', -1, 1), component = 'call') AS calls
         FROM charges
-        INNER JOIN touched ON touched.number = reinterpretAsUInt64(charges.span_id)  -- looked up in half the time
-        WHERE touched.trace_id = charges.trace_id
-          AND time >= fromUnixTimestamp64Micro({since:Int64}, 'UTC')
+        WHERE time >= fromUnixTimestamp64Micro({since:Int64}, 'UTC')
           AND time < fromUnixTimestamp64Micro({until:Int64}, 'UTC')
           AND charges.grade != ''
           AND $filters
         GROUP BY time, trace_id, span_id
-        HAVING sumIf(if(entry = 'reversal', -1, 1), component = 'call') > 0
+    ),
+    asked AS (
+        SELECT
+            start_time AS time,
+            trace_id,
+            span_id,
+            status = 'cancelled' AS is_cancelled,
+            prompt_hash != 0 AS is_hashed,
+            asked_bytes,
+            asked_before_bytes,
+            asked_tier AS service_tier,
+            asked_region AS price_region
+        FROM spans
+        WHERE start_time >= fromUnixTimestamp64Micro({since:Int64}, 'UTC')
+          AND start_time < fromUnixTimestamp64Micro({until:Int64}, 'UTC')
+          AND operation IN {operations:Array(String)}
+          AND (prompt_hash != 0 OR status = 'cancelled' OR asked_tier != '' OR asked_region != '')
+    ),
+    told AS (
+        SELECT paid.*, asked.is_cancelled, asked.is_hashed, asked.asked_bytes, asked.asked_before_bytes, asked.service_tier, asked.price_region
+        FROM paid
+        ANY LEFT JOIN asked USING (time, trace_id, span_id)
+        SETTINGS join_algorithm = 'full_sorting_merge'
     ),
     calls AS (
         SELECT
-            trace_id,
-            span_id,
-            provider,
-            model,
-            operation,
-            tenant,
-            is_repeated,
-            is_offline,
-            swap,
-            ended_ms,
-            duration_ms,
-            grade,
-            usd,
-            used,
-            input_tokens,
-            output_tokens,
-            service_tier,
-            price_region,
-            unread_5m,
-            unread_1h,
-            used.2[indexOf(used.1, 'input')] AS plain_tokens,
-            multiIf(is_failed, 'failed', told.status = 'cancelled', 'aborted', is_unparsed, 'unparsed', '') AS waste,
-            if(operation = 'embeddings' AND told.asked_bytes > 0, intDiv(plain_tokens * least(told.asked_before_bytes, told.asked_bytes), told.asked_bytes), 0)
-                AS repeated_tokens,
-            if({input_limit:Int64} > 0 AND operation IN {generations:Array(String)}, least(plain_tokens, greatest(0, input_tokens - {input_limit:Int64})), 0)
-                AS beyond_tokens,
-            if(told.asked_bytes > 0, least(plain_tokens, intDiv(input_tokens * least(surplus_bytes, told.asked_bytes), told.asked_bytes)), 0) AS surplus_tokens,
-            greatest(beyond_tokens, surplus_tokens) AS cut_tokens,
+            told.*,
+            marks.is_repeated,
+            marks.unread_5m,
+            marks.unread_1h,
+            ended_ms - toUnixTimestamp64Milli(time) AS duration_ms,
+            multiIf(is_failed, 'failed', is_cancelled, 'aborted', marks.is_unparsed, 'unparsed', '') AS waste,
+            if(operation = 'embeddings', intDivOrZero(plain_tokens * least(asked_before_bytes, asked_bytes), asked_bytes), 0) AS repeated_tokens,
+            least(marks.surplus_bytes, asked_bytes) AS cut_bytes,
+            intDivOrZero(plain_tokens * cut_bytes, asked_bytes) AS surplus_plain,
+            intDivOrZero(read_before * cut_bytes, asked_bytes) AS surplus_read,
+            intDivOrZero(written_5m * cut_bytes, asked_bytes) AS surplus_5m,
+            intDivOrZero(written_1h * cut_bytes, asked_bytes) AS surplus_1h,
+            surplus_plain + surplus_read + surplus_5m + surplus_1h AS surplus_tokens,
+            {input_limit:Int64} > 0 AND operation IN {generations:Array(String)} AS is_limited,
+            if(is_limited, least(plain_tokens, greatest(0, input_tokens - {input_limit:Int64})), 0) AS beyond_tokens,
+            if(is_limited, least(plain_tokens - surplus_plain, greatest(0, input_tokens - surplus_tokens - {input_limit:Int64})), 0) AS beyond_tokens_within,
+            plain_tokens - surplus_plain - beyond_tokens_within AS plain_within,
             arrayMap(
-                level -> if(level = 0, 0, intDiv(intDiv(input_tokens * least(bitShiftLeft(2048, level), told.asked_bytes), told.asked_bytes), 128) * 128),
-                [read_prefix, write_prefix]
+                level -> if(level = 0, 0, intDiv(intDivOrZero(input_tokens * least(bitShiftLeft(2048, level), asked_bytes), asked_bytes), 128) * 128),
+                [marks.read_prefix, marks.write_prefix]
             ) AS prefix_tokens,
             if(prefix_tokens[1] < 1024, 0, least(plain_tokens, greatest(0, prefix_tokens[1] - cached_tokens))) AS read_tokens,
             if(prefix_tokens[2] < 1024, 0, least(plain_tokens - read_tokens, greatest(0, prefix_tokens[2] - greatest(prefix_tokens[1], cached_tokens))))
                 AS write_tokens
-        FROM (
-            SELECT trace_id, span_id, status, asked_bytes, asked_before_bytes, asked_tier AS service_tier, asked_region AS price_region
-            FROM spans
-            WHERE start_time >= fromUnixTimestamp64Micro({since:Int64}, 'UTC')
-              AND start_time < fromUnixTimestamp64Micro({until:Int64}, 'UTC')
-              AND operation IN {operations:Array(String)}
-              AND (status = 'cancelled' OR asked_bytes > 0 OR asked_tier != '' OR asked_region != '')
-        ) AS told
-        RIGHT ANY JOIN paid USING (trace_id, span_id)
+        FROM told
+        ANY LEFT JOIN marks USING (trace_id, span_id)
+        WHERE told.calls > 0
     )
 SELECT
     arrayCount(start -> start <= ended_ms, {price_changes:Array(Int64)}) AS epoch,
@@ -291,16 +290,19 @@ SELECT
     is_repeated,
     is_offline,
     swap,
-    grade = 'unpriced' AS is_unpriced,
-    arrayExists(label -> position(label, '@') > 0, calls.used.1) AS is_in_parts,
+    is_unpriced,
+    arrayExists(each -> position(each.1, '@') > 0, used_beside) AS is_in_parts,
     calls.repeated_tokens > 0 AS is_known_in_part,
     calls.unread_5m + calls.unread_1h > 0 AS is_unread,
     calls.surplus_tokens > 0 AS is_supplied,
     calls.beyond_tokens > 0 AS is_beyond,
     calls.read_tokens + calls.write_tokens > 0 AS is_shared,
     count() AS calls,
+    sum(calls.is_hashed) AS hashed_calls,
     sum(calls.usd) AS usd,
-    sumMap(calls.used) AS used,
+    sumMap(arrayMap(each -> each.1, used_beside), arrayMap(each -> each.2, used_beside)) AS beside,
+    arrayConcat(['input', 'output', 'cache_read', 'cache_write_5m', 'cache_write_1h'], beside.1) AS labels,
+    arrayConcat([sum(plain_tokens), sum(answer_tokens), sum(read_before), sum(written_5m), sum(written_1h)], beside.2) AS counts,
     sum(calls.input_tokens) AS input_tokens,
     sum(calls.output_tokens) AS output_tokens,
     max(calls.input_tokens) AS longest,
@@ -308,14 +310,20 @@ SELECT
     sum(calls.repeated_tokens) AS repeated_tokens,
     sum(calls.unread_5m) AS unread_5m,
     sum(calls.unread_1h) AS unread_1h,
-    sum(calls.surplus_tokens) AS surplus_tokens,
+    [sum(surplus_plain), sum(surplus_read), sum(surplus_5m), sum(surplus_1h)] AS surplus,
     sum(calls.beyond_tokens) AS beyond_tokens,
-    sum(calls.cut_tokens - calls.surplus_tokens) AS beyond_tokens_within,
+    sum(calls.beyond_tokens_within) AS beyond_tokens_within,
     sum(calls.read_tokens) AS read_tokens,
     sum(calls.write_tokens) AS write_tokens,
-    sum(least(calls.read_tokens, calls.plain_tokens - calls.cut_tokens)) AS read_tokens_within,
-    sum(least(calls.write_tokens, greatest(0, calls.plain_tokens - calls.cut_tokens - calls.read_tokens))) AS write_tokens_within,
-    groupArrayLast(3)((calls.usd, calls.trace_id, calls.span_id)) AS examples
+    sum(least(calls.read_tokens, plain_within)) AS read_tokens_within,
+    sum(least(calls.write_tokens, greatest(0, plain_within - calls.read_tokens))) AS write_tokens_within,
+    -- Of each kind of saving the calls it is largest of: by what, their ids, what they cost.
+    groupArraySortedIf(5)((-ifNull(calls.usd, 0), trace_id, span_id, calls.usd), waste != '' OR is_repeated OR is_offline OR swap > 0) AS dearest,
+    groupArraySortedIf(5)((-calls.repeated_tokens, trace_id, span_id, calls.usd), is_known_in_part) AS most_repeated,
+    groupArraySortedIf(5)((-calls.unread_5m - calls.unread_1h, trace_id, span_id, calls.usd), is_unread) AS most_unread,
+    groupArraySortedIf(5)((-calls.surplus_tokens, trace_id, span_id, calls.usd), is_supplied) AS most_supplied,
+    groupArraySortedIf(5)((-calls.beyond_tokens, trace_id, span_id, calls.usd), is_beyond) AS furthest_beyond,
+    groupArraySortedIf(5)((-calls.read_tokens, trace_id, span_id, calls.usd), is_shared) AS most_shared
 FROM calls
 GROUP BY ALL
-SETTINGS max_execution_time = 30, optimize_aggregation_in_order = 1
+SETTINGS max_execution_time = 30, optimize_aggregation_in_order = 1, query_plan_join_swap_table = 'false'
