@@ -4,14 +4,17 @@ An instrumentation that does not make its span current leaves what a client belo
 Two instrumentations of one process that report equal model and usage, one interval inside the other, told of one
 call; so did two that give one response id. With one response id the output may differ: some add up the counts of a
 stream that are sums already. What has found its companion keeps it: each instrumentation tells of a call's usage
-once, so a third span of the same instrumentation is another call.
+once, so a third span of the same instrumentation is another call. Some wrap a stream of which they see no usage:
+what answered and says nothing of its usage is one call with what began with it and does, unless its instrumentation
+told of that call already.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Final, NamedTuple, Self
 
 from spanmeter import semconv
@@ -40,10 +43,14 @@ _MOST_COMPARED: Final = 64
 
 
 class Companion(NamedTuple):
-    """A call that is counted, with all that told of its usage; `is_new` says that no batch before had it."""
+    """A call that is counted, with all that told of its usage, and all that told of it without its usage.
+
+    `is_new` says that no batch before had it.
+    """
 
     seen: Sighting
     scopes: frozenset[str]
+    silent: frozenset[str] = frozenset()
     is_new: bool = True
 
     @property
@@ -51,15 +58,21 @@ class Companion(NamedTuple):
         """Trace id and span id."""
         return self.seen.trace_id, self.seen.span_id
 
+    @property
+    def tellers(self) -> frozenset[str]:
+        """All that told of it."""
+        return self.scopes | self.silent
+
 
 def companions(calls: Iterable[Companion]) -> dict[SpanKey, Found]:
     """Of counted calls in many traces those that another one tells of too, and which one counts in their place."""
-    groups: dict[SpanKey, list[Companion]] = {}
-    for _, _, _, one, other in sorted(_pairs(calls), key=lambda pair: pair[:3]):
-        group, joining = groups.setdefault(one.key, [one]), groups.setdefault(other.key, [other])
-        if _scopes(group).isdisjoint(_scopes(joining)):
-            group += joining
-            groups.update(dict.fromkeys((call.key for call in joining), group))
+    calls, groups = list(calls), dict[SpanKey, list[Companion]]()
+    for pairs, tellers in ((_pairs(calls), _OF_USAGE), (_silent_pairs(calls), _OF_ALL)):
+        for _, _, _, one, other in sorted(pairs, key=lambda pair: pair[:3]):
+            group, joining = groups.setdefault(one.key, [one]), groups.setdefault(other.key, [other])
+            if _told_by(group, tellers).isdisjoint(_told_by(joining, tellers)):
+                group += joining
+                groups.update(dict.fromkeys((call.key for call in joining), group))
     return {call.key: found for group in groups.values() for call, found in _left_out(group)}
 
 
@@ -109,14 +122,31 @@ def _stored(store: Store, services: Collection[str], since: int, until: int, *, 
         "others_only": others_only,
     }
     stored = [stored_sighting(known) for known in store.query("under_way", parameters)]
-    told: defaultdict[bytes, set[str]] = defaultdict(set)
-    for known in store.query("told_beside", parameters) if stored else ():
-        told[known["counted_span_id"]].add(known["scope"])
-    return [Companion(seen, frozenset({seen.scope, *told[seen.span_id]}), is_new=False) for seen in stored]
+    beside = store.query("told_beside", parameters) if stored else ()
+    told = [(known["counted_span_id"], known["scope"], bool(known["used"])) for known in beside]
+    return counted_calls(stored, told, is_new=False)
 
 
-def _scopes(group: Sequence[Companion]) -> frozenset[str]:
-    return frozenset[str]().union(*(call.scopes for call in group))
+def counted_calls(
+    seen: Iterable[Sighting], told: Iterable[tuple[bytes, str, bool]], *, is_new: bool
+) -> list[Companion]:
+    """Calls with what else `told` of them: the span that counts, the scope, and whether it told of usage."""
+    scopes: Mapping[bool, defaultdict[bytes, set[str]]] = {True: defaultdict(set), False: defaultdict(set)}
+    for counted, scope, is_used in told:
+        scopes[is_used][counted].add(scope)
+    used, silent = scopes[True], scopes[False]
+    return [
+        Companion(one, frozenset({one.scope, *used[one.span_id]}), frozenset(silent[one.span_id]), is_new)
+        for one in seen
+    ]
+
+
+def _told_by(group: Sequence[Companion], tellers: Callable[[Companion], frozenset[str]]) -> frozenset[str]:
+    return frozenset[str]().union(*map(tellers, group))
+
+
+_OF_USAGE: Final = attrgetter("scopes")
+_OF_ALL: Final = attrgetter("tellers")
 
 
 def _left_out(group: Sequence[Companion]) -> Iterator[tuple[Companion, Found]]:
@@ -153,6 +183,36 @@ def _buckets(calls: Iterable[Companion]) -> Iterator[Sequence[Companion]]:
     for bucket in (*usages.values(), *identities):
         if len({call.seen.scope for call in bucket}) > 1:
             yield sorted(bucket, key=lambda call: (call.seen.start, call.key))
+
+
+def _silent_pairs(calls: Iterable[Companion]) -> Iterator[Pair]:
+    """One that tells its usage and one of another instrumentation that answered, and tells none."""
+    groups: defaultdict[tuple[str, str], list[Companion]] = defaultdict(list)
+    for call in calls:
+        if call.seen.is_used or not (call.seen.is_failed or call.seen.is_ours):
+            groups[call.seen.service, call.seen.family].append(call)
+    for group in groups.values():
+        if not all(call.seen.is_used for call in group):
+            group.sort(key=lambda call: (call.seen.start, call.key))
+            yield from _silent_pairs_of(group)
+
+
+def _silent_pairs_of(calls: Sequence[Companion]) -> Iterator[Pair]:
+    """In the order in which they began."""
+    for index, one in enumerate(calls):
+        for other in calls[index + 1 : index + 1 + _MOST_COMPARED]:
+            if other.seen.start > min(one.seen.start + SLACK_NS, one.seen.end):
+                break
+            if (one.is_new or other.is_new) and _is_one_half_told(one, other):
+                yield _distance(one.seen, other.seen), one.key, other.key, one, other
+
+
+def _is_one_half_told(one: Companion, other: Companion) -> bool:
+    seen, also = one.seen, other.seen
+    if seen.is_used == also.is_used or seen.trace_id == also.trace_id or not one.tellers.isdisjoint(other.tellers):
+        return False
+    beside = is_beside(seen, also, slack_ns=SLACK_NS)
+    return beside and _is_one_process(seen, also) and is_one_model(seen, also)
 
 
 def _is_one_call(one: Companion, other: Companion) -> bool:

@@ -16,7 +16,7 @@ from spanmeter import semconv
 from spanmeter.pricing import PriceBook
 from spanmeter_collector.bill import Bill, bill, unmarked_bill
 from spanmeter_collector.charge import Charge, reversal, usd_of
-from spanmeter_collector.companions import Companion, Told, companions, under_way
+from spanmeter_collector.companions import Companion, Told, companions, counted_calls, under_way
 from spanmeter_collector.duplicate import NOBODY, SAME_SPAN, Duplicate, duplicate, withdrawn
 from spanmeter_collector.history import History, again, history
 from spanmeter_collector.incoming import Incoming
@@ -155,13 +155,10 @@ class Settlement:
 
     def _new_companions(self) -> list[Companion]:
         """The calls that this batch counts."""
-        scopes: defaultdict[bytes, set[str]] = defaultdict(set)
-        for one in (*self.duplicates, *self._history.duplicates.values()):
-            if one.is_used:
-                scopes[one.counted_span_id].add(one.scope)
+        beside = (*self.duplicates, *self._history.duplicates.values())
+        told = [(one.counted_span_id, one.scope, one.is_used) for one in beside]
         counted = self._bills.keys() & self._incoming.spans.keys()
-        sightings = [sighting(*self._incoming.spans[key]) for key in counted]
-        return [Companion(seen, frozenset({seen.scope, *scopes[seen.span_id]})) for seen in sightings]
+        return counted_calls([sighting(*self._incoming.spans[key]) for key in counted], told, is_new=True)
 
     def _leave_out_companions(self, calls: Mapping[SpanKey, Companion], finds: Mapping[SpanKey, Found]) -> None:
         stored = [key for key in finds if not calls[key].is_new]

@@ -15,6 +15,7 @@ _FAMILIES: Final = dict.fromkeys(semconv.GENERATION_OPERATIONS, "generation") | 
     "embeddings": "embeddings",
     "rerank": "rerank",
 }
+_FAILED: Final = frozenset({"error", "cancelled"})
 
 
 class Sighting(NamedTuple):
@@ -29,6 +30,7 @@ class Sighting(NamedTuple):
     instance: str
     scope: str
     name: str
+    status: str
     operation: str
     provider: str
     request_model: str
@@ -59,6 +61,11 @@ class Sighting(NamedTuple):
     def is_used(self) -> bool:
         """Whether it says how many tokens the call used."""
         return bool(self.input_tokens or self.output_tokens)
+
+    @property
+    def is_failed(self) -> bool:
+        """Whether it says that no answer came."""
+        return self.status in _FAILED
 
     @property
     def details(self) -> int:

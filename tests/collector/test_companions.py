@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from opentelemetry.proto.trace.v1.trace_pb2 import Span
+from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from spanmeter.pricing import PriceBook
 from spanmeter_collector.companions import Companion, companions
@@ -46,6 +46,7 @@ def old(number: int, scope: str, *beside: str, **known: Any) -> Companion:
 
 
 INNER = (1, 99)
+SILENT, SILENT_ONE = {"input_tokens": 0, "output_tokens": 0}, "opentelemetry.instrumentation.anthropic"
 CASES: dict[str, tuple[list[Companion], dict[int, tuple[str, int]]]] = {
     "one inside the other": ([new(1, CHAIN), new(2, CLIENT, ms=INNER)], {1: ("same_interval", 2)}),
     "one came before": ([old(1, CHAIN), new(2, CLIENT, ms=INNER)], {1: ("same_interval", 2)}),
@@ -70,6 +71,47 @@ CASES: dict[str, tuple[list[Companion], dict[int, tuple[str, int]]]] = {
         {1: ("same_interval", 2)},
     ),
     "no usage": ([new(1, CHAIN, input_tokens=0, output_tokens=0), new(2, CLIENT, input_tokens=0, output_tokens=0)], {}),
+    "one that says no usage": (
+        [new(1, CHAIN, ms=(0, 6), **SILENT), new(2, CLIENT, ms=(2, 100))],
+        {1: ("same_interval", 2)},
+    ),
+    "one that says no usage, around": ([new(1, CHAIN, **SILENT), new(2, CLIENT, ms=INNER)], {1: ("same_interval", 2)}),
+    "one that says no usage and came before": (
+        [old(1, CHAIN, ms=(0, 6), **SILENT), new(2, CLIENT, ms=(2, 100))],
+        {1: ("same_interval", 2)},
+    ),
+    "one that says no usage beside two that do": (
+        [new(1, CHAIN, ms=(-9, 120)), new(2, CLIENT, ms=INNER), new(3, SILENT_ONE, ms=(0, 6), **SILENT)],
+        {1: ("same_interval", 2), 3: ("same_interval", 2)},
+    ),
+    "two that say no usage beside one that does": (
+        [new(1, CHAIN, ms=(0, 6), **SILENT), new(2, CLIENT), new(3, CHAIN, ms=(1, 6), **SILENT)],
+        {1: ("same_interval", 2)},
+    ),
+    "one that says no usage, of an instrumentation that told of the call so already": (
+        [new(1, CHAIN, ms=(0, 6), **SILENT), old(2, CLIENT)._replace(silent=frozenset({CHAIN}))],
+        {},
+    ),
+    "one that says no usage beside two that do, of an instrumentation that told of one so already": (
+        [
+            new(1, CHAIN, ms=(-9, 120)),
+            new(2, CLIENT, ms=INNER)._replace(silent=frozenset({SILENT_ONE})),
+            new(3, SILENT_ONE, ms=(0, 6), **SILENT),
+        ],
+        {1: ("same_interval", 2)},
+    ),
+    "one that says no usage and failed": ([new(1, CHAIN, status="error", **SILENT), new(2, CLIENT, ms=INNER)], {}),
+    "one of ours that says no usage": ([new(1, OURS, **SILENT), new(2, CLIENT, ms=INNER)], {}),
+    "one that says no usage, of another model": ([new(1, CHAIN, model="n", **SILENT), new(2, CLIENT, ms=INNER)], {}),
+    "one that says no usage, of another process": (
+        [new(1, CHAIN, instance="a", **SILENT), new(2, CLIENT, ms=INNER, instance="b")],
+        {},
+    ),
+    "one that says no usage and ended before": ([new(1, CHAIN, ms=(0, 1), **SILENT), new(2, CLIENT, ms=(2, 100))], {}),
+    "one that says no usage and began before": (
+        [new(1, CHAIN, ms=(0, 200), **SILENT), new(2, CLIENT, ms=(21, 99))],
+        {},
+    ),
     "partly beside": ([new(1, CHAIN), new(2, CLIENT, ms=(50, 150))], {}),
     "partly beside with one response id": (
         [new(1, CHAIN, response_id="r"), new(2, CLIENT, ms=(50, 150), response_id="r")],
@@ -252,6 +294,82 @@ def inside(since_ms: int, until_ms: int) -> dict[str, int]:
 
 
 SDK, ADDING, HALF = "com.anthropic.sdk.python", "opentelemetry.instrumentation.anthropic", "logfire.anthropic"
+
+
+WRAPPED = [
+    (order, status, failed)
+    for order in ((1, 2), (2, 1))
+    for status, failed in ((Status.STATUS_CODE_OK, 0), (Status.STATUS_CODE_ERROR, 1))
+]
+
+
+@pytest.mark.parametrize("wrapped", WRAPPED)
+def test_a_stream_that_one_wraps_without_its_usage_is_one_call_and_a_failed_attempt_stays_one(
+    store: Store,
+    post_span: Post,
+    span: Callable[..., Span],
+    call_attributes: dict[str, Any],
+    wrapped: tuple[Sequence[int], Status.StatusCode.ValueType, int],
+) -> None:
+    order, status, failed = wrapped
+    asked = {key: said for key, said in call_attributes.items() if ".usage." not in key}
+    silent = span(1, trace_id=(1).to_bytes(16), attributes=asked, **inside(0, 6))
+    silent.status.code = status
+    spans = {
+        1: (silent, ADDING),
+        2: (span(2, trace_id=(2).to_bytes(16), attributes=call_attributes, **inside(2, 99)), SDK),
+    }
+
+    for number in order:
+        post_span(*spans[number])
+
+    total = answer_cost(store, read_selection([], COST_OPTIONS, now=NOW)).total
+    assert (total.calls, total.failed_calls, total.cost_usd, total.unpriced_calls) == (1, failed, "0.000195", 0)
+
+
+@pytest.mark.parametrize("order", [(1, 2, 3), (2, 1, 3), (3, 1, 2)])
+def test_of_two_streams_that_one_wraps_without_usage_one_stays_where_another_tells_of_one_with_it(
+    store: Store,
+    post_span: Post,
+    span: Callable[..., Span],
+    call_attributes: dict[str, Any],
+    order: Sequence[int],
+) -> None:
+    asked = {key: said for key, said in call_attributes.items() if ".usage." not in key}
+    spans = {
+        1: (span(1, trace_id=(1).to_bytes(16), attributes=asked, **inside(0, 6)), ADDING),
+        2: (span(2, trace_id=(2).to_bytes(16), attributes=call_attributes, **inside(2, 99)), SDK),
+        3: (span(3, trace_id=(3).to_bytes(16), attributes=asked, **inside(3, 9)), ADDING),
+    }
+
+    for number in order:
+        post_span(*spans[number])
+
+    total = answer_cost(store, read_selection([], COST_OPTIONS, now=NOW)).total
+    assert (total.calls, total.cost_usd, total.unpriced_calls) == (2, "0.000195", 1)
+
+
+@pytest.mark.parametrize("order", [(1, 2, 3), (3, 2, 1)])
+def test_a_stream_without_usage_is_no_call_of_which_its_instrumentation_told_in_that_trace(
+    store: Store,
+    post_span: Post,
+    span: Callable[..., Span],
+    call_attributes: dict[str, Any],
+    order: Sequence[int],
+) -> None:
+    asked = {key: said for key, said in call_attributes.items() if ".usage." not in key}
+    below = {"trace_id": (1).to_bytes(16), "parent_span_id": (1).to_bytes(8)}
+    spans = {
+        1: (span(1, trace_id=(1).to_bytes(16), attributes=call_attributes, **inside(0, 99)), CHAIN),
+        2: (span(2, attributes=asked, **below, **inside(1, 6)), ADDING),
+        3: (span(3, trace_id=(3).to_bytes(16), attributes=asked, **inside(3, 9)), ADDING),
+    }
+
+    for number in order:
+        post_span(*spans[number])
+
+    total = answer_cost(store, read_selection([], COST_OPTIONS, now=NOW)).total
+    assert (total.calls, total.cost_usd, total.unpriced_calls) == (2, "0.000195", 1)
 
 
 @pytest.mark.parametrize("order", [(1, 2), (2, 1)])

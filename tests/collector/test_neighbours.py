@@ -19,6 +19,7 @@ from spanmeter.pricing import PriceBook
 from spanmeter_collector import cost, duplicates
 from spanmeter_collector.batch import Batch
 from spanmeter_collector.incoming import Received
+from spanmeter_collector.intake import take_in
 from spanmeter_collector.log import Log
 from spanmeter_collector.neighbours import Neighbours, neighbourly
 from spanmeter_collector.otlp import Signal
@@ -161,8 +162,8 @@ def test_pipelines_that_get_the_same_requests_charge_each_call_once_in_the_end(
         pipeline.start()
     for number in range(1, 31):
         request = calls(number)
-        body = request.SerializeToString()
-        taken = [pipeline.submit(Signal.TRACES, request, body, transport="http") for pipeline in pipelines]
+        intake = take_in(Signal.TRACES, request.SerializeToString())
+        taken = [pipeline.submit(Signal.TRACES, intake, transport="http") for pipeline in pipelines]
         for acknowledged in taken:
             acknowledged.result(20)
     for pipeline, log in zip(pipelines, logs, strict=True):

@@ -13,18 +13,18 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Mapping
+from dataclasses import astuple
 from decimal import Decimal
 from typing import Any
 from urllib.request import urlopen
 
-from counting import Provider
+from counting import Account, Provider
 
 Scenario = Callable[[], Any]
-Account = tuple[int, int, int, Decimal]
 
 
 def compare(scenarios: Mapping[str, Scenario], *, provider: Provider, sidecar: str, flush: Callable[[], Any]) -> None:
-    """Run every scenario and write a line of JSON about each: both accounts, and the error it ended with."""
+    """Run every scenario and write a line of JSON about each: the answers, what was booked, and its error."""
     flush()
     before = ledger(sidecar)
     for name, scenario in scenarios.items():
@@ -35,8 +35,8 @@ def compare(scenarios: Mapping[str, Scenario], *, provider: Provider, sidecar: s
         flush()
         after = ledger(sidecar)
         booked = _grown(before, after)
-        answered = [str(figure) for figure in provider.account()] if provider.answers else ["0"] * 4
-        told = {"scenario": name, "answered": answered, "booked": booked, "error": error}
+        answers = [astuple(answered) for answered in provider.answers]
+        told = {"scenario": name, "answers": answers, "booked": booked, "error": error}
         sys.stdout.write(json.dumps(told) + "\n")
         sys.stdout.flush()
         before = after

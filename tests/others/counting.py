@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -13,6 +13,8 @@ from itertools import count
 from typing import Any, Final
 
 Body = dict[str, Any]
+Account = tuple[int, int, int, Decimal]
+"""Calls, input tokens, output tokens and dollars."""
 
 # US dollars for a million tokens: fresh input, read from the cache, written to it, output
 # https://platform.openai.com/docs/pricing and https://docs.anthropic.com/en/docs/about-claude/pricing
@@ -35,7 +37,7 @@ class Answered:
     written: int = 0
 
     @property
-    def account(self) -> tuple[int, int, int, Decimal]:
+    def account(self) -> Account:
         """One call, its input tokens, its output tokens and its cost."""
         counts = (self.fresh, self.read, self.written, self.output)
         usd = sum(map(_times, counts, RATES[self.model]), Decimal(0)) / 1_000_000
@@ -46,6 +48,12 @@ def _times(tokens: int, rate: str) -> Decimal:
     return tokens * Decimal(rate)
 
 
+def account_of(answers: Sequence[Answered]) -> Account:
+    """What answers come to."""
+    calls, asked, said, usd = zip(*(answered.account for answered in answers), strict=True) if answers else ((),) * 4
+    return sum(calls), sum(asked), sum(said), sum(usd, Decimal(0))
+
+
 @dataclass
 class Provider:
     """Answers at `url`; no two answers cost the same. A request that says `fail` anywhere gets an error."""
@@ -53,11 +61,6 @@ class Provider:
     url: str = ""
     answers: list[Answered] = field(default_factory=list)
     numbers: Iterator[int] = field(default_factory=lambda: count(1))
-
-    def account(self) -> tuple[int, int, int, Decimal]:
-        """What all answers come to: calls, input tokens, output tokens, cost."""
-        calls, asked, said, usd = zip(*(answered.account for answered in self.answers), strict=True)
-        return sum(calls), sum(asked), sum(said), sum(usd, Decimal(0))
 
     def charge(self, model: str, **parts: int) -> Answered:
         """Note an answer."""

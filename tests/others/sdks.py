@@ -84,6 +84,7 @@ def litellm(provider: Provider, _: TracerProvider) -> dict[str, Scenario]:
 
 
 def mlflow(provider: Provider, _: TracerProvider) -> dict[str, Scenario]:
+    del os.environ["OTEL_EXPORTER_OTLP_ENDPOINT"]  # or it would send metrics, for which it lacks a module of MLflow
     importlib.import_module("mlflow").openai.autolog()
     return clients(provider, importlib.import_module("openai"))
 

@@ -9,6 +9,7 @@ SELECT
     instance,
     scope,
     name,
+    status,
     operation,
     provider,
     request_model,

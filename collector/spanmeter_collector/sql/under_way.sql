@@ -9,6 +9,7 @@ SELECT
     instance,
     scope,
     name,
+    status,
     operation,
     provider,
     request_model,
@@ -24,7 +25,7 @@ WHERE start_time BETWEEN fromUnixTimestamp64Nano({since:Int64}, 'UTC') AND fromU
   AND end >= {overlapping:Int64}
   AND service IN {services:Array(String)}
   AND operation IN {operations:Array(String)}
-  AND input_tokens + output_tokens > 0
+  AND (input_tokens + output_tokens > 0 OR status NOT IN ('error', 'cancelled'))
   AND NOT wrapper
   AND NOT ({others_only:Bool} AND (scope = 'spanmeter' OR startsWith(scope, 'spanmeter.')))
   AND (trace_id, span_id) NOT IN (
