@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from grafana_foundation_sdk.builders import table, timeseries
+from typing import Final
 
-from panels import DOLLARS, RATE, SHARE, Panel, Query, chart, ranking
+from panels import DOLLARS, NO_BUDGETS, RATE, SHARE, Chart, Panel, Query, Ranking
 from promql import SIDECAR, rate, select
 
 LIMIT = select("spanmeter_budget_limit_usd", scope=SIDECAR)
@@ -14,38 +14,19 @@ STOPPED = select("spanmeter_budget_stopped_calls_total", scope=SIDECAR)
 DOWNGRADED = select("spanmeter_budget_downgraded_calls_total", scope=SIDECAR)
 _SHARE = f"max by (budget) ({SPENT} / {LIMIT})"
 
-
-def charts() -> tuple[timeseries.Panel | table.Panel, ...]:
-    """The share that is spent over time, how budgets stand now, and what they stopped."""
-    return (
-        chart(
-            Panel(
-                "Share of budgets spent",
-                "spanmeter_budget_spent_usd of spanmeter_budget_limit_usd in the present period; it falls to zero when "
-                "one begins. At 100 % the budget does what its action says. `spanmeter budgets` says until when it "
-                "lasts.",
-                SHARE,
-                (Query(_SHARE, "{{budget}}"),),
-            ),
+CHARTS: Final = (
+    Chart(
+        Panel(
+            "Share of budgets spent",
+            "spanmeter_budget_spent_usd of spanmeter_budget_limit_usd in the present period; it falls to zero when "
+            "one begins. At 100 % the budget does what its action says. `spanmeter budgets` says until when it "
+            "lasts.",
+            SHARE,
+            (Query(_SHARE, "{{budget}}"),),
+            NO_BUDGETS,
         ),
-        _standing(),
-        chart(
-            Panel(
-                "Calls that budgets stopped or downgraded",
-                "Rates of spanmeter_budget_stopped_calls_total and spanmeter_budget_downgraded_calls_total: calls that "
-                "got BudgetExceeded instead of an answer, and calls that another model answered. See 'Budgets now'.",
-                RATE,
-                (
-                    Query(rate(STOPPED, "budget"), "{{budget}} stopped"),
-                    Query(rate(DOWNGRADED, "budget"), "{{budget}} to another model"),
-                ),
-            ),
-        ),
-    )
-
-
-def _standing() -> table.Panel:
-    return ranking(
+    ),
+    Ranking(
         Panel(
             "Budgets now",
             "The share that is spent, spanmeter_budget_spent_usd, spanmeter_budget_reserved_usd by calls under way, "
@@ -57,7 +38,23 @@ def _standing() -> table.Panel:
                 Query(f"max by (budget) ({RESERVED})", "Reserved"),
                 Query(f"max by (budget) ({LIMIT})", "Limit"),
             ),
+            NO_BUDGETS,
         ),
         key="budget",
         units=(SHARE, DOLLARS, DOLLARS, DOLLARS),
-    )
+    ),
+    Chart(
+        Panel(
+            "Calls that budgets stopped or downgraded",
+            "Rates of spanmeter_budget_stopped_calls_total and spanmeter_budget_downgraded_calls_total: calls that "
+            "got BudgetExceeded instead of an answer, and calls that another model answered. See 'Budgets now'.",
+            RATE,
+            (
+                Query(rate(STOPPED, "budget"), "{{budget}} stopped"),
+                Query(rate(DOWNGRADED, "budget"), "{{budget}} to another model"),
+            ),
+            NO_BUDGETS,
+        ),
+    ),
+)
+"""The share that is spent over time, how budgets stand now, and what they stopped."""

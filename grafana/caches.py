@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from grafana_foundation_sdk.builders import timeseries
+from typing import Final
 
-from panels import DOLLARS, RATE, SHARE, TOKENS, Chart, Panel, Query
+from panels import DOLLARS, NO_CACHES, RATE, SHARE, TOKENS, Chart, Panel, Query
 from promql import SIDECAR, rate, select, share
 
 _OF_SERVICE = f'{SIDECAR}, service=~"$service"'
@@ -14,8 +14,7 @@ SAVED = f"spanmeter_cache_saved_usd_total{{{_OF_SERVICE}}}"
 READ = select("spanmeter_tokens_total", 'component=~"cache_read.*"')
 WRITTEN = select("spanmeter_tokens_total", 'component=~"cache_write.*"')
 
-
-CHARTS = (
+CHARTS: Final = (
     Chart(
         Panel(
             "Cache requests by result",
@@ -23,6 +22,7 @@ CHARTS = (
             "spanmeter_cache_requests_total. Of caches that Spanmeter only sees answer (llm) there are no misses.",
             RATE,
             (Query(rate(REQUESTS, "cache, result"), "{{cache}} {{result}}"),),
+            NO_CACHES,
         ),
         width=6,
     ),
@@ -33,6 +33,7 @@ CHARTS = (
             "keys: another prompt, model, parameter or version. Steadily low: the questions do not repeat.",
             SHARE,
             (Query(share(rate(HITS, "cache"), rate(REQUESTS, "cache")), "{{cache}}"),),
+            NO_CACHES,
         ),
         width=6,
     ),
@@ -43,6 +44,7 @@ CHARTS = (
             "Hits whose replaced call has no known price are not in it.",
             DOLLARS,
             (Query(f"{rate(SAVED, 'cache')} * 3600", "{{cache}}"),),
+            NO_CACHES,
         ),
         width=6,
     ),
@@ -57,8 +59,4 @@ CHARTS = (
         width=6,
     ),
 )
-
-
-def charts() -> tuple[timeseries.Panel, ...]:
-    """Requests, hit share and saved dollars of applications' caches; tokens of providers' prompt caches."""
-    return tuple(one.drawn() for one in CHARTS)
+"""Requests, hit share and saved dollars of applications' caches; tokens of providers' prompt caches."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from grafana_foundation_sdk.builders import stat, timeseries
+from typing import Final
 
-from panels import COUNT, RATE, SHARE, TOKENS, Chart, Panel, Query, figure
+from panels import COUNT, RATE, SHARE, TOKENS, Chart, Figure, Panel, Query
 from promql import SIDECAR, in_range, or_zero, rate, select, share
 
 CALLS = select("spanmeter_calls_total")
@@ -15,33 +15,30 @@ TOKENS_USED = select("spanmeter_tokens_total")
 CACHE_READ = select("spanmeter_tokens_total", 'operation!="embeddings"', 'component=~"cache_read.*"')
 INPUT = select("spanmeter_tokens_total", 'operation!="embeddings"', 'component=~"input.*|cache_.*"')
 
-
-def figures() -> tuple[stat.Panel, ...]:
-    """Answered calls and the share that failed."""
-    return (
-        figure(
-            Panel(
-                "Calls in range",
-                "LLM, embedding and rerank calls that a provider answered in the time range, from "
-                "spanmeter_calls_total. Each provider call counts once, whichever frameworks saw it.",
-                COUNT,
-                (Query(or_zero(in_range(ANSWERED), where=in_range(CALLS)), "Calls"),),
-            )
+FIGURES: Final = (
+    Figure(
+        Panel(
+            "Calls in range",
+            "LLM, embedding and rerank calls that a provider answered in the time range, from "
+            "spanmeter_calls_total. Each provider call counts once, whichever frameworks saw it.",
+            COUNT,
+            (Query(or_zero(in_range(ANSWERED), where=in_range(CALLS)), "Calls"),),
+        )
+    ),
+    Figure(
+        Panel(
+            "Failed share",
+            "Failed attempts of all attempts in the time range, from spanmeter_calls_total by outcome. Above 5 %, "
+            "see 'Failed share by model' and the failed traces in the cost explorer.",
+            SHARE,
+            (Query(share(in_range(FAILED), in_range(CALLS)), "Failed share"),),
         ),
-        figure(
-            Panel(
-                "Failed share",
-                "Failed attempts of all attempts in the time range, from spanmeter_calls_total by outcome. Above 5 %, "
-                "see 'Failed share by model' and the failed traces in the cost explorer.",
-                SHARE,
-                (Query(share(in_range(FAILED), in_range(CALLS)), "Failed share"),),
-            ),
-            thresholds=((None, "green"), (0.05, "orange"), (0.2, "red")),
-        ),
-    )
+        thresholds=((None, "green"), (0.05, "orange"), (0.2, "red")),
+    ),
+)
+"""Answered calls and the share that failed."""
 
-
-CHARTS = (
+CHARTS: Final = (
     Chart(
         Panel(
             "Tokens by component",
@@ -84,8 +81,4 @@ CHARTS = (
         width=12,
     ),
 )
-
-
-def charts() -> tuple[timeseries.Panel, ...]:
-    """Tokens by component, the cached share of input, calls by outcome, failures by model."""
-    return tuple(one.drawn() for one in CHARTS)
+"""Tokens by component, the cached share of input, calls by outcome, failures by model."""

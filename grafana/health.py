@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from grafana_foundation_sdk.builders import timeseries
+from typing import Final
 
-from panels import COUNT, RATE, SECONDS, Chart, Panel, Query
+from panels import COUNT, NONE, RATE, SECONDS, Chart, Panel, Query
 from promql import SIDECAR, quantile, rate, select
 
 RECEIVED = select("spanmeter_collector_received_spans_total", scope=SIDECAR)
@@ -16,8 +16,7 @@ LOG_SYNC = select("spanmeter_collector_log_sync_seconds_bucket", scope=SIDECAR)
 LOST = select("spanmeter_lost_calls", 'service=~"$service"', scope=SIDECAR)
 STORE_WRITE = select("spanmeter_collector_store_write_seconds_bucket", scope=SIDECAR)
 
-
-CHARTS = (
+CHARTS: Final = (
     Chart(
         Panel(
             "Spans received and stored",
@@ -45,6 +44,7 @@ CHARTS = (
             "reason says whether the sender (malformed, too large) or the sidecar (over capacity) needs attention.",
             RATE,
             (Query(rate(REFUSED, "reason"), "{{reason}}"),),
+            NONE,
         ),
         width=6,
     ),
@@ -78,12 +78,9 @@ CHARTS = (
             "reason they know. They are in no other panel. `spanmeter losses` names the processes.",
             COUNT,
             (Query(f"sum by (service, reason) ({LOST})", "{{service}} {{reason}}"),),
+            NONE,
         ),
         width=12,
     ),
 )
-
-
-def charts() -> tuple[timeseries.Panel, ...]:
-    """Spans in and stored, spans waiting and for how long, requests refused, time for the disk, calls missing."""
-    return tuple(one.drawn() for one in CHARTS)
+"""Spans in and stored, spans waiting and for how long, requests refused, time for the disk, calls missing."""

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from itertools import count
 
 from grafana_foundation_sdk.builders import dashboard as builders
-from grafana_foundation_sdk.builders import stat, table, timeseries
 from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models import dashboard
 
@@ -16,7 +14,7 @@ import calls
 import health
 import latency
 import spend
-from panels import DATASOURCE
+from panels import DATASOURCE, Chart, Figure, Ranking
 from promql import SIDECAR
 
 UID = "spanmeter-overview"
@@ -24,7 +22,6 @@ CALLS = "spanmeter_calls_total"
 REQUESTS = "gen_ai_client_operation_duration_seconds_count"
 SIDECARS = "spanmeter_collector_up_seconds"
 
-AnyPanel = stat.Panel | timeseries.Panel | table.Panel
 Variable = Builder[dashboard.VariableModel]
 
 
@@ -49,19 +46,19 @@ def overview() -> builders.Dashboard:
 
 def _lay_out(board: builders.Dashboard) -> None:
     numbers = count(1)
-    rows: dict[str, Iterable[AnyPanel]] = {
-        "At a glance": (*spend.figures(), *calls.figures(), *latency.figures()),
-        "Spend": spend.charts(),
-        "Tokens and calls": calls.charts(),
-        "Caches": caches.charts(),
-        "Latency": latency.charts(),
-        "Budgets": budgets.charts(),
-        "Sidecar": health.charts(),
+    rows: dict[str, tuple[Figure | Chart | Ranking, ...]] = {
+        "At a glance": (*spend.FIGURES, *calls.FIGURES, *latency.FIGURES),
+        "Spend": spend.CHARTS,
+        "Tokens and calls": calls.CHARTS,
+        "Caches": caches.CHARTS,
+        "Latency": latency.CHARTS,
+        "Budgets": budgets.CHARTS,
+        "Sidecar": health.CHARTS,
     }
     for title, panels in rows.items():
         board.with_row(builders.Row(title).id(next(numbers)))
         for panel in panels:
-            board.with_panel(panel.id(next(numbers)))
+            board.with_panel(panel.drawn().id(next(numbers)))
 
 
 def _explorer() -> builders.DashboardLink:

@@ -13,6 +13,9 @@ from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 DATASOURCE = common.DataSourceRef(type_val="prometheus", uid="${datasource}")
 NO_TRAFFIC = "No traffic"
 NO_PRICED_CALLS = "No priced calls"
+NO_BUDGETS = "No budgets"
+NO_CACHES = "No caches"
+NONE = "None"
 DOLLARS = "currencyUSD"
 SHARE = "percentunit"
 SECONDS = "s"
@@ -43,87 +46,99 @@ class Panel:
     empty: str = NO_TRAFFIC
 
 
-def figure(
-    panel: Panel, *, thresholds: tuple[tuple[float | None, str], ...] = ((None, "text"),), trend: bool = False
-) -> stat.Panel:
+@dataclass(frozen=True, slots=True)
+class Figure:
     """One number: for the whole time range, or with `trend` the latest value above its history."""
-    graph = common.BigValueGraphMode.AREA if trend else common.BigValueGraphMode.NONE
-    return (
-        stat.Panel()
-        .title(panel.title)
-        .description(panel.description)
-        .datasource(DATASOURCE)
-        .unit(panel.unit)
-        .span(4)
-        .height(4)
-        .no_value(panel.empty)
-        .mappings([_without_value(panel.empty)])
-        .graph_mode(graph)
-        .color_mode(common.BigValueColorMode.VALUE)
-        .reduce_options(common_builders.ReduceDataOptions().calcs(["lastNotNull"]))
-        .thresholds(_thresholds(thresholds))
-        .targets([_target(query, ref, instant=not trend) for ref, query in _lettered(panel.queries)])
-    )
 
+    panel: Panel
+    thresholds: tuple[tuple[float | None, str], ...] = ((None, "text"),)
+    trend: bool = False
 
-def chart(panel: Panel, *, stacked: bool = False, width: int = 8) -> timeseries.Panel:
-    """Lines over time; `stacked` for parts of one sum."""
-    built = (
-        timeseries.Panel()
-        .title(panel.title)
-        .description(panel.description)
-        .datasource(DATASOURCE)
-        .unit(panel.unit)
-        .span(width)
-        .height(8)
-        .min(0)
-        .no_value(panel.empty)
-        .mappings([_without_value(panel.empty)])
-        .fill_opacity(25 if stacked else 8)
-        .show_points(common.VisibilityMode.AUTO)
-        .legend(_legend())
-        .tooltip(_tooltip())
-        .targets([_target(query, ref) for ref, query in _lettered(panel.queries)])
-    )
-    if stacked:
-        built.stacking(common_builders.StackingConfig().mode(common.StackingMode.NORMAL).group("A"))
-    return built
+    def drawn(self) -> stat.Panel:
+        """The figure as Grafana has it."""
+        panel = self.panel
+        return (
+            stat.Panel()
+            .title(panel.title)
+            .description(panel.description)
+            .datasource(DATASOURCE)
+            .unit(panel.unit)
+            .span(4)
+            .height(4)
+            .no_value(panel.empty)
+            .mappings([_without_value(panel.empty)])
+            .graph_mode(common.BigValueGraphMode.AREA if self.trend else common.BigValueGraphMode.NONE)
+            .color_mode(common.BigValueColorMode.VALUE)
+            .reduce_options(common_builders.ReduceDataOptions().calcs(["lastNotNull"]))
+            .thresholds(_thresholds(self.thresholds))
+            .targets([_target(query, ref, instant=not self.trend) for ref, query in _lettered(panel.queries)])
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """A chart of a row: what it shows and how wide; `stacked` for parts of one sum."""
+    """Lines over time; `stacked` for parts of one sum, `width` of 24 columns."""
 
     panel: Panel
-    width: int
+    width: int = 8
     stacked: bool = False
 
     def drawn(self) -> timeseries.Panel:
         """The chart as Grafana has it."""
-        return chart(self.panel, stacked=self.stacked, width=self.width)
+        panel = self.panel
+        built = (
+            timeseries.Panel()
+            .title(panel.title)
+            .description(panel.description)
+            .datasource(DATASOURCE)
+            .unit(panel.unit)
+            .span(self.width)
+            .height(8)
+            .min(0)
+            .no_value(panel.empty)
+            .mappings([_without_value(panel.empty)])
+            .fill_opacity(25 if self.stacked else 8)
+            .show_points(common.VisibilityMode.AUTO)
+            .legend(_legend())
+            .tooltip(_tooltip())
+            .targets([_target(query, ref) for ref, query in _lettered(panel.queries)])
+        )
+        if self.stacked:
+            built.stacking(common_builders.StackingConfig().mode(common.StackingMode.NORMAL).group("A"))
+        return built
 
 
-def ranking(panel: Panel, *, key: str, units: tuple[str, ...], width: int = 8) -> table.Panel:
+@dataclass(frozen=True, slots=True)
+class Ranking:
     """One row for each value of the label `key`, one column for each query, the first column's largest on top."""
-    columns = [f"Value #{ref}" for ref, _ in _lettered(panel.queries)]
-    names = dict(zip(columns, (query.legend for query in panel.queries), strict=True))
-    built = (
-        table.Panel()
-        .title(panel.title)
-        .description(panel.description)
-        .datasource(DATASOURCE)
-        .unit(panel.unit)
-        .span(width)
-        .height(8)
-        .no_value(panel.empty)
-        .mappings([_without_value(panel.empty)])
-        .transformations(_joined(key, names))
-        .sort_by([common_builders.TableSortByFieldState().display_name(panel.queries[0].legend).desc(desc=True)])
-        .targets([_target(query, ref, instant=True, columns=True) for ref, query in _lettered(panel.queries)])
-    )
-    for query, unit in zip(panel.queries, units, strict=True):
-        built.override_by_name(query.legend, [dashboard.DynamicConfigValue(id_val="unit", value=unit)])
-    return built
+
+    panel: Panel
+    key: str
+    units: tuple[str, ...]
+    width: int = 8
+
+    def drawn(self) -> table.Panel:
+        """The table as Grafana has it."""
+        panel = self.panel
+        columns = [f"Value #{ref}" for ref, _ in _lettered(panel.queries)]
+        names = dict(zip(columns, (query.legend for query in panel.queries), strict=True))
+        built = (
+            table.Panel()
+            .title(panel.title)
+            .description(panel.description)
+            .datasource(DATASOURCE)
+            .unit(panel.unit)
+            .span(self.width)
+            .height(8)
+            .no_value(panel.empty)
+            .mappings([_without_value(panel.empty)])
+            .transformations(_joined(self.key, names))
+            .sort_by([common_builders.TableSortByFieldState().display_name(panel.queries[0].legend).desc(desc=True)])
+            .targets([_target(query, ref, instant=True, columns=True) for ref, query in _lettered(panel.queries)])
+        )
+        for query, unit in zip(panel.queries, self.units, strict=True):
+            built.override_by_name(query.legend, [dashboard.DynamicConfigValue(id_val="unit", value=unit)])
+        return built
 
 
 def _lettered(queries: tuple[Query, ...]) -> list[tuple[str, Query]]:

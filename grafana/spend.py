@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from grafana_foundation_sdk.builders import stat, table, timeseries
+from typing import Final
 
-from panels import COUNT, DOLLARS, NO_PRICED_CALLS, SHARE, Panel, Query, chart, figure, ranking
+from panels import COUNT, DOLLARS, NO_PRICED_CALLS, SHARE, Chart, Figure, Panel, Query, Ranking
 from promql import UP, in_range, or_zero, rate, select, share
 
 COST = select("spanmeter_cost_usd_total")
@@ -14,58 +14,44 @@ ANSWERED = select("spanmeter_calls_total", 'outcome="answered"')
 FAILED = select("spanmeter_calls_total", 'outcome="failed"')
 
 
-def figures() -> tuple[stat.Panel, ...]:
-    """Spend in the range, spend an hour, calls without a price."""
-    return (
-        figure(
-            Panel(
-                "Spend in range",
-                "Sum of the charges in the time range, from spanmeter_cost_usd_total; the cost explorer shows the same "
-                "sum. Calls without a price are not in it: look at 'Unpriced calls' before trusting a low figure.",
-                DOLLARS,
-                (Query(in_range(COST), "Spend"),),
-                NO_PRICED_CALLS,
-            )
+FIGURES: Final = (
+    Figure(
+        Panel(
+            "Spend in range",
+            "Sum of the charges in the time range, from spanmeter_cost_usd_total; the cost explorer shows the same "
+            "sum. Calls without a price are not in it: look at 'Unpriced calls' before trusting a low figure.",
+            DOLLARS,
+            (Query(in_range(COST), "Spend"),),
+            NO_PRICED_CALLS,
+        )
+    ),
+    Figure(
+        Panel(
+            "Spend per hour",
+            "What an hour costs at the present rate of spanmeter_cost_usd_total. If it jumps, 'Spend per hour by "
+            "model' and 'Top services' show who spends.",
+            DOLLARS,
+            (Query(f"{rate(COST)} * 3600", "Spend per hour"),),
+            NO_PRICED_CALLS,
         ),
-        figure(
-            Panel(
-                "Spend per hour",
-                "What an hour costs at the present rate of spanmeter_cost_usd_total. If it jumps, 'Spend per hour by "
-                "model' and 'Top services' show who spends.",
-                DOLLARS,
-                (Query(f"{rate(COST)} * 3600", "Spend per hour"),),
-                NO_PRICED_CALLS,
-            ),
-            trend=True,
+        trend=True,
+    ),
+    Figure(
+        Panel(
+            "Unpriced calls",
+            "Answered calls in the time range whose model has no known price, from spanmeter_unpriced_calls_total. "
+            "Their cost is unknown, not zero: every dollar figure here is too low until they have a price.",
+            COUNT,
+            (Query(or_zero(in_range(UNPRICED), where=f"sum({UP})"), "Unpriced calls"),),
         ),
-        figure(
-            Panel(
-                "Unpriced calls",
-                "Answered calls in the time range whose model has no known price, from spanmeter_unpriced_calls_total. "
-                "Their cost is unknown, not zero: every dollar figure here is too low until they have a price.",
-                COUNT,
-                (Query(or_zero(in_range(UNPRICED), where=f"sum({UP})"), "Unpriced calls"),),
-            ),
-            thresholds=((None, "green"), (0.5, "orange")),
-        ),
-    )
+        thresholds=((None, "green"), (0.5, "orange")),
+    ),
+)
+"""Spend in the range, spend an hour, calls without a price."""
 
 
-def charts() -> tuple[timeseries.Panel | table.Panel, ...]:
-    """Spend by model, framework and price component, and the services that spend most."""
-    return (
-        _by("model", "A model that answers more expensively than needed is the first place to save."),
-        _by("framework", "A call that LangChain and LlamaIndex both saw is in one of them only: the one that made it."),
-        _by(
-            "component",
-            "Input that grows faster than output points to longer contexts; cache_read should replace input.",
-        ),
-        _top_services(),
-    )
-
-
-def _by(label: str, advice: str) -> timeseries.Panel:
-    return chart(
+def _by(label: str, advice: str) -> Chart:
+    return Chart(
         Panel(
             f"Spend per hour by {label}",
             f"Rate of spanmeter_cost_usd_total by {label}, in dollars an hour. {advice}",
@@ -77,12 +63,12 @@ def _by(label: str, advice: str) -> timeseries.Panel:
     )
 
 
-def _top_services() -> table.Panel:
+def _top_services() -> Ranking:
     answered = in_range(ANSWERED, "service")
     everything = in_range(CALLS, "service")
     unpriced = in_range(UNPRICED, "service")
     priced = f"({everything} unless {unpriced} > 0)"
-    return ranking(
+    return Ranking(
         Panel(
             "Top services",
             "Spend, answered, failed and unpriced calls of each service in the time range, from "
@@ -102,3 +88,15 @@ def _top_services() -> table.Panel:
         units=(DOLLARS, COUNT, COUNT, COUNT, SHARE),
         width=24,
     )
+
+
+CHARTS: Final = (
+    _by("model", "A model that answers more expensively than needed is the first place to save."),
+    _by("framework", "A call that LangChain and LlamaIndex both saw is in one of them only: the one that made it."),
+    _by(
+        "component",
+        "Input that grows faster than output points to longer contexts; cache_read should replace input.",
+    ),
+    _top_services(),
+)
+"""Spend by model, framework and price component, and the services that spend most."""

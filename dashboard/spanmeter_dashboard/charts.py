@@ -1,4 +1,4 @@
-"""Charts as Altair values; no chart reads anything but its arguments."""
+"""Charts as values: what bars measure, and the segments they are made of."""
 
 from __future__ import annotations
 
@@ -8,18 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
 
-import altair as alt
-
 from spanmeter_dashboard import figures
 from spanmeter_dashboard.answers import Sums
 from spanmeter_dashboard.series import Bucket
 
 _GAP = 0.08
-_MOST_TICKS = 8
-_CLOCK = (
-    "hours(datum.value) || minutes(datum.value) ? timeFormat(datum.value, '%H:%M') : timeFormat(datum.value, '%-d %b')"
-)
-_DATE = "utcFormat(datum.value, '%-d %b')"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,47 +64,9 @@ class Bars:
     utc: bool = False
 
 
-def stacked(bars: Bars, *, height: int) -> alt.Chart:
-    """Bars with one segment for each group, stacked in the order of the rows; the axis covers every bucket."""
-    segments = [*_edges(bars), *_segments(bars)]
-    highest = max((float(str(segment["high"])) for segment in segments), default=0.0)
-    colours = alt.Scale(domain=list(bars.colours), range=list(bars.colours.values()))
-    chart: alt.Chart = (
-        alt.Chart(alt.InlineData(segments), height=height)
-        .mark_bar(cornerRadius=1.5)
-        .encode(
-            x=_time(bars),
-            x2="end",
-            y=_size(MEASURES[bars.measure].axis(highest)),
-            y2="high",
-            color=alt.Color("group:N", scale=colours, legend=None),
-            tooltip=_tooltip(bars),
-        )
-        .configure_view(strokeWidth=0)
-    )
-    return chart
-
-
-def _time(bars: Bars) -> alt.X:
-    days = alt.TimeIntervalStep(interval="day", step=-(-len(bars.buckets) // _MOST_TICKS))
-    ticks = days if bars.utc else _MOST_TICKS
-    axis = alt.Axis(grid=False, tickCount=ticks, labelOverlap=True, labelExpr=_DATE if bars.utc else _CLOCK)
-    return alt.X("start:T", title=None, axis=axis, scale=alt.Scale(nice=False, type="utc" if bars.utc else "time"))
-
-
-def _size(label: str) -> alt.Y:
-    return alt.Y("low:Q", title=None, axis=alt.Axis(labelExpr=label, tickCount=5), scale=alt.Scale(zero=True))
-
-
-def _tooltip(bars: Bars) -> list[alt.Tooltip]:
-    when = "%-d %b %Y" if bars.utc else "%-d %b, %H:%M:%S"
-    return [
-        alt.Tooltip("group:N", title="Group"),
-        alt.Tooltip("text:N", title=bars.measure),
-        alt.Tooltip("calls:N", title="Calls"),
-        alt.Tooltip("tokens:N", title="Tokens"),
-        alt.Tooltip("from:T", title="From", format=when, formatType="utc" if bars.utc else "time"),
-    ]
+def segments(bars: Bars) -> list[dict[str, object]]:
+    """One segment for each group of each bucket, stacked in the order of the rows, over the time of every bucket."""
+    return [*_edges(bars), *_segments(bars)]
 
 
 def _edges(bars: Bars) -> Iterator[dict[str, object]]:

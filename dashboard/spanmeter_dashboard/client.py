@@ -62,6 +62,10 @@ class Client:
             return False
         return True
 
+    def ailments(self) -> dict[str, str]:
+        """What of the sidecar is not well, with the reason by component; empty where all is."""
+        return _ailments(self._asked("/health", []))
+
     def cost(self, window: Window, *, group_by: Sequence[str] = (), filters: Filters = ()) -> answers.Cost:
         """Sums over charges, in all and by group."""
         return reading.cost(self._get("/api/v1/cost", _question(window, group_by, filters)), group_by)
@@ -121,16 +125,21 @@ class Client:
         return reading.trace(self._get(f"/api/v1/traces/{trace_id}", []))
 
     def _get(self, path: str, parameters: Sequence[tuple[str, str]], *, timeout_s: float = _SHORT_S) -> Any:  # noqa: ANN401 - JSON
+        response = self._asked(path, parameters, timeout_s=timeout_s)
+        if response.status_code != httpx.codes.OK:
+            raise _refusal(response)
+        return response.json()
+
+    def _asked(
+        self, path: str, parameters: Sequence[tuple[str, str]], *, timeout_s: float = _SHORT_S
+    ) -> httpx.Response:
         timeout = max(timeout_s, self._timeout_s) if timeout_s > _SHORT_S else self._timeout_s
         try:
-            response = self._http.get(path, params=httpx.QueryParams(tuple(parameters)), timeout=timeout)
+            return self._http.get(path, params=httpx.QueryParams(tuple(parameters)), timeout=timeout)
         except httpx.TimeoutException as error:
             raise SidecarError(f"The sidecar at {self.url} did not answer within {timeout:.0f} s.") from error
         except httpx.TransportError as error:
             raise UnreachableError(f"No sidecar answers at {self.url}.") from error
-        if response.status_code != httpx.codes.OK:
-            raise _refusal(response)
-        return response.json()
 
 
 def _question(window: Window, group_by: Sequence[str], filters: Filters) -> list[tuple[str, str]]:
@@ -154,6 +163,15 @@ def _refusal(response: httpx.Response) -> SidecarError:
     if missing and "/traces/" in response.request.url.path:
         return NotFoundError(reason)
     return SidecarError(f"The sidecar refused the question ({response.status_code}): {reason}")
+
+
+def _ailments(response: httpx.Response) -> dict[str, str]:
+    """Empty as well where a proxy in front of the sidecar answers in its place."""
+    try:
+        components = response.json()["components"].items()
+        return {name: one["reason"] for name, one in components if one["status"] in {"degraded", "failed"}}
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return {}
 
 
 def _sentence(response: httpx.Response) -> str:

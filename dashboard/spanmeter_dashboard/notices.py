@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from spanmeter_dashboard import figures, markup
@@ -24,9 +25,9 @@ def unreachable(url: str) -> str:
     return _notice(
         "The sidecar does not answer",
         f"Nothing answers at <b>{markup.text(url)}</b>. Start the sidecar, and this page fills by itself:",
-        "spanmeter up",
-        after="If it listens somewhere else, give the dashboard that address: "
-        "<code>spanmeter dashboard --url http://HOST:PORT</code>",
+        "spanmeter collector",
+        after="Applications keep their spans on disk until it is back. If it listens somewhere else, give the "
+        "dashboard that address: <code>spanmeter dashboard --url http://HOST:PORT</code>",
         kind="error",
     )
 
@@ -53,6 +54,14 @@ def no_caches(period: str) -> str:
         after="Its hits and what they saved show here, and so do the prompt caches of providers once one was read or "
         "written.",
     )
+
+
+def unwell(ailments: Mapping[str, str]) -> str:
+    """Parts of the sidecar that are not well, with the reason of each."""
+    lines = "".join(
+        f"<p>The sidecar's <b>{markup.text(part)}</b>: {markup.text(reason)}</p>" for part, reason in ailments.items()
+    )
+    return f'<div class="sm-notice lost" role="status">{lines}</div>'
 
 
 def lost(losses: Losses) -> str:

@@ -12,6 +12,7 @@ from spanmeter_dashboard.markup import Cell
 
 Address = Callable[[str], str]
 """From a trace id to the address of its page."""
+_MOST_FAILING = 4
 
 
 def spenders(rows: Sequence[CostRow], total: Sums, *, dimension: str, colours: Mapping[str, str]) -> str:
@@ -26,6 +27,20 @@ def spenders(rows: Sequence[CostRow], total: Sums, *, dimension: str, colours: M
     )
     lines = (_spender(row, total, dimension, colours.get(row.key[0], palette.NEUTRAL)) for row in rows)
     return markup.table(header, lines, label=f"Spend by {title.lower()}")
+
+
+def failing(rows: Sequence[CostRow], *, address: str) -> str:
+    """The models whose attempts failed most, and where traces with errors are; "" where none failed."""
+    failed = sorted((row for row in rows if row.sums.failed_calls), key=lambda row: -row.sums.failed_calls)
+    if not failed:
+        return ""
+    named = ", ".join(
+        f"{markup.text(dimensions.value(row.key[0], 'model'))} <b>{figures.count(row.sums.failed_calls)}</b>"
+        for row in failed[:_MOST_FAILING]
+    )
+    others = " and others" if failed[_MOST_FAILING:] else ""
+    link = markup.link(address, "traces with errors")
+    return f'<div class="sm-box"><span class="sm-failing">Failed attempts: {named}{others} · {link}</span></div>'
 
 
 def unpriced(models: Sequence[Unpriced]) -> str:

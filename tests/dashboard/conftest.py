@@ -241,10 +241,12 @@ def _send(url: str) -> None:
 
 def _wait_until_stored(url: str) -> None:
     for _ in range(150):
-        if httpx.get(f"{url}/api/v1/traces", trust_env=False).json()["total"] == 3:
+        traces = httpx.get(f"{url}/api/v1/traces", trust_env=False).json()
+        cost = httpx.get(f"{url}/api/v1/cost", trust_env=False).json()
+        if traces["total"] == 3 and cost["total"]["calls"] == 4:
             return
         time.sleep(0.1)
-    pytest.fail("the spans did not arrive in the store")
+    pytest.fail("the spans did not arrive in the store and its ledger")
 
 
 @pytest.fixture

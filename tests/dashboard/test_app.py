@@ -80,7 +80,7 @@ def test_no_sidecar_says_how_to_start_it(opened: Opened, unused_url: str) -> Non
     app = opened(url=unused_url)
     assert not app.exception
     assert f"Nothing answers at {unused_url}" in shown(app)
-    assert "spanmeter up" in shown(app)
+    assert "spanmeter collector" in shown(app)
 
 
 def test_a_note_stands_on_the_page(opened: Opened) -> None:

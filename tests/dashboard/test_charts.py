@@ -1,51 +1,11 @@
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-from decimal import Decimal
-from typing import Any
+import subprocess
+import sys
 
 import pytest
 
-from spanmeter_dashboard.answers import CostRow, Sums
-from spanmeter_dashboard.charts import MEASURES, Bars, stacked
-from spanmeter_dashboard.series import Bucket
-from spanmeter_dashboard.window import Window
-
-
-@pytest.fixture
-def bars(noon: datetime) -> Bars:
-    hours = [Window(noon + timedelta(hours=hour), noon + timedelta(hours=hour + 1)) for hour in (0, 1)]
-    rows = (
-        CostRow(("a",), Sums(calls=2, input_tokens=30, cost_usd=Decimal("0.5"))),
-        CostRow(("",), Sums(calls=1, cost_usd=None)),
-    )
-    names: dict[tuple[str, ...], str] = {("a",): "a", ("",): "(no model)"}
-    return Bars((Bucket(hours[0], rows), Bucket(hours[1], ())), names, {"a": "#111", "(no model)": "#222"}, "Spend")
-
-
-def values(chart: dict[str, Any]) -> list[dict[str, Any]]:
-    (data,) = chart["datasets"].values()
-    return list(data)
-
-
-def test_segments_stack_on_each_other_with_readable_figures(bars: Bars) -> None:
-    drawn = [value for value in values(stacked(bars, height=200).to_dict()) if "text" in value]
-    keys = ("group", "low", "high", "text", "calls", "tokens")
-    assert [tuple(value[key] for key in keys) for value in drawn] == [
-        ("a", 0.0, 0.5, "$0.5000", "2", "30"),
-        ("(no model)", 0.5, 0.5, "\N{EN DASH}", "1", "0"),
-    ]
-
-
-def test_the_axis_reaches_over_buckets_in_which_nothing_happened(bars: Bars, noon: datetime) -> None:
-    drawn = values(stacked(bars, height=200).to_dict())
-    ends = {value["start"] for value in drawn} | {value["end"] for value in drawn}
-    assert (min(ends), max(ends)) == (noon.timestamp() * 1000, (noon + timedelta(hours=2)).timestamp() * 1000)
-
-
-def test_each_group_has_its_colour(bars: Bars) -> None:
-    encoding = stacked(bars, height=200).to_dict()["encoding"]
-    assert encoding["color"]["scale"] == {"domain": ["a", "(no model)"], "range": ["#111", "#222"]}
+from spanmeter_dashboard.charts import MEASURES
 
 
 @pytest.mark.parametrize(
@@ -62,3 +22,9 @@ def test_each_group_has_its_colour(bars: Bars) -> None:
 )
 def test_axis_labels_have_the_decimals_their_steps_need(measure: str, highest: float, label: str) -> None:
     assert MEASURES[measure].axis(highest) == label
+
+
+def test_no_page_waits_for_altair_before_its_first_figures() -> None:
+    code = "import sys; from spanmeter_dashboard.views import cost, overview; print('altair' in sys.modules)"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout == "False\n"

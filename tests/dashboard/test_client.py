@@ -1,7 +1,12 @@
 from __future__ import annotations
 
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from datetime import timedelta
 from decimal import Decimal
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import httpx
 import pytest
@@ -107,3 +112,37 @@ def test_the_token_travels_as_bearer(sidecar: str) -> None:
 
 def test_a_running_sidecar_is_reachable(client: Client) -> None:
     assert client.reachable() is True
+
+
+@contextmanager
+def answering(status: int, told: object) -> Iterator[str]:
+    """The address of what answers every question alike."""
+
+    class Answer(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status)
+            self.end_headers()
+            self.wfile.write(told if isinstance(told, bytes) else json.dumps(told).encode())
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the base class's name
+            """Nothing."""
+
+    with HTTPServer(("127.0.0.1", 0), Answer) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def test_parts_of_the_sidecar_that_are_not_well_have_their_reason() -> None:
+    parts = {"disk": ("degraded", "full"), "log": ("failed", "ended"), "forward": ("off", ""), "store": ("ok", "")}
+    told = {name: {"status": status, "reason": reason} for name, (status, reason) in parts.items()}
+    with answering(503, {"status": "failed", "components": told}) as url, closing(Client(Settings(url))) as client:
+        assert client.ailments() == {"disk": "full", "log": "ended"}
+
+
+@pytest.mark.parametrize("told", [b"<html>not found</html>", "OK", ["OK"], {"status": "ok"}, {"components": "all"}])
+def test_what_answers_in_the_sidecars_place_has_no_parts(told: object) -> None:
+    with answering(200, told) as url, closing(Client(Settings(url))) as client:
+        assert client.ailments() == {}

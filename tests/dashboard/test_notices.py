@@ -26,8 +26,8 @@ def words(html: str) -> str:
         pytest.param(
             notices.unreachable("http://127.0.0.1:4318"),
             "The sidecar does not answer Nothing answers at http://127.0.0.1:4318 . Start the sidecar, and this page "
-            "fills by itself: spanmeter up If it listens somewhere else, give the dashboard that address: "
-            "spanmeter dashboard --url http://HOST:PORT",
+            "fills by itself: spanmeter collector Applications keep their spans on disk until it is back. If it "
+            "listens somewhere else, give the dashboard that address: spanmeter dashboard --url http://HOST:PORT",
             id="unreachable",
         ),
         pytest.param(
@@ -49,6 +49,11 @@ def words(html: str) -> str:
             notices.no_traces("the last hour", "http://s", narrowed=True),
             "No traces in the last hour No trace matches what was chosen. Remove a filter or choose a longer period.",
             id="no traces that match",
+        ),
+        pytest.param(
+            notices.unwell({"disk": "12 MB are <free>", "prices": "prices.toml has changed"}),
+            "The sidecar's disk : 12 MB are <free> The sidecar's prices : prices.toml has changed",
+            id="parts of the sidecar",
         ),
         pytest.param(
             notices.lost(Losses(1234, 5, Decimal("1.5"), ("shop", "bank", "mail", "blog"))),

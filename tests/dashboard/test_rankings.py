@@ -50,6 +50,17 @@ def test_spenders_have_share_calls_tokens_and_spend() -> None:
     assert re.findall(r"width:([\d.]+)%;background:(#\w+)", html) == [("50.00", "#111111"), ("0.00", "#8b93a1")]
 
 
+def test_the_models_that_failed_most_are_named_with_where_to_look() -> None:
+    failed = {"a": 0, "b<1>": 1200, "c": 3, "d": 2, "e": 1, "f": 5}
+    rows = [CostRow((model,), Sums(calls=1, failed_calls=count)) for model, count in failed.items()]
+    html = rankings.failing(rows, address="traces?errors=true&period=7d")
+    assert " ".join(unescape(re.sub(r"<[^>]+>", " ", html)).split()) == (
+        "Failed attempts: b<1> 1,200 , f 5 , c 3 , d 2 and others · traces with errors"
+    )
+    assert 'href="traces?errors=true&amp;period=7d"' in html
+    assert rankings.failing(rows[:1], address="traces") == ""
+
+
 def test_unpriced_models_have_their_tokens() -> None:
     models = [Unpriced("vllm", "qwen <3>", 1200, 5000, 20), Unpriced("", "", 1, 0, 0)]
     assert lines(rankings.unpriced(models)) == [

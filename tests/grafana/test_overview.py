@@ -64,11 +64,19 @@ def test_every_description_names_a_metric_its_queries_use(panels: list[dict[str,
         ]
 
 
+EMPTY = {
+    "No priced calls": ("Spend in", "Spend per", "Top"),
+    "No budgets": ("Share of budgets", "Budgets now", "Calls that budgets"),
+    "No caches": ("Cache requests", "Hit share", "Saved per hour"),
+    "None": ("Refused requests", "Calls that never arrived"),
+}
+
+
 def test_every_panel_has_a_unit_and_says_why_there_is_no_value(panels: list[dict[str, Any]]) -> None:
     for panel in panels:
         defaults = panel["fieldConfig"]["defaults"]
         assert defaults["unit"] in {"currencyUSD", "percentunit", "s", "short", "cps", "count:tok/s"}
-        empty = "No priced calls" if panel["title"].startswith(("Spend in", "Spend per", "Top")) else "No traffic"
+        empty = next((words for words, titles in EMPTY.items() if panel["title"].startswith(titles)), "No traffic")
         assert defaults["noValue"] == empty
         assert defaults["mappings"][0]["options"]["result"]["text"] == empty
 

@@ -40,9 +40,11 @@ def draw(client: Client, breakdown: Breakdown, answer: Cost, *, height: int) -> 
     buckets = over_time(
         client, breakdown.window, step=breakdown.step, group_by=breakdown.group_by, filters=breakdown.filters
     )
+    from spanmeter_dashboard.drawing import stacked  # noqa: PLC0415  Altair takes long to import; figures come first
+
     bars = charts.Bars(fold(buckets, keep), names, colours, breakdown.measure, utc=breakdown.step == "day")
     st.altair_chart(
-        charts.stacked(bars, height=height), alt=f"{breakdown.measure} over time by {' and '.join(breakdown.group_by)}"
+        stacked(bars, height=height), alt=f"{breakdown.measure} over time by {' and '.join(breakdown.group_by)}"
     )
     shown = fold_rows(ranked, keep)
     st.html(markup.legend((names[row.key], colours[names[row.key]], measure.text(row.sums)) for row in shown))

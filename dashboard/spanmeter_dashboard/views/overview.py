@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
+from urllib.parse import urlencode
 
 import streamlit as st
 
@@ -50,17 +51,33 @@ def _body(client: Client, period: Period) -> None:
     question = _Question(client, period, period.window(now=controls.now()))
     answer = client.cost(question.window)
     total = answer.total
-    losses = client.losses(question.window)
-    if losses.calls or losses.failed_calls:
-        st.html(notices.lost(losses))
+    above = st.container()
     if total.empty:
         st.html(notices.no_calls(period.words, client.url, filtered=False))
-        return
-    _cards(question, total)
-    dimension = _over_time(question)
+    else:
+        _cards(question, total)
+    with above:  # what takes longer to ask than the figures, and has to be read first
+        _warnings(question)
+    if not total.empty:
+        _details(question, answer)
+
+
+def _warnings(question: _Question) -> None:
+    if ailments := question.client.ailments():
+        st.html(notices.unwell(ailments))
+    losses = question.client.losses(question.window)
+    if losses.calls or losses.failed_calls:
+        st.html(notices.lost(losses))
+
+
+def _details(question: _Question, answer: Cost) -> None:
+    if answer.total.failed_calls:
+        _failing(question)
+    dimension, spent = _over_time(question)
     left, right = st.columns(2)
     with left:
-        _spenders(question, dimension)
+        if _has_names(spent):
+            _spender_table(spent, dimension)
         _speeds(question)
     with right:
         _dearest(question)
@@ -68,7 +85,12 @@ def _body(client: Client, period: Period) -> None:
     unpriced.show(answer)
 
 
-def _over_time(question: _Question) -> str:
+def _failing(question: _Question) -> None:
+    kept = urlencode({"errors": "true", **question.period.parameters})
+    st.html(rankings.failing(question.client.cost(question.window, group_by=("model",)).rows, address=f"traces?{kept}"))
+
+
+def _over_time(question: _Question) -> tuple[str, Cost]:
     with st.container(border=True):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.subheader("Spend over time by", anchor=False, width="content")
@@ -84,7 +106,7 @@ def _over_time(question: _Question) -> str:
         answer = question.client.cost(question.window, group_by=(dimension,))
         cut = Breakdown(question.window, question.window.default_step(), (dimension,))
         breakdown.draw(question.client, cut, answer, height=260)
-    return dimension
+    return dimension, answer
 
 
 def _cards(question: _Question, total: Sums) -> None:
@@ -127,12 +149,6 @@ def _people(question: _Question, drawn: str) -> None:
     for column, name in zip(st.columns(max(len(named), 1)), named, strict=False):
         with column:
             _spender_table(answers[name], name)
-
-
-def _spenders(question: _Question, dimension: str) -> None:
-    answer = question.client.cost(question.window, group_by=(dimension,))
-    if _has_names(answer):
-        _spender_table(answer, dimension)
 
 
 def _has_names(answer: Cost) -> bool:
