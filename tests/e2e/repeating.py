@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 import llama_index.core
-from counting import Provider, serving
+from counting import Provider, account_of, serving
 from langchain_core.messages import HumanMessage, SystemMessage
 from langchain_openai import ChatOpenAI, OpenAIEmbeddings
 from llama_index.core.llms import ChatMessage
@@ -66,7 +66,7 @@ def main() -> None:
     record = Recording()
     with serving(record) as provider:
         ask(provider.url)
-        spent = record.account()[3]
+        spent = account_of(record.answers)[3]
         again = {kind: [calls, str(usd)] for kind, (calls, usd) in record.again.items()}
     spanmeter.uninstrument()
     sys.stdout.write(json.dumps({"spend": str(spent), "again": again}) + "\n")

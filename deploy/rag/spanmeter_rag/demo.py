@@ -22,7 +22,7 @@ from spanmeter_rag.ledger import Ledger
 from spanmeter_rag.processes import ChildError, Processes
 from spanmeter_rag.screen import progress, result
 from spanmeter_rag.stage import Plan, Stage, set_stage
-from spanmeter_rag.surroundings import data_directory
+from spanmeter_rag.surroundings import data_directory, missing_for_content
 from spanmeter_rag.visitors import later_visits, visits
 
 _TRICKLE_PAUSE_S = 4.0
@@ -128,7 +128,9 @@ def _addresses(stage: Stage) -> str:
         ("RAG service", f"{stage.service_url}/docs"),
         ("Local provider", stage.provider_url and f"{stage.provider_url}/usage"),
     )
-    return "\n".join(["", *(f"  {name:<16}{url}" for name, url in lines if url), ""])
+    missing = missing_for_content(os.environ)
+    hint = ["", f"Traces show no prompts and answers. To have them there, start the demo with\n  {missing} make demo"]
+    return "\n".join(["", *(f"  {name:<16}{url}" for name, url in lines if url), *(hint if missing else ()), ""])
 
 
 def _go_on(options: argparse.Namespace, stage: Stage, processes: Processes) -> None:

@@ -110,21 +110,24 @@ class EffectCounters:
             self._counts.labels(name)
 
     @contextmanager
-    def gather(self) -> Iterator[Effects]:
-        """Gather the effects of a block."""
-        effects = Effects()
+    def gather(self) -> Iterator[dict[str, dict[str, float]]]:
+        """Gather the effects of a block, also of one that fails; what is yielded is filled when the block ends.
+
+        They then stand on the current span as `rag.<effect>.<unit>`, and are added up.
+        """
+        effects, told = Effects(), dict[str, dict[str, float]]()
         token = _current.set(effects)
         try:
-            yield effects
+            yield told
         finally:
             _current.reset(token)
+            told |= self._publish(effects)
 
-    def publish(self, effects: Effects) -> dict[str, dict[str, float]]:
-        """Write what was gathered on the current span as `rag.<effect>.<unit>`, add it up, and return it."""
+    def _publish(self, effects: Effects) -> dict[str, dict[str, float]]:
         span, closed = trace.get_current_span(), effects.close()
         for name, effect in closed.items():
-            told = effect.as_dict()
-            span.set_attributes({f"rag.{name}.{unit}": amount for unit, amount in told.items()})
+            said = effect.as_dict()
+            span.set_attributes({f"rag.{name}.{unit}": amount for unit, amount in said.items()})
             self._counts.labels(name).inc(effect.count)
             for unit, counter in self._amounts.items():
                 counter.labels(name).inc(getattr(effect, unit))

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import math
 import re
+import sys
 import time
 import uuid
-from collections.abc import AsyncIterator, MutableMapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, MutableMapping
+from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -36,6 +37,7 @@ _log = structlog.stdlib.get_logger()
 _PROBES: Final = frozenset({"/health", "/ready", "/metrics"})
 _REQUEST_ID: Final = re.compile(r"[\w.:-]{1,64}", re.ASCII)
 _BUILD_AGAIN_S: Final = 2.0
+_EXPECTED: Final = (openai.APIError, spanmeter.BudgetExceeded)
 
 
 class NotReadyError(Exception):
@@ -66,6 +68,7 @@ def create_app(settings: Settings, requests: Requests) -> FastAPI:
     app.exception_handler(NotReadyError)(_not_ready)
     app.exception_handler(openai.APIError)(_provider_failed)
     app.exception_handler(spanmeter.BudgetExceeded)(_budget_exceeded)
+    app.exception_handler(Exception)(_failed)
     return app
 
 
@@ -76,9 +79,8 @@ async def query(asked: Query, request: Request, response: Response) -> Reply:
         raise NotReadyError(f"the indexes are {reason}")
     requests: Requests = request.app.state.requests
     request_id = _request_id(request)
-    response.headers["X-Request-ID"] = request_id
+    request.state.request_id = response.headers["X-Request-ID"] = request_id
     with (
-        requests.measure(way=asked.way, mode=asked.mode) as question,
         spanmeter.context(
             user=asked.user,
             session=asked.session,
@@ -87,6 +89,8 @@ async def query(asked: Query, request: Request, response: Response) -> Reply:
             team="documentation",
             request_id=request_id,
         ),
+        requests.measure(way=asked.way, mode=asked.mode) as question,
+        _told_when_failing(question, asked.mode),
     ):
         question.request_id = request_id
         return await _reply(asked, building.result(), requests, question)
@@ -133,11 +137,10 @@ async def metrics(request: Request) -> Response:
 @spanmeter.track("query")
 async def _reply(asked: Query, workload: Workload, requests: Requests, question: Question) -> Reply:
     started = time.perf_counter()
-    with requests.effects.gather() as effects:
+    with requests.effects.gather() as told:
         if asked.way == "auto":
             question.way = await workload.router.choose(asked.question)
         outcome = await workload.ladders[question.way].answer(asked.question, asked.mode)
-        told = requests.effects.publish(effects)
     question.outcome = "degraded" if outcome.reason else "answered"
     said = {"way": question.way, "mode": asked.mode, "model": outcome.model, "sources": len(outcome.answer.sources)}
     _log.info(question.outcome, seconds=round(time.perf_counter() - started, 3), reason=outcome.reason, **said)
@@ -171,9 +174,8 @@ async def _build(clients: Clients, requests: Requests) -> Workload:
 @spanmeter.track("index")
 def _index(clients: Clients, requests: Requests) -> Workload:
     started = time.perf_counter()
-    with requests.effects.gather() as effects:
+    with requests.effects.gather():
         workload = build(clients)
-        requests.effects.publish(effects)
     _log.info("indexes built", seconds=round(time.perf_counter() - started, 3))
     return workload
 
@@ -192,17 +194,39 @@ def _is_probe(scope: MutableMapping[str, Any]) -> bool:
     return scope.get("path") in _PROBES
 
 
-async def _not_ready(_: Request, error: Exception) -> JSONResponse:
-    return JSONResponse({"error": str(error)}, 503, {"Retry-After": "2"})
+@contextmanager
+def _told_when_failing(question: Question, mode: str) -> Iterator[None]:
+    """Log a question that fails while it is known whose it is, with a traceback where nobody expected the error."""
+    try:
+        yield
+    finally:
+        if isinstance(error := sys.exception(), Exception):
+            told = refusal(error) or error
+            said = {"way": question.way, "mode": mode, "error_type": type(told).__name__}
+            _log.error("failed", exc_info=not isinstance(error, _EXPECTED), **said)
 
 
-async def _budget_exceeded(_: Request, error: Exception) -> JSONResponse:
+def _refused(request: Request, status: int, error: str, **headers: str) -> JSONResponse:
+    """The reply to a question that failed, with its id where it was given one."""
+    if request_id := getattr(request.state, "request_id", ""):
+        headers["X-Request-ID"] = request_id
+    return JSONResponse({"error": error}, status, headers)
+
+
+async def _not_ready(request: Request, error: Exception) -> JSONResponse:
+    return _refused(request, 503, str(error), **{"Retry-After": "2"})
+
+
+async def _budget_exceeded(request: Request, error: Exception) -> JSONResponse:
     resets_at: datetime | None = getattr(error, "resets_at", None)
     wait_s = max(1, math.ceil((resets_at - datetime.now(UTC)).total_seconds())) if resets_at else None
-    return JSONResponse({"error": str(error)}, 429, {} if wait_s is None else {"Retry-After": str(wait_s)})
+    return _refused(request, 429, str(error), **({} if wait_s is None else {"Retry-After": str(wait_s)}))
 
 
-async def _provider_failed(_: Request, error: Exception) -> JSONResponse:
-    _log.warning("provider failed", error=type(error).__name__)
+async def _provider_failed(request: Request, error: Exception) -> JSONResponse:
     told = refusal(error) or error
-    return JSONResponse({"error": f"the provider failed: {type(told).__name__}: {told}"}, 502)
+    return _refused(request, 502, f"the provider failed: {type(told).__name__}: {told}")
+
+
+async def _failed(request: Request, _: Exception) -> JSONResponse:
+    return _refused(request, 500, "the service failed; its log says why, by X-Request-ID")

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from spanmeter.capture import may_show_content
+
 _OTHERS_SETTINGS = ("OTEL_", "SPANMETER_", "LANGCHAIN_", "LANGSMITH_", "OPENAI_", "RAG_")
 _CONTENT = frozenset(
     {"OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT", "SPANMETER_CONTENT", "SPANMETER_CONTENT_LIMIT"}
 )
 """Switches of the shell that hold here too: whether prompts and answers are sent, and whether they are stored."""
+_CAPTURED, _STORED = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=true", "SPANMETER_CONTENT=on"
 _DIRECT = "127.0.0.1,localhost"
 
 
@@ -48,6 +51,13 @@ def for_service(
             "OTEL_BSP_SCHEDULE_DELAY": "1000",
         }
     )
+
+
+def missing_for_content(environment: Mapping[str, str]) -> str:
+    """Return what has to be set so that traces show prompts and answers; "" where nothing is missing."""
+    is_stored = environment.get("SPANMETER_CONTENT") == "on"
+    switches = ((_CAPTURED, may_show_content(environment)), (_STORED, is_stored))
+    return " ".join(setting for setting, is_on in switches if not is_on)
 
 
 def data_directory(environment: Mapping[str, str]) -> Path:

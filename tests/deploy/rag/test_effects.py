@@ -26,11 +26,10 @@ def ticks(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
 def test_effects_stand_on_the_span_in_the_metrics_and_in_the_reply(registry: CollectorRegistry) -> None:
     counters = EffectCounters(registry)
     tracer = TracerProvider(shutdown_on_exit=False).get_tracer("test")
-    with tracer.start_as_current_span("query") as span, counters.gather() as effects:
+    with tracer.start_as_current_span("query") as span, counters.gather() as told:
         note("retry", seconds=0.5)
         note("retry", seconds=0.25)
         note("context_limit", tokens=40)
-        told = counters.publish(effects)
 
     assert told == {"retry": {"count": 2, "seconds": 0.75}, "context_limit": {"count": 1, "tokens": 40}}
     assert dict(getattr(span, "attributes", {})) == {
@@ -42,6 +41,19 @@ def test_effects_stand_on_the_span_in_the_metrics_and_in_the_reply(registry: Col
     assert registry.get_sample_value("rag_effects_total", {"effect": "retry"}) == 2
     assert registry.get_sample_value("rag_effect_seconds_total", {"effect": "retry"}) == 0.75
     assert registry.get_sample_value("rag_effect_tokens_total", {"effect": "context_limit"}) == 40
+
+
+def test_the_effects_on_a_question_that_fails_count_too(registry: CollectorRegistry) -> None:
+    counters = EffectCounters(registry)
+
+    def fail() -> None:
+        with counters.gather():
+            note("retry", seconds=0.5)
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        fail()
+    assert registry.get_sample_value("rag_effects_total", {"effect": "retry"}) == 1
 
 
 def test_every_effect_has_a_count_from_the_start(registry: CollectorRegistry) -> None:
@@ -56,9 +68,9 @@ def test_outside_of_a_question_nobody_counts(registry: CollectorRegistry) -> Non
     note("retry", seconds=0.5)
     with searching():
         pass
-    with counters.gather() as effects:
+    with counters.gather() as told:
         pass
-    assert counters.publish(effects) == {}
+    assert told == {}
 
 
 @pytest.mark.parametrize(
@@ -73,17 +85,17 @@ def test_searches_beside_each_other_save_what_they_overlap(
 ) -> None:
     counters = EffectCounters(registry)
     ticks += times
-    with counters.gather() as effects, searching(), searching():
+    with counters.gather() as told, searching(), searching():
         pass
     # The inner one ends first: it ran from the second time to the third, the outer from the first to the fourth.
-    assert counters.publish(effects) == {"parallel_search": {"count": 1, "seconds": saved}}
+    assert told == {"parallel_search": {"count": 1, "seconds": saved}}
 
 
 def test_searches_one_after_the_other_save_nothing(registry: CollectorRegistry, ticks: list[float]) -> None:
     counters = EffectCounters(registry)
     ticks += [0.0, 1.0, 1.0, 2.0]
-    with counters.gather() as effects:
+    with counters.gather() as told:
         for _ in range(2):
             with searching():
                 pass
-    assert counters.publish(effects) == {}
+    assert told == {}

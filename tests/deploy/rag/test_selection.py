@@ -27,11 +27,11 @@ def test_what_exceeds_the_budget_is_cut_and_what_hardly_fits_is_dropped() -> Non
 def test_what_is_not_sent_is_counted() -> None:
     found = [_source("a", 0.9, words=60), _source("b", 0.8, words=60), _source("c", 0.7, words=60)]
     counters = EffectCounters(CollectorRegistry())
-    with counters.gather() as effects:
+    with counters.gather() as told:
         select(found, Retrieval(context_tokens=100, top_k=2))
         select(found, Retrieval())
     each = count_tokens("Title a") + 60
-    assert counters.publish(effects) == {
+    assert told == {
         "context_limit": {"count": 1, "tokens": 2 * each - 100},
         "top_k": {"count": 1, "tokens": each},
     }

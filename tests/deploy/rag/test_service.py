@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from collections.abc import Iterator
@@ -11,9 +12,16 @@ import httpx
 import pytest
 
 from spanmeter_rag.answer import MODES, WAYS
+from spanmeter_rag.logs import configure_logs
+from spanmeter_rag.patience import Patience
+from spanmeter_rag.requests import Requests
+from spanmeter_rag.router import Router
+from spanmeter_rag.service import create_app
+from spanmeter_rag.settings import Settings
+from spanmeter_rag.workload import Workload
 
 if TYPE_CHECKING:
-    from tests.deploy.rag.conftest import RunningService
+    from tests.deploy.rag.conftest import Finish, RunningService
 
 QUESTION = "How are default argument values evaluated?"
 
@@ -166,6 +174,41 @@ def test_without_degraded_replies_it_is_not_ready_until_the_provider_is_back_and
     assert refused.status_code == 429
     assert 1 <= int(refused.headers["Retry-After"]) <= 86_400
     assert "rag-answers" in refused.json()["error"]
+    lines = [json.loads(line) for line in strict_service.log.read_text().splitlines()]
+    told = {line["request_id"]: line["error_type"] for line in lines if line["message"] == "failed"}
+    for each in (failed, alone):
+        assert each.json()["error"].startswith(f"the provider failed: {told[each.headers['X-Request-ID']]}: ")
+    assert told[refused.headers["X-Request-ID"]] == "BudgetExceeded"
+
+
+def test_an_error_that_nobody_expected_is_logged_with_whose_question_it_was(
+    finish: Finish, capsys: pytest.CaptureFixture[str]
+) -> None:
+    app = create_app(Settings(), Requests())
+
+    async def ask() -> httpx.Response:
+        app.state.building = asyncio.get_running_loop().create_future()
+        app.state.building.set_result(Workload({}, Router(None, Patience(Settings().resilience))))
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://service") as client:
+            body = {"question": QUESTION, "way": "mixed", "tenant": "acme"}
+            return await client.post("/query", json=body, headers={"X-Request-ID": "order-7"})
+
+    with configure_logs():
+        response = finish(ask())
+    line = json.loads(capsys.readouterr().err)
+    known = {name: line[name] for name in ("level", "message", "request_id", "tenant", "feature", "way", "error_type")}
+    assert (response.status_code, response.headers["X-Request-ID"]) == (500, "order-7")
+    assert known == {
+        "level": "error",
+        "message": "failed",
+        "request_id": "order-7",
+        "tenant": "acme",
+        "feature": "answer",
+        "way": "mixed",
+        "error_type": "KeyError",
+    }
+    assert line["error"].endswith("KeyError: 'mixed'")
 
 
 @pytest.mark.parametrize("body", [{"question": ""}, {"way": "guess"}, {"mode": "later"}, {"user": "u" * 201}])

@@ -2,7 +2,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from spanmeter_rag.surroundings import data_directory, for_service, for_sidecar, plain
+import pytest
+
+from spanmeter_rag.surroundings import data_directory, for_service, for_sidecar, missing_for_content, plain
+
+CAPTURED, STORED = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT", "SPANMETER_CONTENT"
 
 SHELL = {
     "PATH": "/bin",
@@ -48,3 +52,18 @@ def test_simulated_data_is_kept_apart_unless_a_place_is_given() -> None:
     assert data_directory({"HOME": "/home/u"}) == Path("/home/u/.local/share/spanmeter-demo")
     assert data_directory({"HOME": "/home/u", "XDG_DATA_HOME": "/d"}) == Path("/d/spanmeter-demo")
     assert data_directory({"SPANMETER_DATA_DIR": "/mine"}) == Path("/mine")
+
+
+@pytest.mark.parametrize(
+    ("environment", "missing"),
+    [
+        ({}, f"{CAPTURED}=true {STORED}=on"),
+        ({CAPTURED: "false", STORED: "off"}, f"{CAPTURED}=true {STORED}=on"),
+        ({STORED: "on"}, f"{CAPTURED}=true"),
+        ({CAPTURED: "SPAN_ONLY"}, f"{STORED}=on"),
+        ({CAPTURED: "true", STORED: "on"}, ""),
+    ],
+    ids=["neither", "both off", "only stored", "only sent", "both"],
+)
+def test_what_is_missing_for_prompts_in_traces_is_named(environment: dict[str, str], missing: str) -> None:
+    assert missing_for_content(environment) == missing
