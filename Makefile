@@ -12,7 +12,7 @@ OTELCOL := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/spanmeter/opentelemetry-collec
 .PHONY: help setup demo test compat others senders replay collectors fuzz bench-app bench-budget bench-cache bench-summary bench-export bench-collector bench-acknowledge bench-reprice bench-disk bench-queries lint types imports fmt screenshots clean bench-soak bench-start faults load
 
 help:  ## what each command does
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
 
 setup: $(DEV)  ## everything for working on Spanmeter, in .venv
 
@@ -67,6 +67,7 @@ bench-collector: $(DEV)  ## how fast the sidecar acknowledges and stores spans
 
 bench-acknowledge: $(DEV)  ## how fast the sidecar acknowledges what is safely on disk
 	@$(BIN)/python tests/benchmarks/acknowledge.py $(ARGS)
+
 bench-soak: $(DEV)  ## what the sidecar sustains for minutes, merges included
 	@$(BIN)/python tests/benchmarks/soak.py $(ARGS)
 
