@@ -163,5 +163,5 @@ def _filter(client: Client, dimension: str, period: Period, now: datetime) -> li
 
 @st.cache_data(ttl=60, max_entries=200, show_spinner=False)
 def _values(url: str, _client: Client, dimension: str, period: Period, minute: datetime) -> list[str]:  # noqa: ARG001
-    rows = _client.cost(period.window(now=minute + timedelta(minutes=1)), group_by=(dimension,)).rows
+    rows = _client.cost(period.window(now=minute), group_by=(dimension,)).rows
     return [row.key[0] for row in rows]

@@ -27,6 +27,7 @@ STEPS: Mapping[str, timedelta] = MappingProxyType(
 )
 """Bucket widths, each a whole number of the minutes, hours or days that the API can group by."""
 _MOST_BUCKETS = 32
+_MINUTE = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +62,15 @@ class Window:
 
 
 def last(period: str, *, now: datetime) -> Window:
-    """The window of a preset such as `24h` that ends now, on a full second.
+    """The window of a preset such as `24h`: the minute that runs, and the preset's length before that minute.
+
+    So the same question is asked all minute long, and the sidecar still has its answer where nothing came in.
 
     Raises:
         KeyError: a period that is no preset.
     """
-    until = floor(now, timedelta(seconds=1)) + timedelta(seconds=1)
-    return Window(until - PRESETS[period], until)
+    minute = floor(now, _MINUTE)
+    return Window(minute - PRESETS[period], minute + _MINUTE)
 
 
 def floor(time: datetime, width: timedelta) -> datetime:

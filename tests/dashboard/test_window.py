@@ -8,9 +8,10 @@ from spanmeter_dashboard import window
 from spanmeter_dashboard.window import Window
 
 
-def test_a_preset_ends_with_the_second_that_runs(noon: datetime) -> None:
-    got = window.last("24h", now=noon + timedelta(milliseconds=300))
-    assert got == Window(noon - timedelta(hours=24) + timedelta(seconds=1), noon + timedelta(seconds=1))
+@pytest.mark.parametrize("seconds", [0, 0.3, 59.9])
+def test_a_preset_is_one_window_all_minute_long(noon: datetime, seconds: float) -> None:
+    shown = Window(noon - timedelta(hours=24), noon + timedelta(minutes=1))
+    assert window.last("24h", now=noon + timedelta(seconds=seconds)) == shown
 
 
 def test_the_window_before_touches_and_has_the_same_length(noon: datetime) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import streamlit as st
 
@@ -51,11 +51,9 @@ def _terms() -> Terms:
 
 
 def _body(client: Client, period: Period, chosen: Filters, terms: Terms) -> None:
-    now = controls.now()
+    minute = controls.now().replace(second=0, microsecond=0)
     with st.spinner("Going over every call of the period …", show_time=True):
-        answer = _answer(
-            client.url, client, period, chosen, terms, now.replace(second=now.second // 30 * 30, microsecond=0)
-        )
+        answer = _answer(client.url, client, period, chosen, terms, minute)
     if not answer.calls:
         st.html(notices.no_calls(period.words, client.url, filtered=bool(chosen)))
         return
@@ -88,6 +86,6 @@ def _answer(
     period: Period,
     chosen: Filters,
     terms: Terms,
-    now: datetime,
+    minute: datetime,
 ) -> Savings:
-    return _client.savings(period.window(now=now + timedelta(seconds=30)), terms=terms, filters=chosen)
+    return _client.savings(period.window(now=minute), terms=terms, filters=chosen)
