@@ -132,7 +132,7 @@ class Storing:
         stand_back(threading.get_native_id())
         while self._wait():
             try:
-                self._held += self._following()
+                self._hold_following()
                 self._settle(book())
             except OSError as error:
                 self._fail(f"cannot work off the log: {error}", error)
@@ -148,24 +148,23 @@ class Storing:
             self._more.wait_for(lambda: self._is_complete or _is_enough(self._backlog.synced), wait_s)
             return self._read < self._log.end and not self._is_stopped
 
-    def _following(self) -> list[_Waiting]:
-        """The requests that follow in the log, as many as make a batch with those that are held."""
-        found: list[_Waiting] = []
+    def _hold_following(self) -> None:
+        """Hold the requests that follow in the log, as many as make a batch with those that are held already."""
         amount, end = Amount.of([one.record for one in self._held]), self._log.end
         if _is_enough(amount):
-            return found
+            return
         for position, record in self._log.read(self._read):
-            self._read = position
             if record is None:
                 self._status.refused_requests.labels(reason="damaged_log").inc()
             elif waiting := self._opened(position, record):
-                found.append(waiting)
+                self._held.append(waiting)
                 if waiting.repeated:
                     self._forward(waiting.signal, record.body, waiting.spans)
-                if _is_enough(amount := amount.plus(Amount(waiting.spans, record.size))):
-                    return found
+                amount = amount.plus(Amount(waiting.spans, record.size))
+            self._read = position
+            if _is_enough(amount):
+                return
         self._read = max(self._read, end)
-        return found
 
     def _opened(self, end: Position, record: Record) -> _Waiting | None:
         """A record as it is stored; a request of an older log is read for the number of its spans."""

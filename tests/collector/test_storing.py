@@ -227,6 +227,21 @@ def test_a_request_that_is_none_for_the_store_is_set_aside_as_well(bench: Bench,
     assert bench.rows()["spans"] == 1
 
 
+def test_what_was_read_before_something_that_cannot_be_set_aside_is_stored(bench: Bench, call: Call) -> None:
+    bench.stop()
+    log = Log.open(bench.log)
+    log.append([Record(1, 1, bench.request(call(1)).SerializeToString(), spans=1), Record(1, 99, b"")])
+    log.close()
+    (bench.log / "damaged").write_bytes(b"in the way")
+
+    bench.start()
+    wait_until(lambda: not bench.status.ready)
+    (bench.log / "damaged").unlink()
+    bench.settle()
+
+    assert (bench.rows()["spans"], bench.metric("refused_requests_total", reason="damaged_log")) == (1, 1)
+
+
 @pytest.mark.parametrize("jump_ns", [-400 * DAY_NS, 400 * DAY_NS], ids=["back", "forth"])
 def test_a_clock_that_jumps_loses_and_doubles_nothing(bench: Bench, call: Call, jump_ns: int) -> None:
     for step, jumped in enumerate((0, jump_ns, DAY_NS)):
