@@ -204,7 +204,7 @@ class Log:
 
     def _start_segment(self) -> BinaryIO:
         self._close_segment()
-        number = max(self._now(), self.end.segment + 1, self.stored.segment + 1, *(self._segments() or (0,)))
+        number = max(self._now(), 1 + max(self.end.segment, self.stored.segment, *self._segments()))
         segment = (self._directory / f"{number:020d}{_SUFFIX}").open("xb", buffering=0)
         try:
             _sync_directory(self._directory)

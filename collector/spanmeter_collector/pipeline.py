@@ -158,7 +158,8 @@ class Pipeline:
     def submit(self, signal: Signal, intake: Intake, *, transport: str) -> Future[Position]:
         """Take a request in; the future is done when it is safe on disk, and then it may be acknowledged.
 
-        The future fails with OSError when the disk refuses. Whether the disk has room, `check_room` asks.
+        The future fails with OSError when the disk refuses, and cannot be cancelled: who waits no longer changes
+        nothing. Whether the disk has room, `check_room` asks.
 
         Raises:
             OverloadedError: too much is pending.
@@ -168,6 +169,7 @@ class Pipeline:
         entry = _Entry(Record(self._now() // 1_000_000, signal, intake.body, intake.spans))
         self._backlog.take_in(entry.record)
         count = partial(self._count, intake.spans, intake.metrics, transport)
+        entry.done.set_running_or_notify_cancel()
         entry.done.add_done_callback(lambda done: count() if not done.exception() else None)
         self._incoming.put(entry)
         return entry.done

@@ -338,3 +338,18 @@ def test_a_full_segment_is_followed_by_another(tmp_path: Path) -> None:
 
     assert second.segment > first.segment
     assert replayed(tmp_path) == [large, FIRST]
+
+
+def test_a_segment_that_could_not_be_begun_stops_nothing_though_the_clock_is_set_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = Log.open(tmp_path, now=lambda: START_NS)
+    with monkeypatch.context() as broken:
+        broken.setattr("os.fsync", refuse(errno.EIO))
+        with pytest.raises(OSError, match="Input/output error"):
+            log.append([FIRST])
+    log._now = lambda: START_NS - DAY_NS
+    log.append([SECOND])
+    log.close()
+
+    assert replayed(tmp_path) == [SECOND]
