@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import requests
 from opentelemetry import context
+from urllib3.exceptions import HTTPError
 
 from spanmeter.version import __version__
 from spanmeter.wire import Destination, on_this_machine, unseen
@@ -59,6 +60,6 @@ class Door:
             fields = answer.json() if len(answer.content) <= MAX_ANSWER_BYTES else {}
         except requests.exceptions.JSONDecodeError:
             return Told(answer.status_code, {})
-        except OSError:  # requests' own errors, and those of certificates on disk
+        except (OSError, HTTPError):  # of requests, of certificates on disk, and of urllib3
             return Told(0, {})
         return Told(answer.status_code, fields if isinstance(fields, dict) else {})

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
 from typing import Final
-from urllib.error import URLError
-from urllib.request import Request, build_opener
+
+import requests
+from opentelemetry import context
+from urllib3.exceptions import HTTPError
 
 from spanmeter.barrier import barrier
 from spanmeter.budget.account import Account
 from spanmeter.budget.exceeded import Refusal
 from spanmeter.budget.sums import Sums
 from spanmeter.version import __version__
+from spanmeter.wire import unseen
 
 WEBHOOK_TIMEOUT_S: Final = 5.0
 _log: Final = logging.getLogger("spanmeter.budget")
@@ -64,11 +66,15 @@ def _post_later(url: str, body: dict[str, str | None]) -> None:
 
 @barrier
 def _post(url: str, body: dict[str, str | None]) -> None:
-    """Try once; the log has told it already."""
-    headers = {"content-type": "application/json", "user-agent": f"spanmeter/{__version__}"}
-    request = Request(url, json.dumps(body).encode(), headers)  # noqa: S310  an address the user gave, http or https
+    """Try once; the log has told it already. The address may hold a secret, and errors quote it: none is shown."""
+    token = context.attach(unseen())
+    headers = {"user-agent": f"spanmeter/{__version__}"}
     try:
-        with build_opener().open(request, timeout=WEBHOOK_TIMEOUT_S):
-            pass
-    except (URLError, OSError) as error:
-        _log.warning("the webhook of budget %r was not reached: %s", body["budget"], error)
+        answer = requests.post(url, json=body, headers=headers, timeout=WEBHOOK_TIMEOUT_S, allow_redirects=False)
+        refusal = "" if answer.status_code < 300 else f"status {answer.status_code}"
+    except (OSError, HTTPError) as error:  # of requests, of certificates on disk, and of urllib3
+        refusal = type(error).__name__
+    finally:
+        context.detach(token)
+    if refusal:
+        _log.warning("the webhook of budget %r was not reached: %s", body["budget"], refusal)

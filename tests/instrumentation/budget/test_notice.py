@@ -25,6 +25,7 @@ class Hook:
 
     def __init__(self) -> None:
         self.told: list[Any] = []
+        self.logins: list[str | None] = []
         self.came = threading.Semaphore(0)
 
 
@@ -37,6 +38,7 @@ def hook() -> Iterator[tuple[Hook, str]]:
             pass
 
         def do_POST(self) -> None:
+            kept.logins.append(self.headers["authorization"])
             kept.told.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
             self.send_response(204)
             self.end_headers()
@@ -78,10 +80,32 @@ def test_thresholds_are_logged_counted_and_told_to_the_webhook_once(
     assert 'spanmeter_client_budget_stopped_calls_total{budget="b"} 0.0' in lines
 
 
-def test_a_webhook_that_is_away_is_said(caplog: pytest.LogCaptureFixture) -> None:
-    spanmeter.Budget("b", limit_usd="1", thresholds=["1"], webhook="http://127.0.0.1:9/")
-    spend(Decimal(1))
+def await_webhooks() -> None:
     for thread in threading.enumerate():
         if thread.name == "spanmeter-webhook":
             thread.join()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://127.0.0.1:9/s3cret",
+        "http://ada:s3cret@127.0.0.1:9/",
+        "http://127.0.0.1:9/a b?s3cret",
+        "http://a..b/s3cret",
+    ],
+)
+def test_a_webhook_that_is_away_is_said_without_its_secrets(caplog: pytest.LogCaptureFixture, url: str) -> None:
+    spanmeter.Budget("b", limit_usd="1", thresholds=["1"], webhook=url)
+    spend(Decimal(1))
+    await_webhooks()
     assert "the webhook of budget 'b' was not reached" in caplog.text
+    assert "s3cret" not in caplog.text
+
+
+def test_a_webhook_is_told_with_the_password_of_its_address(hook: tuple[Hook, str]) -> None:
+    kept, url = hook
+    spanmeter.Budget("b", limit_usd="1", thresholds=["1"], webhook=url.replace("//", "//ada:p%20w@"))
+    spend(Decimal(1))
+    assert kept.came.acquire(timeout=30)
+    assert kept.logins == ["Basic YWRhOnAgdw=="]
