@@ -85,10 +85,10 @@ def _wait_s(error: Any) -> float | None:  # noqa: ANN401
     told = dict(error.trailing_metadata() or ()).get("grpc-status-details-bin", b"")
     try:
         details = Status.FromString(told).details
-        waits = [RetryInfo.FromString(detail.value) for detail in details if detail.Is(RetryInfo.DESCRIPTOR)]
+        waits = [RetryInfo.FromString(each.value).retry_delay for each in details if each.Is(RetryInfo.DESCRIPTOR)]
     except DecodeError:
         return None
-    return min(max(waits[0].retry_delay.ToTimedelta().total_seconds(), 0.0), _LONGEST_WAIT_S) if waits else None
+    return min(max(waits[0].seconds + waits[0].nanos / 1e9, 0.0), _LONGEST_WAIT_S) if waits else None
 
 
 def _authorities() -> bytes | None:

@@ -65,6 +65,6 @@ def refused_spans(signal: Signal, answer: bytes) -> int:
 def _retry_after_s(response: BaseHTTPResponse) -> float:
     try:
         said = Retry().parse_retry_after(response.headers.get("retry-after", "0"))
-    except InvalidHeader:
+    except (InvalidHeader, ValueError, OverflowError):  # a date that no calendar has
         return 0.0
     return min(max(said, 0.0), _LONGEST_RETRY_AFTER_S)

@@ -161,6 +161,13 @@ def test_the_endpoint_says_when_to_come_again(endpoint: Endpoint) -> None:
     assert second - first >= 1
 
 
+def test_a_time_to_come_again_that_is_none_is_passed_over(endpoint: Endpoint) -> None:
+    endpoint.answers = [(503, {"retry-after": "Mon, 01 Jan 99999 00:00:00 GMT"}, b"")]
+    with forwarding(endpoint.url) as sender:
+        sender.forwarder.take(Signal.TRACES, b"", 1)
+        sender.await_figure(1, "ed_spans_total")
+
+
 @pytest.mark.parametrize("status", [400, 401, 404, 413, 500, 302])
 def test_what_the_endpoint_refuses_is_counted_and_not_sent_again(endpoint: Endpoint, status: int) -> None:
     endpoint.answers = [(status, {"location": "/elsewhere"}, b"")]

@@ -112,7 +112,7 @@ PARTIAL.partial_success.rejected_spans = 3
         (b"\xff", Reply(done=True)),
         ((Code.UNAVAILABLE, ()), Reply(done=False, reason="status UNAVAILABLE")),
         ((Code.UNAVAILABLE, (retry_info(7.5),)), Reply(done=False, wait_s=7.5, reason="status UNAVAILABLE")),
-        ((Code.UNAVAILABLE, (retry_info(1e6),)), Reply(done=False, wait_s=300, reason="status UNAVAILABLE")),
+        ((Code.UNAVAILABLE, (retry_info(1e11),)), Reply(done=False, wait_s=300, reason="status UNAVAILABLE")),
         ((Code.DATA_LOSS, ()), Reply(done=False, reason="status DATA_LOSS")),
         (
             (Code.RESOURCE_EXHAUSTED, (retry_info(2),)),
