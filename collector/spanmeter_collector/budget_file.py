@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
 from spanmeter.budget_definition import BudgetDefinition, DefinitionError
-from spanmeter.pricing.key_lines import key_lines
 from spanmeter_collector.budget_register import MOST_BUDGETS
 from spanmeter_collector.setting import SettingError
+from spanmeter_collector.toml_file import read_toml
 
 VARIABLE: Final = "SPANMETER_BUDGETS"
 
@@ -24,12 +22,7 @@ def read_budgets(path: Path | None) -> Sequence[BudgetDefinition]:
     """
     if path is None:
         return []
-    source = path.read_text(encoding="utf-8")
-    try:
-        document = tomllib.loads(source, parse_float=Decimal)
-    except tomllib.TOMLDecodeError as error:
-        raise SettingError(VARIABLE, str(path), f"this is not TOML: {error}") from error
-    lines = key_lines(source)
+    document, lines = read_toml(VARIABLE, path)
     for key in document.keys() - {"budgets"}:
         raise _wrong(path, lines.get((key,), 1), f"there is no such table: {key}; allowed: [budgets.<name>]")
     return [*_definitions(path, document.get("budgets", {}), lines)]

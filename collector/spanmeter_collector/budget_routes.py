@@ -157,7 +157,7 @@ async def _object(request: Request) -> dict[str, Any]:
             raise QuestionError(f"the body is longer than {_MOST_BYTES} bytes")
     try:
         told = json.loads(body, parse_float=Decimal)
-    except (ValueError, RecursionError):
+    except (ValueError, ArithmeticError, RecursionError):
         told = None
     if not isinstance(told, dict):
         raise QuestionError("the body is no JSON object")

@@ -139,7 +139,7 @@ def _part(entry: Mapping[str, Any], name: str, default: Mapping[str, Any] | None
 def _mapping(text: str | bytes, name: str) -> Mapping[str, Any]:
     try:
         value = json.loads(text, parse_float=Decimal)
-    except (ValueError, RecursionError) as error:
+    except (ValueError, ArithmeticError, RecursionError) as error:
         raise MalformedInputError(f"{name} is not JSON: {error}") from error
     if not isinstance(value, dict):
         raise MalformedInputError(f"{name} must be a JSON object, not {json.dumps(value, default=str)[:60]}")

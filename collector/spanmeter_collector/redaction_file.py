@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from spanmeter.pricing.key_lines import key_lines, line_of
+from spanmeter.pricing.key_lines import line_of
 from spanmeter_collector.redaction import DROP, HASH, LEDGER_KEYS, REPLACE, Rule, compiled
 from spanmeter_collector.setting import SettingError
+from spanmeter_collector.toml_file import read_toml
 
 VARIABLE: Final = "SPANMETER_REDACT"
 SETS: Final[Mapping[str, str]] = {
@@ -35,12 +35,8 @@ def read_rules(path: Path) -> tuple[Rule, ...]:
     Raises:
         SettingError: something in it is wrong: `FILE:LINE: key …: what; allowed: …`.
     """
-    source = path.read_text(encoding="utf-8")
-    try:
-        document = tomllib.loads(source)
-    except tomllib.TOMLDecodeError as error:
-        raise SettingError(VARIABLE, str(path), f"this is not TOML: {error}") from error
-    file = _File(path, key_lines(source))
+    document, lines = read_toml(VARIABLE, path)
+    file = _File(path, lines)
     for key in document.keys() - {"sets", "rules"}:
         raise file.wrong((key,), "there is no such table", "sets, [[rules]]")
     names, tables = document.get("sets", []), document.get("rules", [])

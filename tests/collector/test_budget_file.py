@@ -15,6 +15,8 @@ from spanmeter_collector.setting import SettingError
 EXAMPLE: Final = Path(__file__).parents[2] / "deploy" / "budgets.example.toml"
 WRONG: Final = {
     "no TOML": ("[budgets.a", "this is not TOML: "),
+    "an exponent": ("[budgets.a]\nlimit_usd = 1e99999999999999999999", "this is not TOML: "),
+    "no UTF-8": ("[budgets.a]\nperiod = '\udcff'", "this is not TOML: 'utf-8' codec can't decode byte 0xff"),
     "another table": ("[budget.a]\nlimit_usd = 1", "budgets.toml:1: there is no such table: budget; allowed: [budg"),
     "no tables": ("budgets = 7", "budgets.toml:1: budgets are not written like this; allowed: a tabl"),
     "no table": ("[budgets]\na = 25", "budgets.toml:2: budget 'a': a is no table; allowed: [budgets.a]"),
@@ -49,7 +51,7 @@ def test_without_a_file_there_are_none(tmp_path: Path) -> None:
 def test_what_is_wrong_is_told_by_line(case: tuple[str, str], tmp_path: Path) -> None:
     text, reason = case
     path = tmp_path / "budgets.toml"
-    path.write_text(text)
+    path.write_text(text, errors="surrogateescape")
     with pytest.raises(SettingError) as refused:
         read_budgets(path)
     assert str(refused.value).startswith(f"SPANMETER_BUDGETS='{path}': {reason}")

@@ -114,6 +114,7 @@ def test_an_unknown_price_is_said_not_zero(capsys: pytest.CaptureFixture[str]) -
     [
         (["--model", "m"], "give --provider, --usage, or --jsonl FILE"),
         (["--usage", "{"], "--usage is not JSON: Expecting property name"),
+        (["--usage", '{"a": 1e99999999999999999999}'], "--usage is not JSON: "),
         (["--usage", "[1]"], "--usage must be a JSON object, not [1]"),
         (["--at", "noon"], "--at must be an RFC 3339 time such as 2026-11-22T12:00:00Z, not 'noon'"),
         (["--context", "3"], "--context must be a JSON object, not 3"),

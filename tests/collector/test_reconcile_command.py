@@ -524,6 +524,7 @@ def test_rows_with_the_same_cause_share_its_number(terminal: Callable[[str], tup
         ("", "/bill is no bill that is known: it has nothing; expected one of: "),
         ('{"data": 1}', "/bill holds JSON without the pages of a bill; expected one of: "),
         ('{"data": [', "/bill is no JSON: "),
+        ('{"data": 1e99999999999999999999}', "/bill is no JSON: "),
         ('{"data": [{"start_time": 1, "end_time": 2, "results": []}]}', "/bill holds periods without a single result"),
     ],
 )

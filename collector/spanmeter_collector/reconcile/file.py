@@ -115,7 +115,7 @@ def _values(told: str, path: Path) -> Iterator[Any]:
         at = len(told) - len(rest)
         try:
             value, at = decoder.raw_decode(told, at)
-        except (ValueError, RecursionError) as error:
+        except (ValueError, ArithmeticError, RecursionError) as error:
             raise BillFileError(f"{path} is no JSON: {error}") from None
         yield value
 
