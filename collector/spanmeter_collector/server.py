@@ -46,7 +46,7 @@ from spanmeter_collector.status import OFF, Status
 from spanmeter_collector.store import Store
 from spanmeter_collector.storing import Forward
 from spanmeter_collector.sweep import Sweep, sweeping
-from spanmeter_collector.tls import Tls
+from spanmeter_collector.tls import Tls, TlsProtocol
 from spanmeter_collector.turns import other_threads, stand_back, take_short_turns
 
 _REQUESTS_END_S: Final = 5
@@ -260,7 +260,7 @@ def _uvicorn(app: App, tls: Tls | None) -> uvicorn.Server:
     config = uvicorn.Config(
         app,
         loop="uvloop",
-        http="httptools",
+        http=TlsProtocol if tls else "httptools",
         lifespan="off",
         log_config=None,
         access_log=False,

@@ -10,12 +10,24 @@ from pathlib import Path
 from typing import Final, Self
 
 import grpc  # type: ignore[import-untyped]
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from spanmeter_collector.setting import SettingError
 from spanmeter_collector.tls_files import Stamp, TlsFiles
 
 _MISMATCH: Final = "KEY_VALUES_MISMATCH"
+_GOODBYE_S: Final = 0.2
 _logger = logging.getLogger(__name__)
+
+
+class TlsProtocol(HttpToolsProtocol):
+    """HTTP over TLS that ends in time: idle clients rarely answer a goodbye, and asyncio waits 30 s for each."""
+
+    def shutdown(self) -> None:
+        """End the connection, or let the answer under way be its last."""
+        super().shutdown()
+        if self.transport.is_closing():
+            self.loop.call_later(_GOODBYE_S, self.transport.abort)
 
 
 @dataclass(frozen=True, slots=True)

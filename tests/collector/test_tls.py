@@ -66,7 +66,9 @@ def a_span() -> ReadableSpan:
 
 
 @pytest.mark.filterwarnings("ignore:ssl.TLSVersion.TLSv1_1 is deprecated")
-def test_both_doors_and_the_command_line_speak_tls(start_sidecar: StartSidecar, folder: Path) -> None:
+def test_both_doors_and_the_command_line_speak_tls_and_idle_clients_hold_up_no_stop(
+    start_sidecar: StartSidecar, folder: Path
+) -> None:
     sidecar = start_sidecar(**served(folder))
     trusted = ssl.create_default_context(cafile=folder / "ca.pem")
     old = ssl.create_default_context(cafile=folder / "ca.pem")
@@ -85,6 +87,10 @@ def test_both_doors_and_the_command_line_speak_tls(start_sidecar: StartSidecar, 
     environ = {"PATH": os.environ["PATH"], "SSL_CERT_FILE": f"{folder}/ca.pem"}
     assert subprocess.run(command, env=environ, capture_output=True, check=False, text=True).returncode == 0
     exporter.shutdown()
+    with httpx.Client(verify=trusted) as idle:
+        assert idle.get(f"{at(sidecar)}/health").status_code == 200
+        assert sidecar.stop() == 0
+    assert "shutdown exceeded" not in sidecar.process.stderr.read()
 
 
 def test_a_renewed_certificate_is_used_from_the_next_handshake_on(
