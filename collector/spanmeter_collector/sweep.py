@@ -117,8 +117,9 @@ class Sweep:
     def _tell(self, dropped: Sequence[Due], left_bytes: int) -> None:
         if dropped:
             partitions = Counter(f"{one.partition.table} by {one.reason}" for one in dropped)
+            said = ", ".join(f"{count} of {which}" for which, count in sorted(partitions.items()))
             rows = sum(one.partition.rows for one in dropped)
-            _logger.info("retention dropped %d partitions, %d rows", len(dropped), rows, extra={"dropped": partitions})
+            _logger.info("retention dropped %d partitions, %d rows: %s", len(dropped), rows, said)
         most = self._retention.most_bytes
         if most is not None and left_bytes > most:
             sentence = "the store takes %d bytes, SPANMETER_RETENTION_GB allows %d: what is left is never dropped by %s"

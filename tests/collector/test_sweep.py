@@ -71,7 +71,8 @@ def rows(store: Store) -> dict[str, int]:
     return {table: found.get(table, 0) for table in ("spans", "charges", "counters", "dropped")}
 
 
-def test_old_days_go_and_charges_stay(store: Store, posted: Post) -> None:
+def test_old_days_go_and_charges_stay(store: Store, posted: Post, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
     for days_old in (40, 31, 30, 0):
         posted(days_old + 1, days_old=days_old)
     store.write(Batch(counters=[Counter((NOW - 31 * DAY) * 10**9, 1, "s", "i", "n", {}, 1.0, 1)]), token="counters")
@@ -84,6 +85,7 @@ def test_old_days_go_and_charges_stay(store: Store, posted: Post) -> None:
         ("spans", "20291206", 1, "age"),
         ("spans", "20291215", 1, "age"),
     ]
+    assert caplog.messages == ["retention dropped 3 partitions, 3 rows: 1 of counters by age, 2 of spans by age"]
     assert rows(store) == {"spans": 2, "charges": 16, "counters": 0, "dropped": 3}
     assert (
         status.registry.get_sample_value("spanmeter_collector_dropped_rows_total", {"table": "spans", "reason": "age"})
