@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hmac
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import sha256
@@ -43,6 +43,8 @@ LEDGER_KEYS: Final = (
 _HASH_DIGITS: Final = 32
 _MOST_REMEMBERED: Final = 4096
 _SHORT: Final = 128
+_SUMMARY: Final = "summary"
+"""The kind of metric whose points have no exemplars."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +132,8 @@ class Redaction:
             self._clean(resource_metrics.resource.attributes)
             for scope_metrics in resource_metrics.scope_metrics:
                 self._clean(scope_metrics.scope.attributes)
-                for point in _points(scope_metrics.metrics):
-                    self._clean(point.attributes)
+                for metric in scope_metrics.metrics:
+                    self._clean_metric(metric)
 
     def _clean_span(self, span: Span) -> None:
         self._clean(span.attributes)
@@ -143,6 +145,14 @@ class Redaction:
         span.name = self._cleaned(SPAN_NAME, span.name) or ""
         if span.status.message:
             span.status.message = self._cleaned(STATUS_MESSAGE, span.status.message) or ""
+
+    def _clean_metric(self, metric: Metric) -> None:
+        self._clean(metric.metadata)
+        kind = metric.WhichOneof("data")
+        for point in getattr(metric, kind).data_points if kind else ():
+            self._clean(point.attributes)
+            for exemplar in () if kind == _SUMMARY else point.exemplars:
+                self._clean(exemplar.filtered_attributes)
 
     def _clean(self, attributes: Any) -> None:  # noqa: ANN401  # a container of the protobuf library
         dropped = [index for index, pair in enumerate(attributes) if not self._keeps(pair)]
@@ -247,9 +257,3 @@ def _matches(pattern: str, said: str) -> bool:
 
 _matches_short: Final = lru_cache(_MOST_REMEMBERED * 4)(_matches)
 """Names, models and places come again and again."""
-
-
-def _points(metrics: Iterable[Metric]) -> Iterator[Any]:
-    for metric in metrics:
-        if kind := metric.WhichOneof("data"):
-            yield from getattr(metric, kind).data_points

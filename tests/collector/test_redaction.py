@@ -142,7 +142,11 @@ def test_metrics_are_redacted_too() -> None:
     resource_metrics.resource.attributes.add(key="user.id").value.string_value = "ada"
     for kind in ("sum", "gauge", "histogram", "exponential_histogram", "summary"):
         metric = resource_metrics.scope_metrics.add().metrics.add(name=kind)
-        getattr(metric, kind).data_points.add().attributes.add(key="user.id").value.string_value = "ada"
+        metric.metadata.add(key="user.id").value.string_value = "ada"
+        point = getattr(metric, kind).data_points.add()
+        point.attributes.add(key="user.id").value.string_value = "ada"
+        if kind != "summary":
+            point.exemplars.add().filtered_attributes.add(key="user.id").value.string_value = "ada"
 
     redaction(USERS).apply(request)
 
