@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from decimal import Decimal
 from typing import Any, Final
 
 from fastapi import FastAPI, Request, Response
@@ -19,6 +17,7 @@ from spanmeter_collector.answers import Answer, Refusal
 from spanmeter_collector.budget import FileBudgetError, UnknownBudgetError
 from spanmeter_collector.budgets import Budgets, defined_budget
 from spanmeter_collector.budgets_answer import BudgetAnswer, BudgetsAnswer, DefinedBudget, LeaseAnswer
+from spanmeter_collector.json_body import json_object, read_body
 from spanmeter_collector.lease import Ask
 from spanmeter_collector.question_error import QuestionError
 
@@ -30,7 +29,6 @@ _HOLDERS: Final = {
     "PUT": re.compile(rf"{PATH}/[^/]+"),
     "POST": re.compile(rf"{PATH}/[^/]+/lease"),
 }
-_MOST_BYTES: Final = 64 * 1024
 _REFUSALS: Final[dict[int | str, dict[str, Any]]] = {code: {"model": Refusal} for code in (400, 401, 404, 503)}
 _CHANGES: Final[dict[int | str, dict[str, Any]]] = {**_REFUSALS, 403: {"model": Refusal}, 409: {"model": Refusal}}
 _USD: Final = {"type": "string", "pattern": r"^[0-9]{1,15}(\.[0-9]{1,12})?$"}
@@ -149,17 +147,8 @@ def _add_refusals(api: FastAPI) -> None:
 
 
 async def _object(request: Request) -> dict[str, Any]:
-    """The JSON object of a body, its numbers exact."""
-    body = bytearray()
-    async for piece in request.stream():
-        body += piece
-        if len(body) > _MOST_BYTES:
-            raise QuestionError(f"the body is longer than {_MOST_BYTES} bytes")
-    try:
-        told = json.loads(body, parse_float=Decimal)
-    except (ValueError, ArithmeticError, RecursionError):
-        told = None
-    if not isinstance(told, dict):
+    told = json_object(await read_body(request.stream()))
+    if told is None:
         raise QuestionError("the body is no JSON object")
     return told
 

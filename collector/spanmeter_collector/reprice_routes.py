@@ -13,6 +13,7 @@ from spanmeter_collector import repricing
 from spanmeter_collector.answers import Refusal, RepriceAnswer, RepriceProgress
 from spanmeter_collector.api_refusal import refuse_other_sites
 from spanmeter_collector.description import REFUSALS, describe
+from spanmeter_collector.json_body import read_body
 from spanmeter_collector.question_error import QuestionError
 from spanmeter_collector.response import respond
 from spanmeter_collector.selection import Selection, read_fields, read_selection
@@ -59,7 +60,7 @@ def _add_corrections(
     async def post_reprice(request: Request) -> Response:
         """Bring the calls of a period to the present prices: parameters in the query, or the same in a JSON object."""
         refuse_other_sites(request)
-        asked = [*request.query_params.multi_items(), *read_fields(await request.body())]
+        asked = [*request.query_params.multi_items(), *read_fields(await read_body(request.stream()))]
         selection = read_selection(asked, repricing.OPTIONS, now=now())
         return respond(await run_in_threadpool(reprice, selection))
 

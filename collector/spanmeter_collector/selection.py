@@ -6,7 +6,6 @@ No text of the asker ever becomes SQL: dimensions are looked up in a closed tabl
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -15,6 +14,7 @@ from typing import Any, Final
 from spanmeter import semconv
 from spanmeter.pricing.cost import GRADES
 from spanmeter_collector.duplicate import REASONS
+from spanmeter_collector.json_body import json_object
 from spanmeter_collector.question_error import QuestionError
 from spanmeter_collector.times import Period, read_period
 
@@ -235,11 +235,8 @@ def read_fields(body: bytes) -> list[tuple[str, str]]:
     """
     if not body:
         return []
-    try:
-        fields = json.loads(body)
-    except ValueError:
-        fields = None
-    if not isinstance(fields, dict):
+    fields = json_object(body)
+    if fields is None:
         raise QuestionError("the body is no JSON object; allowed: none, or the parameters as one")
     return [
         (name, _field(name, value))

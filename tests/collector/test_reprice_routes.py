@@ -24,6 +24,9 @@ async def test_repricing_is_asked_for_in_the_query_or_the_body(
     [
         (b"since=1h", "the body is no JSON object; allowed: none, or the parameters as one"),
         (b'["since"]', "the body is no JSON object; allowed: none, or the parameters as one"),
+        (b"[" * 60_000, "the body is no JSON object; allowed: none, or the parameters as one"),
+        (b" " * 70_000, "the body is longer than 65536 bytes"),
+        (b'{"since": 1.5}', "since is no text, whole number or truth value"),
         (b'{"since": null}', "since is no text, whole number or truth value"),
         (b'{"dryrun": true}', "unknown parameter 'dryrun'; allowed: since, until, dry_run, minute, "),
         (b'{"dry_run": 1}', "dry_run='1' is not allowed; allowed: true, false"),
