@@ -77,7 +77,7 @@ def extract(source: IO[bytes], directory: Path) -> Header:
     try:
         with tarfile.open(fileobj=source, mode="r|") as archive:
             return _extract(archive, directory)
-    except (tarfile.TarError, EOFError) as error:
+    except (tarfile.TarError, EOFError, UnicodeDecodeError) as error:
         raise ArchiveError(f"this is no backup, or it is torn: {error}") from error
 
 

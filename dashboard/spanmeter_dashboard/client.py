@@ -6,6 +6,7 @@ import ssl
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal
+from urllib.parse import quote
 
 import httpx
 
@@ -122,7 +123,7 @@ class Client:
         Raises:
             NotFoundError: no such trace, or no trace id.
         """
-        return reading.trace(self._get(f"/api/v1/traces/{trace_id}", []))
+        return reading.trace(self._get(f"/api/v1/traces/{quote(trace_id, safe='')}", []))
 
     def _get(self, path: str, parameters: Sequence[tuple[str, str]], *, timeout_s: float = _SHORT_S) -> Any:  # noqa: ANN401 - JSON
         response = self._asked(path, parameters, timeout_s=timeout_s)

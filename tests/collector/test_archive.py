@@ -81,6 +81,9 @@ def with_member(member: bytes) -> Change:
             id="later",
         ),
         pytest.param(lambda whole: whole.replace(b"whole", b"while"), "the backup is damaged: the ch", id="flipped"),
+        pytest.param(
+            lambda whole: whole.replace(b"  log/", b"\xff log/"), "this is no backup, or it is torn: 'utf-8'", id="sums"
+        ),
         pytest.param(with_member(other("log/more")), "the backup is damaged: the checksum of log/more", id="more"),
         pytest.param(with_member(other("log/../../x")), "'log/../../x' does not belong into a backup", id="climbs"),
         pytest.param(with_member(other("/etc/x")), "'/etc/x' does not belong into a backup", id="absolute"),

@@ -80,7 +80,7 @@ def test_a_trace_has_its_steps_in_order(client: Client) -> None:
     assert trace.total.cost_usd == sum(charge.usd or 0 for step in trace.steps for charge in step.charges)
 
 
-@pytest.mark.parametrize("trace_id", ["ff" * 16, "no-id"])
+@pytest.mark.parametrize("trace_id", ["ff" * 16, "no-id", "\0", "../budgets", "a?b"])
 def test_a_trace_that_is_not_stored_is_not_found(client: Client, trace_id: str) -> None:
     with pytest.raises(NotFoundError):
         client.trace(trace_id)
