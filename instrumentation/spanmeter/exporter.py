@@ -12,6 +12,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from spanmeter.barrier import barrier
+from spanmeter.destination import Destination
 from spanmeter.drain import Drain
 from spanmeter.fork import in_child
 from spanmeter.instance import instance_id
@@ -19,7 +20,7 @@ from spanmeter.loss import Reason, lose
 from spanmeter.otlp import encode
 from spanmeter.spool import Spool, SpoolFullError, SpoolSettings
 from spanmeter.tally import tally
-from spanmeter.wire import HURRIED_TIMEOUT_S, Destination, Outcome, Reply, Wire, pack
+from spanmeter.wire import HURRIED_TIMEOUT_S, Outcome, Reply, Wire, pack
 
 MAX_BODY_BYTES: Final = 4 * 1024 * 1024
 LOOK_EVERY_S: Final = 60.0

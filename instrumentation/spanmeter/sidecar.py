@@ -6,7 +6,7 @@ import os
 from dataclasses import replace
 from typing import Final
 
-from spanmeter.wire import Destination, address
+from spanmeter.destination import Destination, address
 
 ADDRESS: Final = "SPANMETER_SIDECAR"
 TOKEN: Final = "SPANMETER_SIDECAR_TOKEN"

@@ -21,6 +21,7 @@ from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 
 from spanmeter import semconv
+from spanmeter.destination import Destination
 from spanmeter.exporter import Exporter
 from spanmeter.fork import in_child
 from spanmeter.instance import instance_id
@@ -31,7 +32,7 @@ from spanmeter.spool import SpoolSettings
 from spanmeter.stamp import Stamp
 from spanmeter.tally import tally
 from spanmeter.version import __version__
-from spanmeter.wire import HURRIED_TIMEOUT_S, Destination, Outcome, Wire
+from spanmeter.wire import HURRIED_TIMEOUT_S, Outcome, Wire
 
 COUNTERS_EVERY_MILLIS: Final = 10_000
 

@@ -26,9 +26,9 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+from spanmeter.destination import Destination
 from spanmeter.exporter import Exporter
 from spanmeter.spool import SpoolSettings
-from spanmeter.wire import Destination
 
 BATCHES: Final = (512, 50)
 ATTRIBUTES: Final[dict[str, Any]] = {

@@ -13,9 +13,9 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 from victim import CALL, USD_A_CALL, Sidecar, free_port
 
+from spanmeter.destination import Destination
 from spanmeter.exporter import Exporter
 from spanmeter.spool import SpoolSettings
-from spanmeter.wire import Destination
 
 CALLS = 300
 

@@ -13,10 +13,11 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan
 
 from spanmeter import drain, loss
+from spanmeter.destination import Destination
 from spanmeter.drain import Drain
 from spanmeter.otlp import encode
 from spanmeter.spool import Spool, SpoolSettings
-from spanmeter.wire import Destination, Wire, pack
+from spanmeter.wire import Wire, pack
 
 
 @pytest.fixture

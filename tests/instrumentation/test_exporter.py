@@ -15,10 +15,10 @@ from opentelemetry.sdk.trace.export import SpanExportResult
 from opentelemetry.trace import SpanContext
 
 from spanmeter import barrier, drain, exporter, loss, spool
+from spanmeter.destination import Destination
 from spanmeter.exporter import Exporter
 from spanmeter.spool import SpoolSettings
 from spanmeter.tally import tally
-from spanmeter.wire import Destination
 
 MB = 1024 * 1024
 SHOP = Resource({"service.name": "shop"})

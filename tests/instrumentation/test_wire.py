@@ -17,10 +17,10 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan
 
 from spanmeter import wire as wire_module
+from spanmeter.destination import Destination
 from spanmeter.otlp import encode
-from spanmeter.wire import Destination, Outcome, Reply, Wire, pack
+from spanmeter.wire import Outcome, Reply, Wire, pack
 
-ADDRESS = "expected http:// or https://, a host and, if need be, a port"
 FULL = Status(code=14, message="the disk is full")
 FULL.details.add().Pack(RetryInfo())
 SPAN = encode([ReadableSpan("a", resource=Resource({"service.name": "shop"}))])
@@ -181,39 +181,6 @@ def test_the_standard_variables_are_obeyed(sink: Any, monkeypatch: pytest.Monkey
         assert (named["authorization"], named["x-team"]) == ("Bearer in", "core")
         assert named["content-type"] == "application/x-protobuf"
         assert named.get("content-encoding") == encoding
-
-
-def test_addresses_of_a_signal_are_found_in_the_usual_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert Destination.of("traces", None).url == "http://127.0.0.1:4318/v1/traces"
-    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://general:1")
-    assert Destination.of("traces", None).url == "http://general:1/v1/traces"
-    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://exact:1/spans")
-    assert Destination.of("traces", None).url == "http://exact:1/spans"
-    assert Destination.of("metrics", None).url == "http://general:1/v1/metrics"
-    assert Destination.of("traces", "http://given:1").url == "http://given:1/v1/traces"
-
-
-@pytest.mark.parametrize(
-    ("name", "value", "message"),
-    [
-        ("COMPRESSION", "zstd", "OTEL_EXPORTER_OTLP_COMPRESSION='zstd': expected none, gzip or deflate"),
-        ("TIMEOUT", "soon", "OTEL_EXPORTER_OTLP_TIMEOUT='soon': expected a number of seconds over 0"),
-        ("ENDPOINT", "localhost:4318", "OTEL_EXPORTER_OTLP_ENDPOINT='localhost:4318': " + ADDRESS),
-        ("ENDPOINT", "grpc://a:4317", "OTEL_EXPORTER_OTLP_ENDPOINT='grpc://a:4317': " + ADDRESS),
-        ("TRACES_ENDPOINT", "http://:4318", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT='http://:4318': " + ADDRESS),
-        ("CERTIFICATE", "/no/ca.pem", "OTEL_EXPORTER_OTLP_CERTIFICATE='/no/ca.pem': expected a file that exists"),
-        ("CLIENT_KEY", "/no/key.pem", "OTEL_EXPORTER_OTLP_CLIENT_KEY='/no/key.pem': expected a file that exists"),
-        ("HEADERS", "a=b%0Ac", "OTEL_EXPORTER_OTLP_HEADERS: the value of 'a' has to be printable ASCII"),
-        ("TIMEOUT", "0", "OTEL_EXPORTER_OTLP_TIMEOUT='0': expected a number of seconds over 0"),
-    ],
-)
-def test_a_malformed_variable_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str, message: str) -> None:
-    monkeypatch.setenv(f"OTEL_EXPORTER_OTLP_{name}", value)
-
-    with pytest.raises(ValueError) as raised:
-        Destination.of("traces", None)
-
-    assert str(raised.value) == message
 
 
 def test_no_instrumentation_of_http_clients_sees_the_requests(sink: Any, monkeypatch: pytest.MonkeyPatch) -> None:

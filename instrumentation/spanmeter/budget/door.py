@@ -10,8 +10,9 @@ import requests
 from opentelemetry import context
 from urllib3.exceptions import HTTPError
 
+from spanmeter.destination import Destination, on_this_machine
 from spanmeter.version import __version__
-from spanmeter.wire import Destination, on_this_machine, unseen
+from spanmeter.wire import unseen
 
 TIMEOUT_S: Final = 2.0
 MAX_ANSWER_BYTES: Final = 1024 * 1024

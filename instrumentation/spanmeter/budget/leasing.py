@@ -16,9 +16,9 @@ from spanmeter.budget.budgets import Budgets
 from spanmeter.budget.door import Door, Told
 from spanmeter.budget.lease_request import RENEW_S, LeaseRequest, seconds
 from spanmeter.budget_definition import BudgetDefinition, DefinitionError
+from spanmeter.destination import Destination
 from spanmeter.fork import in_child
 from spanmeter.instance import instance_id
-from spanmeter.wire import Destination
 
 LOOK_EVERY_S: Final = 60.0
 """How often it looks for budgets that only the sidecar's file defines."""

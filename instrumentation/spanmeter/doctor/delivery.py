@@ -13,9 +13,10 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 
 from spanmeter import semconv
+from spanmeter.destination import Destination
 from spanmeter.doctor.finding import Finding
 from spanmeter.otlp import encode
-from spanmeter.wire import Destination, Outcome, Reply, Wire
+from spanmeter.wire import Outcome, Reply, Wire
 
 CHECK: Final = "delivery"
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 from urllib.parse import urlsplit
 
+from spanmeter.destination import DEFAULT_ENDPOINT, Destination
 from spanmeter.doctor.finding import Finding
-from spanmeter.wire import DEFAULT_ENDPOINT, Destination
 
 CHECK: Final = "OTEL_* variables"
 FEWEST_ATTRIBUTES: Final = 64
