@@ -15,6 +15,7 @@ from contextlib import suppress
 from itertools import accumulate
 from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple, Self
+from zlib import crc32
 
 from spanmeter_collector.record import Record, Stretch, count_spans, next_record, read_bytes, read_record
 
@@ -58,7 +59,10 @@ class Log:
         self._segment: BinaryIO | None = None
         self.stored = _read_checkpoint(directory)
         """Up to here the store has everything."""
-        self.end = max([self.stored, *(Position(number, _size(path)) for number, path in self._segments().items())])
+        ends = {number: Position(number, _size(path)) for number, path in self._segments().items()}
+        if (cut := ends.get(self.stored.segment, self.stored)) < self.stored:
+            _logger.error("segment %d was cut to %d bytes: what is not stored of it is lost", *cut)
+        self.end = max([self.stored, *ends.values()])
         """Up to here everything is safe on disk."""
 
     @classmethod
@@ -157,7 +161,7 @@ class Log:
             if number < stored.segment or (has_all_stored and number < self.end.segment):
                 path.unlink()
         temporary = self._directory / "checkpoint.new"
-        temporary.write_text(f"{stored.segment} {stored.offset}\n", encoding="ascii")
+        temporary.write_text(_note(stored), encoding="ascii")
         temporary.replace(self._directory / "checkpoint")
         self.stored = stored
 
@@ -243,13 +247,8 @@ class Log:
         with kept.open("wb") as file:
             for offset in range(damage.offset, damage.until, _PIECE_BYTES):
                 file.write(read_bytes(damage.descriptor, min(_PIECE_BYTES, damage.until - offset), offset))
-        _logger.warning(
-            "bytes %d to %d of segment %d are no record of this version; they are kept in %s",
-            damage.offset,
-            damage.until,
-            damage.segment,
-            kept,
-        )
+        sentence = "bytes %d to %d of segment %d are no record of this version; they are kept in %s"
+        _logger.warning(sentence, damage.offset, damage.until, damage.segment, kept)
 
     def _damaged(self, start: Position) -> Path:
         folder = self._directory / "damaged"
@@ -263,14 +262,19 @@ def _write_all(segment: BinaryIO, data: bytes) -> None:
         left = left[segment.write(left) :]
 
 
+def _note(stored: Position) -> str:
+    said = f"{stored.segment} {stored.offset}"
+    return f"{said} {crc32(said.encode())}\n"
+
+
 def _read_checkpoint(directory: Path) -> Position:
-    """An unreadable or torn checkpoint means reading the whole log again, which stores nothing twice."""
-    try:
+    """A torn or damaged checkpoint means reading the whole log again, which stores nothing twice."""
+    with suppress(FileNotFoundError, ValueError):
         note = (directory / "checkpoint").read_text(encoding="ascii")
-        segment, offset = note.split()
-        return Position(int(segment), int(offset)) if note.endswith("\n") else Position(0, 0)
-    except (FileNotFoundError, ValueError):
-        return Position(0, 0)
+        segment, offset, _ = map(int, note.split())
+        if note == _note(stored := Position(segment, offset)):
+            return stored
+    return Position(0, 0)
 
 
 def _size(path: Path) -> int:

@@ -291,6 +291,26 @@ def test_an_unreadable_checkpoint_means_reading_everything_again(tmp_path: Path,
     assert replayed(tmp_path) == [FIRST]
 
 
+def test_a_checkpoint_with_a_wrong_digit_hides_nothing_that_was_acknowledged(tmp_path: Path) -> None:
+    log = Log.open(tmp_path)
+    log.checkpoint(log.append([FIRST, SECOND])[0])
+    log.close()
+    note = (tmp_path / "checkpoint").read_text()
+    (tmp_path / "checkpoint").write_text("9" + note[1:])
+
+    assert replayed(tmp_path) == [FIRST, SECOND]
+
+
+def test_a_segment_that_was_cut_below_what_is_stored_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    log = Log.open(tmp_path)
+    log.checkpoint(log.append([FIRST, SECOND])[0])
+    log.close()
+    os.truncate(segment(tmp_path), SIZE - 1)
+
+    assert replayed(tmp_path) == []
+    assert f"was cut to {SIZE - 1} bytes: what is not stored of it is lost" in caplog.text
+
+
 def test_a_request_that_cannot_be_stored_is_kept_as_it_stands(tmp_path: Path) -> None:
     log = Log.open(tmp_path)
     (end,) = log.append([FIRST])
