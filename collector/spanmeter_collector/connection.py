@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 
 import clickhouse_connect
+from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from spanmeter_collector.layout import Layout
 
@@ -34,7 +37,47 @@ def connector(url: str, layout: Layout) -> Callable[[], Any]:
 
 
 def _embedded(path: str, database: str) -> Callable[[], Any]:
-    client = clickhouse_connect.get_client(interface="chdb", path=path)
+    _require_link(Path(path), database)
+    client = _first_client(Path(path))
     client.command("CREATE DATABASE IF NOT EXISTS {name:Identifier}", parameters={"name": database})
     client.close()
     return lambda: clickhouse_connect.get_client(interface="chdb", path=path, database=database, settings=_EMBEDDED)
+
+
+def _first_client(path: Path) -> Any:  # noqa: ANN401
+    try:
+        return clickhouse_connect.get_client(interface="chdb", path=str(path))
+    except ClickHouseError as error:
+        if _is_in_use(path / "status"):
+            raise BlockingIOError("another process uses it; stop that, or name another directory") from error
+        raise
+
+
+def _is_in_use(status: Path) -> bool:
+    """Whether a process holds the file that the engine locks."""
+    try:
+        with status.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def _require_link(path: Path, database: str) -> None:
+    """Refuse a copy without the link from a database to its folder: the engine would take it for an empty store.
+
+    Raises:
+        OSError: it is such a copy; the message says how to mend it.
+    """
+    link = path / "metadata" / database
+    if link.is_symlink():
+        return
+    linked = {other.resolve() for other in link.parent.glob("*")}
+    for table in sorted(path.glob("store/*/*/spans.sql")):
+        if table.parent.resolve() not in linked:
+            target = table.parent.relative_to(path)
+            raise OSError(
+                f"it was copied without its links; copy it again with `cp -a`, or make {link} a link to ../{target}"
+            )

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import fcntl
 from pathlib import Path
 
 import pytest
@@ -21,4 +22,21 @@ def test_connections_are_to_the_database_of_the_address(store_url: str, store: S
 def test_a_second_path_in_one_process_is_refused(store: Store, tmp_path: Path) -> None:
     with pytest.raises(ClickHouseError, match="Unable to open the chdb engine"):
         connector(f"chdb://{tmp_path}", Layout(""))
+    assert store.query("metrics_duplicates", {}) == []
+
+
+def test_a_copy_without_the_links_of_its_databases_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "store" / "7c3" / "7c3eb479"
+    folder.mkdir(parents=True)
+    (folder / "spans.sql").touch()
+
+    with pytest.raises(OSError, match=r"copied without its links; .*/metadata/default a link to \.\./store/7c3/7c3eb"):
+        connector(f"chdb://{tmp_path}", Layout(""))
+
+
+def test_a_store_that_another_process_uses_is_named_so(store: Store, tmp_path: Path) -> None:
+    with (tmp_path / "status").open("wb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(BlockingIOError, match="another process uses it"):
+            connector(f"chdb://{tmp_path}", Layout(""))
     assert store.query("metrics_duplicates", {}) == []
