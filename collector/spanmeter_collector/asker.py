@@ -37,7 +37,10 @@ ASKER: Final[ContextVar[Asker | None]] = ContextVar("asker", default=None)
 
 
 def heeding(app: App, stop: Callable[[Asker], None]) -> App:
-    """The same application, but `stop` is called once a client has gone away before a GET of its was answered."""
+    """The same application, but `stop` is called once a client has gone away before a GET of its was answered.
+
+    So it is where the sidecar stops before.
+    """
 
     async def heedful(scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["method"] != "GET":
@@ -48,6 +51,10 @@ def heeding(app: App, stop: Callable[[Asker], None]) -> App:
         watch = asyncio.create_task(_watch(receive, asker, stop))
         try:
             await app(scope, _received(watch), send)
+        except asyncio.CancelledError:  # the sidecar stops, and does not wait
+            asker.gone.set()
+            stop(asker)
+            raise
         finally:
             watch.cancel()
 

@@ -146,11 +146,11 @@ class Store:
         The embedded engine would hold a whole Parquet file in memory, so it writes that to a temporary file first.
         """
         sql = Template(read_sql(name)).substitute(fragments)
+        settings = {"log_comment": asker.name} if (asker := ASKER.get()) else {}
         with closing(self._open()) as client:
             if self._is_embedded and written_as == "Parquet":
-                yield from _by_file(client, sql, parameters)
+                yield from _by_file(client, sql, parameters, settings)
                 return
-            settings = {"log_comment": asker.name} if (asker := ASKER.get()) else {}
             with client.raw_stream(sql, parameters=dict(parameters), fmt=written_as, settings=settings) as stream:
                 while piece := stream.read(_PIECE_BYTES):
                     yield piece
@@ -235,25 +235,29 @@ class Store:
 
     def close(self) -> None:
         """Give the store back, after the queries under way have ended; further ones raise `ClosedError`."""
+        self._closed = True
         for _ in range(_READERS):
             client = self._readers.get()
             if client is not None:
                 client.close()
-        self._closed = True
         for _ in range(_READERS):
             self._readers.put(None)
         with self._writing.lock:
             self._writer.close()
 
     def _open(self) -> Any:  # noqa: ANN401  a client of clickhouse-connect
+        self._refuse_closed()
+        return self._connect()
+
+    def _refuse_closed(self) -> None:
         if self._closed:
             raise ClosedError("the store is closed")
-        return self._connect()
 
     @contextmanager
     def _reader(self) -> Iterator[Any]:
         client = self._readers.get()
         try:
+            self._refuse_closed()
             if (asker := ASKER.get()) is not None and asker.gone.is_set():
                 raise GoneError(asker.name)
             client = client or self._open()
@@ -274,11 +278,16 @@ def of_traces(keys: Iterable[SpanKey], *, since_ns: int, until_ns: int) -> dict[
     return {"since": max(since_ns, 0), "until": min(until_ns, LAST_NANOSECOND), "trace_ids": traces}
 
 
-def _by_file(client: Any, sql: str, parameters: Mapping[str, object]) -> Iterator[bytes]:  # noqa: ANN401
+def _by_file(
+    client: Any,  # noqa: ANN401
+    sql: str,
+    parameters: Mapping[str, object],
+    settings: Mapping[str, object],
+) -> Iterator[bytes]:
     with TemporaryDirectory(prefix="spanmeter-") as directory:
         path = Path(directory) / "export.parquet"
         statement = f"INSERT INTO FUNCTION file({{path:String}}, 'Parquet')\n{sql}"
-        client.command(statement, parameters={**parameters, "path": str(path)})
+        client.command(statement, parameters={**parameters, "path": str(path)}, settings=settings)
         with path.open("rb") as file:
             while piece := file.read(_PIECE_BYTES):
                 yield piece

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from typing import Any, Final
 
 import pytest
@@ -35,19 +35,25 @@ def ask(store: Store) -> None:
     store.query("cost", {"limit": 1}, ENDLESS)
 
 
+def export(store: Store) -> None:
+    endless = "(SELECT count() FROM numbers(1000000000000)) > 0"
+    fragments = {"columns": "charges.time", "filters": endless}
+    list(store.stream("export_charges", {"since": 0, "until": 1}, fragments, written_as="Parquet"))
+
+
 def wait_until_asked(store: Store) -> None:
-    while not store._writer.query(
-        "SELECT 1 FROM system.processes WHERE query LIKE '%cost_usd%AS endless ON%'"
-    ).result_rows:
+    asked = "SELECT 1 FROM system.processes WHERE query LIKE '%000000000000%' AND query NOT LIKE '%processes%'"
+    while not store._writer.query(asked).result_rows:
         time.sleep(0.05)
 
 
-async def test_a_query_ends_when_its_asker_goes_away(known: Store) -> None:
+@pytest.mark.parametrize("endless", [ask, export])
+async def test_a_query_ends_when_its_asker_goes_away(known: Store, endless: Callable[[Store], None]) -> None:
     ended: list[str] = []
 
     async def app(_: Message, __: Any, ___: Any) -> None:
         with pytest.raises(ClickHouseError) as error:
-            await run_in_threadpool(ask, known)
+            await run_in_threadpool(endless, known)
         ended.append(str(error.value))
 
     async def receive() -> Message:
@@ -56,6 +62,25 @@ async def test_a_query_ends_when_its_asker_goes_away(known: Store) -> None:
 
     await heeding(app, known.stop)(SCOPE, receive, nothing)
     assert "QUERY_WAS_CANCELLED" in ended[0]
+
+
+async def test_a_stop_of_the_sidecar_ends_what_is_still_asked() -> None:
+    stopped: list[Asker] = []
+
+    async def app(_: Message, receive: Any, __: Any) -> None:
+        await receive()
+        await receive()
+
+    async def receive() -> Message:
+        await asyncio.sleep(60)
+        return {"type": "http.disconnect"}
+
+    request = asyncio.ensure_future(heeding(app, stopped.append)(SCOPE, receive, nothing))
+    await asyncio.sleep(0)
+    request.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await request
+    assert [asker.gone.is_set() for asker in stopped] == [True]
 
 
 async def test_who_is_gone_before_its_turn_asks_nothing(known: Store) -> None:
