@@ -16,6 +16,7 @@ from spanmeter_collector.times import read_length
 _HEADER: Final = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]+")
 _SHORTEST_KEY: Final = 16
 _MOST: Final = 100_000
+_MOST_DIGITS: Final = 9
 
 
 class SettingError(ValueError):
@@ -53,7 +54,7 @@ def address(variable: str, value: str) -> Address:
     """host:port."""
     allowed = "expected host:port with a port from 0 to 65535, such as 127.0.0.1:4318"
     host, colon, port = value.rpartition(":")
-    if not (colon and host and port.isascii() and port.isdecimal() and int(port) <= 65535):
+    if not (colon and _is_host(host) and _is_whole(port, least=0, most=65535)):
         raise SettingError(variable, value, allowed)
     if ":" in host and not (host.startswith("[") and host.endswith("]")):
         raise SettingError(variable, value, "an IPv6 address stands in brackets, such as [::1]:4318")
@@ -62,30 +63,47 @@ def address(variable: str, value: str) -> Address:
 
 def directory(variable: str, value: str) -> Path:
     """A directory that is there or may be made."""
-    path = Path(value).expanduser().absolute()
-    if path.exists() and not path.is_dir():
+    path = _path(variable, value)
+    try:
+        is_file = path.exists() and not path.is_dir()
+    except OSError as error:
+        raise SettingError(variable, value, f"the directory cannot be looked at: {error.strerror}") from error
+    if is_file:
         raise SettingError(variable, value, "expected a directory, and this is a file")
     return path
 
 
 def file(variable: str, value: str) -> Path:
     """A price file that is there."""
-    path = Path(value).expanduser().absolute()
-    if not path.is_file():
+    path = _path(variable, value)
+    try:
+        is_file = path.is_file()
+    except OSError as error:
+        raise SettingError(variable, value, f"the file cannot be looked at: {error.strerror}") from error
+    if not is_file:
         raise SettingError(variable, value, "expected a file, such as deploy/prices.example.toml, and there is none")
     return path
 
 
 def store(variable: str, value: str) -> str:
     """The address of a store."""
-    parts = urlsplit(value)
-    embedded = parts.scheme == "chdb" and not parts.netloc and len(parts.path) > 1
-    clusters = parse_qs(parts.query, keep_blank_values=True).get("cluster", [])
-    server = parts.scheme == "clickhouse" and bool(parts.hostname) and all(map(CLUSTER_NAME.fullmatch, clusters))
-    if not (embedded or server):
+    try:
+        is_store = _is_store(value)
+    except ValueError:  # a port above 65535, half an IPv6 address
+        is_store = False
+    if not is_store:
         allowed = "expected chdb:///absolute/directory or clickhouse://user:password@host:port/database[?cluster=name]"
         raise SettingError(variable, "…" if "@" in value else value, allowed)
     return value
+
+
+def _is_store(value: str) -> bool:
+    parts = urlsplit(value)
+    if parts.scheme == "chdb":
+        return not parts.netloc and len(parts.path) > 1
+    clusters = parse_qs(parts.query, keep_blank_values=True).get("cluster", [])
+    has_place = _is_host(parts.hostname) and parts.port != 0
+    return parts.scheme == "clickhouse" and has_place and all(map(CLUSTER_NAME.fullmatch, clusters))
 
 
 def tokens(variable: str, value: str) -> list[str]:
@@ -109,7 +127,7 @@ def token_file(variable: str, value: str) -> list[str]:
 def readable(variable: str, value: str) -> str:
     """The text of a file that is there."""
     try:
-        return Path(value).expanduser().read_text(encoding="utf-8")
+        return _path(variable, value).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         told = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         raise SettingError(variable, value, f"the file cannot be read: {told}") from error
@@ -118,7 +136,7 @@ def readable(variable: str, value: str) -> str:
 def text_file(variable: str, value: str) -> Path:
     """A file with text that can be read."""
     readable(variable, value)
-    return Path(value).expanduser().absolute()
+    return _path(variable, value)
 
 
 def secret(variable: str, value: str) -> str:
@@ -145,7 +163,7 @@ def endpoint(variable: str, value: str) -> str:
     try:
         parts = urlsplit(value)
         by_grpc = parts.scheme in {"grpc", "grpcs"} and parts.path in {"", "/"}
-        is_base = (by_grpc or parts.scheme in {"http", "https"}) and bool(parts.hostname) and parts.port != 0
+        is_base = (by_grpc or parts.scheme in {"http", "https"}) and _is_host(parts.hostname) and parts.port != 0
     except ValueError:  # a port above 65535, half an IPv6 address
         is_base = False
     if not is_base or parts.query or parts.fragment or parts.path.endswith(("/v1/traces", "/v1/metrics")):
@@ -166,7 +184,7 @@ def headers(variable: str, value: str) -> dict[str, str]:
 
 def megabytes(variable: str, value: str) -> int:
     """A size in megabytes."""
-    if not (value.isascii() and value.isdecimal() and 1 <= int(value) <= 65536):
+    if not _is_whole(value, least=1, most=65536):
         raise SettingError(variable, value, "expected a whole number of megabytes from 1 to 65536")
     return int(value)
 
@@ -184,6 +202,25 @@ def settling_time(variable: str, value: str) -> str:
 
 def number(variable: str, value: str) -> int:
     """How much of something may be kept."""
-    if not (value.isascii() and value.isdecimal() and 0 < int(value) <= _MOST):
+    if not _is_whole(value, least=1, most=_MOST):
         raise SettingError(variable, value, f"expected a whole number from 1 to {_MOST}; unset it for no limit")
     return int(value)
+
+
+def _is_host(name: str | None) -> bool:
+    """Whether a name can be looked up: what lies between its dots is neither empty nor too long."""
+    try:
+        return bool(name and name.encode("idna"))
+    except UnicodeError:
+        return False
+
+
+def _is_whole(value: str, *, least: int, most: int) -> bool:
+    return value.isascii() and value.isdecimal() and len(value) <= _MOST_DIGITS and least <= int(value) <= most
+
+
+def _path(variable: str, value: str) -> Path:
+    try:
+        return Path(value).expanduser().absolute()
+    except RuntimeError as error:
+        raise SettingError(variable, value, "nobody knows where this ~ is; expected a path without it") from error
