@@ -17,6 +17,8 @@ from spanmeter_collector.sidecar import add_address, check_address
 
 PORT: Final = 8501
 _LAST_PORT: Final = 65535
+_NO_ADDRESS: Final = "this machine has no such address; name one of its own, or 0.0.0.0 for all of them"
+_TAKEN: Final = "another program listens there; stop it, or name another port"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         MissingExtraError: The extra `dashboard` is not installed.
         RefusedError: The sidecar's address is none.
-        SettingError: The port is taken.
+        SettingError: The machine has no such address, or the port is taken.
     """
     check_address(arguments.url)
     check_free(arguments.address, arguments.port, option="--port")
@@ -51,15 +53,20 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def check_free(address: str, port: int, *, option: str) -> None:
-    """Raise SettingError where another program listens at the port that an option names."""
-    with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as probe:
+    """Raise SettingError where the address is none, or another program listens at the port that an option names."""
+    try:
+        family, _, _, _, place = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM)[0]
+    except (OSError, UnicodeError) as error:
+        raise SettingError("--address", address, _NO_ADDRESS) from error
+    with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((address, port))
+            probe.bind(place)
         except OSError as error:
+            if error.errno == errno.EADDRNOTAVAIL:
+                raise SettingError("--address", address, _NO_ADDRESS) from error
             if error.errno == errno.EADDRINUSE:
-                reason = "another program listens there; stop it, or name another port"
-                raise SettingError(option, str(port), reason) from error
+                raise SettingError(option, str(port), _TAKEN) from error
 
 
 def dashboard_command(*, address: str, port: int, url: str, note: str = "") -> list[str]:

@@ -60,3 +60,10 @@ def test_a_port_that_is_taken_starts_nothing(command: str, option: str, capsys: 
         assert main([command, option, str(port)]) == 1
     reason = "another program listens there; stop it, or name another port"
     assert capsys.readouterr() == ("", f"spanmeter {command}: {option}='{port}': {reason}\n")
+
+
+@pytest.mark.parametrize("address", ["a..b", "192.0.2.7"])
+def test_an_address_that_the_machine_lacks_starts_nothing(address: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["dashboard", "--address", address]) == 1
+    reason = "this machine has no such address; name one of its own, or 0.0.0.0 for all of them"
+    assert capsys.readouterr() == ("", f"spanmeter dashboard: --address='{address}': {reason}\n")
