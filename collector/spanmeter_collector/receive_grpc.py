@@ -45,20 +45,21 @@ class GrpcDoor:
         server.add_generic_rpc_handlers(
             [
                 grpc.method_handlers_generic_handler(
-                    service, {"Export": grpc.unary_unary_rpc_method_handler(self._export(signal))}
+                    service, {"Export": grpc.stream_unary_rpc_method_handler(self._export(signal))}
                 )
                 for service, signal in _SERVICES.items()
             ]
         )
         return server
 
-    def _export(self, signal: Signal) -> Callable[[bytes, grpc.ServicerContext], bytes]:
-        def export(body: bytes, context: grpc.ServicerContext) -> bytes:
+    def _export(self, signal: Signal) -> Callable[[Iterator[bytes], grpc.ServicerContext], bytes]:
+        def export(bodies: Iterator[bytes], context: grpc.ServicerContext) -> bytes:
             told = [str(said).encode() for name, said in context.invocation_metadata() if name == "authorization"]
             if not self.tokens.admits(told):
                 self._refuse(context, "unauthorized", Code.UNAUTHENTICATED, _UNAUTHORIZED)
             with self._refusing(context):
                 self.pipeline.check_room()
+            body = self._only(bodies, context)
             intake = self._take_in(signal, body, context)
             with self._refusing(context):
                 self.pipeline.submit(signal, intake, transport="grpc").result()
@@ -66,6 +67,13 @@ class GrpcDoor:
             return write_answer(signal, intake, content_type=otlp.PROTOBUF)
 
         return export
+
+    def _only(self, bodies: Iterator[bytes], context: grpc.ServicerContext) -> bytes:
+        """The body of a call. gRPC itself refuses one that is too large; here it is known only that none came."""
+        try:
+            return next(bodies)
+        except (StopIteration, grpc.RpcError):
+            self._refuse(context, "unread", Code.CANCELLED, "no body came")
 
     def _take_in(self, signal: Signal, body: bytes, context: grpc.ServicerContext) -> Intake:
         try:

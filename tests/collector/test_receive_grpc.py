@@ -99,12 +99,16 @@ def test_a_malformed_message_is_an_invalid_argument(channel: grpc.Channel) -> No
 
 
 @pytest.mark.parametrize("compression", [grpc.Compression.NoCompression, grpc.Compression.Gzip])
-def test_a_message_over_16_mb_is_refused_and_not_to_be_sent_again(
-    channel: grpc.Channel, compression: grpc.Compression
+def test_a_message_over_16_mb_is_refused_and_counted_and_not_to_be_sent_again(
+    sidecar: Any, channel: grpc.Channel, compression: grpc.Compression
 ) -> None:
+    unread = 'spanmeter_collector_refused_requests_total{reason="unread"}'
+    before = sidecar.metric(unread)
+
     code, _, details = refusal(channel, bytes(16 * 2**20 + 1), compression=compression)
 
     assert (code, details) == (grpc.StatusCode.RESOURCE_EXHAUSTED, [])
+    assert sidecar.counts(unread, before + 1)
 
 
 def test_beside_a_bad_byte_the_other_spans_are_kept(
