@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
@@ -17,6 +16,8 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import (
 from spanmeter import semconv
 from spanmeter_collector.otlp import LAST_NANOSECOND, texts
 
+_MOST: Final = 10**15
+"""Nobody counts further; one sender that does must not spoil the sums of all."""
 _SUMS: Final = {AGGREGATION_TEMPORALITY_CUMULATIVE, AGGREGATION_TEMPORALITY_DELTA}
 
 
@@ -38,7 +39,7 @@ class Counter(NamedTuple):
 
 
 def counters(request: ExportMetricsServiceRequest, *, received_at: int) -> list[Counter]:
-    """The sums of `spanmeter.client.*` in a request, none of them negative; every other metric is left out."""
+    """The sums of `spanmeter.client.*` in a request, none negative or beyond all reason; every other metric is left out."""
     return [
         _counter(resource, metric, point, received_at)
         for resource_metrics in request.resource_metrics
@@ -66,7 +67,7 @@ def _kept_points(metric: Metric) -> Iterator[NumberDataPoint]:
 
 
 def _is_kept(point: NumberDataPoint) -> bool:
-    return 0 < point.time_unix_nano <= LAST_NANOSECOND and 0 <= _value(point) < math.inf
+    return 0 < point.time_unix_nano <= LAST_NANOSECOND and 0 <= _value(point) <= _MOST
 
 
 def _counter(resource: Mapping[str, str], metric: Metric, point: NumberDataPoint, received_at: int) -> Counter:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import Any, Final, Self
 
 _ZERO: Final = Decimal(0)
 _FLOAT_NOISE: Final = Decimal("1e-13")
 """Counters travel as floating-point numbers, exact to 15 digits: what differs by less is equal."""
 _PLACES: Final = Decimal("1e-12")
+_EXACT: Final = Context(prec=400)
+"""For any float with its places."""
 WAITING: Final = "waiting"
 SEVERAL: Final = "several"
 UNKNOWN: Final = "unknown"
@@ -33,7 +35,7 @@ class Figures:
             calls=round(row[f"{kind}_calls"]),
             failed_calls=round(row[f"{kind}_failed_calls"]),
             tokens=round(row[f"{kind}_tokens"]),
-            usd=usd if isinstance(usd, Decimal) else Decimal(f"{usd:.15g}").quantize(_PLACES),
+            usd=usd if isinstance(usd, Decimal) else Decimal(f"{usd:.15g}").quantize(_PLACES, context=_EXACT),
         )
 
     def __add__(self, other: Figures) -> Figures:

@@ -68,10 +68,11 @@ def test_other_metrics_are_counted_and_not_kept() -> None:
         metric("spanmeter.client.calls", NumberDataPoint(time_unix_nano=20, as_int=-1)),
         metric("spanmeter.client.cost_usd", NumberDataPoint(time_unix_nano=20, as_double=math.inf)),
         metric("spanmeter.client.cost_usd", NumberDataPoint(time_unix_nano=20, as_double=math.nan)),
+        metric("spanmeter.client.cost_usd", NumberDataPoint(time_unix_nano=20, as_double=1e17)),
     )
 
     assert counters(request, received_at=30) == []
-    assert point_count(request) == 8
+    assert point_count(request) == 9
 
 
 def test_differences_start_anew_with_each_value() -> None:
