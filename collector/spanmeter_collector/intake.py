@@ -100,6 +100,11 @@ def take_in(
         spans = _spans_of_short(body)
         if spans is not None and is_well(body, spans=spans, closed=closed):
             return Intake(body, spans)
+    return _opened(signal, body, content_type, closed, redact)
+
+
+def _opened(signal: Signal, body: bytes, content_type: str, closed: Collection[int], redact: Redact | None) -> Intake:
+    """What a closer look takes of a body."""
     lost: Counter[str] = Counter()
     request, body = (_from_json if content_type == JSON else _from_protobuf)(signal, body, lost)
     refused = [_UNREADABLE.format(f"a {part}") for part in ("span", "metric") for _ in range(lost.pop(part, 0))]

@@ -90,10 +90,7 @@ def serve(settings: Settings) -> int:
             query_tokens=settings.query_tokens,
             ingest_tokens=settings.ingest_tokens,
         )
-        sweep = Sweep(store, settings.retention, status, damaged=settings.data_dir / "log" / "damaged")
-        stack.enter_context(sweeping(sweep, status))
-        stack.enter_context(neighbourly(store, status))
-        stack.enter_context(merging_with_room(store))
+        stack.enter_context(_keeping(store, settings, status))
         return_engine_code()
         places = {"http": str(http_address), "grpc": str(grpc_address), "store": settings.shown_store}
         _logger.info("ready", extra=places)
@@ -172,6 +169,14 @@ def _working(settings: Settings, status: Status, forward: Forward | None) -> Ite
             yield _Works(pipeline, store, log)
         finally:
             pipeline.close(within_s=_DRAIN_S)
+
+
+@contextmanager
+def _keeping(store: Store, settings: Settings, status: Status) -> Iterator[None]:
+    """What keeps a store beside the doors: retention, what several sidecars did, and room to merge."""
+    sweep = Sweep(store, settings.retention, status, damaged=settings.data_dir / "log" / "damaged")
+    with sweeping(sweep, status), neighbourly(store, status), merging_with_room(store):
+        yield
 
 
 def _redaction(settings: Settings, status: Status) -> Redact | None:
