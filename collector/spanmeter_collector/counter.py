@@ -39,7 +39,7 @@ class Counter(NamedTuple):
 
 
 def counters(request: ExportMetricsServiceRequest, *, received_at: int) -> list[Counter]:
-    """The sums of `spanmeter.client.*` in a request, none negative or beyond all reason; every other metric is left out."""
+    """The sums of `spanmeter.client.*` in a request, those that may be; every other metric is left out."""
     return [
         _counter(resource, metric, point, received_at)
         for resource_metrics in request.resource_metrics
