@@ -70,6 +70,8 @@ def open_span(closed: bytes) -> tuple[Span, dict[str, Value]]:
         google.protobuf.message.DecodeError: it is no span.
     """
     span = _SPAN.FromString(closed)
+    if not span.start_time_unix_nano:
+        span.start_time_unix_nano = sum(_START.FromString(closed).start_time_unix_nano[-1:])
     pairs = span.attributes
     return span, dict([_open_again(pair) if len(pair) <= _LONGEST_REMEMBERED else _open(pair) for pair in pairs])
 
@@ -130,8 +132,12 @@ _MESSAGES: Final[Mapping[str, Mapping[int, tuple[str, str]]]] = {
         11: ("events", f"*{Span.Event.DESCRIPTOR.full_name}"),
         15: ("status", Status.DESCRIPTOR.full_name),
     },
+    "Start": {7: ("start_time_unix_nano", "*fixed64")},
 }
-"""trace.proto with spans and attributes left closed, and a bundle as the engine is given it; a star: repeated."""
+"""trace.proto with spans and attributes left closed, and a bundle as the engine is given it; a star: repeated.
+
+The engine and the door read a start that is packed, as lists of numbers are, so Python has to.
+"""
 _TYPES: Final = {
     "bytes": FieldDescriptorProto.TYPE_BYTES,
     "fixed64": FieldDescriptorProto.TYPE_FIXED64,
@@ -168,3 +174,4 @@ _add_messages()
 _REQUEST: Final = _message_class("Request")
 _SHEET: Final = _message_class("Sheet")
 _SPAN: Final = _message_class("Span")
+_START: Final = _message_class("Start")

@@ -42,6 +42,16 @@ def test_an_empty_request_has_no_bundles() -> None:
     assert list(bundles(b"", received_at=1)) == []
 
 
+def test_a_start_that_is_packed_as_the_door_takes_it_is_read(span: MakeSpan) -> None:
+    start = span(1).start_time_unix_nano.to_bytes(8, "little")
+    packed = span(1).SerializeToString().replace(b"\x39" + start, b"\x3a\x08" + start)
+
+    opened, _ = open_span(packed)
+
+    assert opened.start_time_unix_nano == span(1).start_time_unix_nano
+    assert open_span(Span(name="none").SerializeToString())[0].start_time_unix_nano == 0
+
+
 def test_a_span_opens_to_what_it_is_however_often_its_attributes_came(span: MakeSpan) -> None:
     said = {
         "text": "é",
