@@ -270,9 +270,9 @@ def _rows(rollup: Rollup, number: int) -> str:
     return f"level = '{rollup.name}' AND time >= {since} AND time < {until}"
 
 
-def _second(microseconds: int) -> int:
-    """A time as a rollup tells it, which knows none after 2106."""
-    return min(microseconds // 1_000_000, _LAST_SECOND)
+def _second(microseconds: int) -> str:
+    """A time as a rollup tells it, which knows none after 2106; of fewer digits the engine takes four for a year."""
+    return f"{min(microseconds // 1_000_000, _LAST_SECOND):010d}"
 
 
 def _between(time: str, number: int) -> str:

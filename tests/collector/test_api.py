@@ -70,6 +70,14 @@ async def test_sql_in_a_name_is_refused(client: httpx.AsyncClient, attack: str) 
     assert response.json()["error"].startswith(f"unknown parameter {attack!r}; allowed: since, ")
 
 
+@pytest.mark.parametrize(
+    "asked", ["cost", "latency", "latency?group_by=hour", "export?format=focus", "traces", "losses"]
+)
+async def test_all_that_was_ever_stored_can_be_asked_for(client: httpx.AsyncClient, asked: str) -> None:
+    since = f"{'&' if '?' in asked else '?'}since=1970-01-01T00:00:00Z"
+    assert (await client.get(f"/api/v1/{asked}{since}")).status_code == 200
+
+
 async def test_readiness_names_what_is_in_the_way(known: Store) -> None:
     status = Status(now=lambda: datetime(2026, 11, 22, 13, tzinfo=UTC))
     async with client_of(known, status) as client:
