@@ -6,12 +6,13 @@ import logging
 from typing import Final
 from urllib.parse import urlsplit
 
-from clickhouse_connect.driver.exceptions import ClickHouseError
+from clickhouse_connect.driver.exceptions import ClickHouseError, OperationalError
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 
 from spanmeter_collector.answers import Refusal
 from spanmeter_collector.asker import GoneError
+from spanmeter_collector.connection import said
 from spanmeter_collector.question_error import QuestionError
 from spanmeter_collector.response import respond
 from spanmeter_collector.room import RoomError
@@ -58,8 +59,10 @@ def _add_excuses(api: FastAPI) -> None:
             if word in str(error):
                 headers = {"retry-after": "5"} if status_code == 503 else {}
                 return respond(Refusal(error=sentence), status_code=status_code, headers=headers)
-        if _STOPPED not in str(error):
-            _log.error("The store could not answer %s", request.url.path, exc_info=error)
+        if isinstance(error, OperationalError):
+            _log.error("the store could not answer %s: %s", request.url.path, said(error))
+        elif _STOPPED not in str(error):
+            _log.error("the store could not answer %s", request.url.path, exc_info=error)
         sentence = "the store could not answer; the sidecar's log says why"
         return respond(Refusal(error=sentence), status_code=503, headers={"retry-after": "5"})
 

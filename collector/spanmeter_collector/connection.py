@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
@@ -21,6 +22,9 @@ _EMBEDDED: Final = _SETTINGS | {
 }
 """Compiling a question takes tens of milliseconds of its fourth time, and saves none of the next."""
 
+_BESIDE: Final = re.compile(r" with url: \S+|,?\s*Stack trace.*", re.DOTALL)
+_LONGEST: Final = 1000
+
 
 def connector(url: str, layout: Layout) -> Callable[[], Any]:
     """What makes connections, clients of clickhouse-connect, to the store of an address.
@@ -34,6 +38,11 @@ def connector(url: str, layout: Layout) -> Callable[[], Any]:
     settings = {**_SETTINGS, **layout.settings}
     dsn = parts._replace(query=told).geturl()
     return lambda: clickhouse_connect.get_client(dsn=dsn, settings=settings, autogenerate_session_id=False)
+
+
+def said(error: Exception) -> str:
+    """What an error of a store says, on one line, without the question: that may be long and name people."""
+    return " ".join(_BESIDE.sub("", str(error)).split())[:_LONGEST]
 
 
 def _embedded(path: str, database: str) -> Callable[[], Any]:

@@ -55,6 +55,8 @@ def write_json_lines(secrets: Iterable[str] = ()) -> None:
     handler.setFormatter(JsonLines(secrets))
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    for quoting in ("urllib3.connectionpool", "clickhouse_connect"):  # whole questions, where a server is away
+        logging.getLogger(quoting).setLevel(logging.ERROR)
     logging.captureWarnings(capture=True)
     threading.excepthook = _log_crash
 

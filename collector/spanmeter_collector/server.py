@@ -22,6 +22,7 @@ from spanmeter_collector.backlog import Limits
 from spanmeter_collector.budget_file import read_budgets
 from spanmeter_collector.budget_watch import at_work
 from spanmeter_collector.budgets import Budgets
+from spanmeter_collector.connection import said
 from spanmeter_collector.destination import refuse_itself
 from spanmeter_collector.disk import DiskCollector
 from spanmeter_collector.forward import Forwarder, way_to
@@ -221,7 +222,7 @@ def open_store(settings: Settings) -> Store:
     try:
         return Store.open(settings.store)
     except (ClickHouseError, OSError) as error:
-        reason = f"the store cannot be opened: {str(error).splitlines()[0]}"
+        reason = f"the store cannot be opened: {said(error)}"
         raise SettingError("SPANMETER_STORE", settings.shown_store, reason) from error
 
 

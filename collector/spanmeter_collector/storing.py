@@ -19,6 +19,7 @@ from clickhouse_connect.driver.exceptions import OperationalError
 
 from spanmeter.pricing import PriceBook
 from spanmeter_collector.backlog import Amount, Backlog
+from spanmeter_collector.connection import said
 from spanmeter_collector.incoming import Received
 from spanmeter_collector.log import Log, Position
 from spanmeter_collector.otlp import MalformedError, Signal, parse, span_count
@@ -240,7 +241,8 @@ class Storing:
     def _fail(self, sentence: str, error: Exception) -> None:
         self.wait_s = min(2 * self.wait_s, _LONGEST_WAIT_S) if self._has_failed else _FIRST_WAIT_S
         self._has_failed = True
-        _logger.error("%s; what is not stored stays in the log", sentence, exc_info=error)
+        told = None if _is_unavailable(error) else error
+        _logger.error("%s; what is not stored stays in the log", sentence, exc_info=told)
         self._status.report("store", sentence)
 
 
@@ -254,4 +256,4 @@ def _is_unavailable(error: Exception) -> bool:
 
 
 def _said(error: Exception) -> str:
-    return str(error) if isinstance(error, StoreError | OSError) else f"{type(error).__name__}: {error}"
+    return said(error) if isinstance(error, StoreError | OSError) else f"{type(error).__name__}: {error}"

@@ -4,9 +4,9 @@ import fcntl
 from pathlib import Path
 
 import pytest
-from clickhouse_connect.driver.exceptions import ClickHouseError
+from clickhouse_connect.driver.exceptions import ClickHouseError, OperationalError
 
-from spanmeter_collector.connection import connector
+from spanmeter_collector.connection import connector, said
 from spanmeter_collector.layout import Layout
 from spanmeter_collector.store import Store
 
@@ -40,3 +40,14 @@ def test_a_store_that_another_process_uses_is_named_so(store: Store, tmp_path: P
         with pytest.raises(BlockingIOError, match="another process uses it"):
             connector(f"chdb://{tmp_path}", Layout(""))
     assert store.query("metrics_duplicates", {}) == []
+
+
+def test_an_error_of_a_server_that_is_away_does_not_quote_the_question() -> None:
+    connect = connector("clickhouse://ada:secret@127.0.0.1:9/ledger", Layout(""))
+    with pytest.raises(OperationalError) as away:
+        connect()
+
+    assert "query_id" in str(away.value)
+    assert said(away.value).startswith("Error HTTPConnectionPool(host='127.0.0.1', port=9): Max retries exceeded (")
+    assert "Connection refused" in said(away.value)
+    assert said(ValueError("wrong,\n  Stack trace (when copying):\n0. main")) == "wrong"
