@@ -10,6 +10,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from spanmeter_collector.budgets import Budgets
+from spanmeter_collector.metrics import while_answered
 from spanmeter_collector.money import usd_text
 from spanmeter_collector.store import Store
 
@@ -27,6 +28,7 @@ class BudgetsCollector(Collector):
         self._store = store
         self._budgets = budgets
 
+    @while_answered
     def collect(self) -> Iterator[Metric]:
         """Ask how budgets stand and yield every family, also the empty ones."""
         names = [budget.name for budget in self._budgets.register.all()]

@@ -10,6 +10,7 @@ from pathlib import Path
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from spanmeter_collector.metrics import while_answered
 from spanmeter_collector.store import Store
 
 
@@ -21,16 +22,17 @@ class DiskCollector(Collector):
         self._store = store
         self._directory = directory
 
+    @while_answered
     def collect(self) -> Iterator[Metric]:
         """Bytes and rows of every table of the store, and the room that is left."""
+        free = shutil.disk_usage(self._directory).free
+        yield GaugeMetricFamily("spanmeter_collector_disk_free_bytes", "Room left for log and store.", value=free)
         taken, held = Counter[str](), Counter[str]()
         for partition in self._store.query("partitions", {}):
             taken[partition["table"]] += partition["bytes"]
             held[partition["table"]] += partition["rows"]
         yield _by_table("spanmeter_collector_store_bytes", "What tables take on disk.", taken)
         yield _by_table("spanmeter_collector_store_rows", "How many rows tables have.", held)
-        free = shutil.disk_usage(self._directory).free
-        yield GaugeMetricFamily("spanmeter_collector_disk_free_bytes", "Room left for log and store.", value=free)
 
     def describe(self) -> Iterable[Metric]:
         """Nothing: registering must not ask the store."""

@@ -14,6 +14,7 @@ from prometheus_client.registry import Collector
 
 from spanmeter_collector.loss import UNKNOWN
 from spanmeter_collector.losses import SETTLE, losses, options, settled_until
+from spanmeter_collector.metrics import while_answered
 from spanmeter_collector.selection import read_selection
 from spanmeter_collector.store import Store
 from spanmeter_collector.times import read_length
@@ -36,6 +37,7 @@ class LossCollector(Collector):
         self._asked_at = -self._kept_s
         self._lost: Counter[tuple[str, str]] = Counter()
 
+    @while_answered
     def collect(self) -> Iterator[Metric]:
         """Yield the family, asking the store when the last answer is too old."""
         with self._asking:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import wraps
 from itertools import accumulate, groupby
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
+from clickhouse_connect.driver.exceptions import ClickHouseError
 from prometheus_client import CollectorRegistry, disable_created_metrics
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.exposition import choose_encoder
@@ -24,6 +27,7 @@ PICOS: Final = 10**12
 MODEL_LABELS: Final = ("service", "provider", "model")
 
 _END: Final = b"# EOF\n"
+C = TypeVar("C", bound=Collector)
 
 Row = Mapping[str, Any]
 
@@ -113,6 +117,17 @@ SPAN_HISTOGRAMS: Final = (
         NANOSECONDS,
     ),
 )
+
+
+def while_answered(collect: Callable[[C], Iterable[Metric]]) -> Callable[[C], Iterator[Metric]]:
+    """Let a collector tell what it can while the store does not answer, so that everybody else is still read."""
+
+    @wraps(collect)
+    def told(collector: C) -> Iterator[Metric]:
+        with suppress(ClickHouseError):
+            yield from collect(collector)
+
+    return told
 
 
 class StoreCollector(Collector):
@@ -233,8 +248,8 @@ def _bound_text(bound: float) -> str:
 class Exposition:
     """What a scraper reads: the families of a registry, and those of the store.
 
-    Those of the store are made again when it was written to since; on a server, where others may write, each time.
-    Safe to share between threads.
+    Those of the store are made again when it was written to since; on a server, where others may write, each time. They
+    are missing while it does not answer. Safe to share between threads.
     """
 
     def __init__(self, registry: CollectorRegistry, store: Store) -> None:
@@ -254,7 +269,10 @@ class Exposition:
         written = self._store.written
         made_at, body = self._made.get(content_type, (None, b""))
         if written is None or made_at != written:
-            body = encode(self._of_store)
+            try:
+                body = encode(self._of_store)
+            except ClickHouseError:
+                return encode(CollectorRegistry())
         if written is not None:
             self._made[content_type] = written, body
         return body

@@ -13,6 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families as read_text
 
 from spanmeter import semconv
 from spanmeter_collector.batch import Batch
+from spanmeter_collector.losses_gauge import LossCollector
 from spanmeter_collector.metrics import Exposition
 from spanmeter_collector.store import Store
 
@@ -187,6 +188,20 @@ def test_the_store_is_asked_again_when_it_was_written_to(store: Store) -> None:
     store.write(Batch(), token="1")
     assert unasked == before
     assert b'spanmeter_duplicate_calls_total{reason="same_span",service="shop"} 3.0' in exposition.expose("")[0]
+
+
+def test_the_process_is_read_while_the_store_does_not_answer(store: Store) -> None:
+    registry = CollectorRegistry()
+    registry.register(LossCollector(store))
+    Counter("own", "A counter of the process itself.", registry=registry).inc()
+    exposition = Exposition(registry, store)
+    store._writer.command("RENAME TABLE counters TO away, duplicate_totals TO far_away")
+    text, open_text = (exposition.expose(accept)[0].decode() for accept in ("", OPENMETRICS))
+    store._writer.command("RENAME TABLE away TO counters, far_away TO duplicate_totals")
+
+    assert [family.name for family in read_text(text)] == ["own"]
+    assert _values(read_openmetrics(open_text)) == {("own_total", "{}", 1.0)}  # type: ignore[no-untyped-call]
+    assert b"spanmeter_duplicate_calls_total" in exposition.expose("")[0]
 
 
 def _values(families: Iterable[Metric]) -> set[tuple[str, str, float]]:
