@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence, Sized
 from typing import Any, Final
 
 from langchain_core.documents import BaseDocumentCompressor
@@ -24,7 +24,6 @@ _MARK: Final = "rank"
 
 Other compressors shorten or leave out, and where they ask models these are counted themselves.
 """
-_NONE: Final[tuple[Any, ...]] = ([], (), None)
 _PROVIDERS: Final = (("Cohere", "cohere"), ("Jina", "jina"))
 """Of packages that hold the classes of many providers, by what a class's name begins with."""
 
@@ -33,7 +32,7 @@ def _opening(compressor: Any, args: Args, options: Options) -> Opening | None:
     """Read a reranker; without documents it asks nobody."""
     model = _model(compressor, options)
     names = [kind.__name__ for kind in type(compressor).__mro__]
-    if not any(_MARK in name.lower() for name in (*names, model)) or _documents(args, options) in _NONE:
+    if not any(_MARK in name.lower() for name in (*names, model)) or _is_nothing(_documents(args, options)):
         return None
     endpoint = endpoint_of(compressor)
     return Opening(
@@ -63,7 +62,7 @@ def _sent(call: Call, args: Args, options: Options) -> Sent | None:
         return None
     query = args[1] if len(args) > 1 else options.get("query")
     given = _documents(args, options)
-    documents = given if isinstance(given, list | tuple) else ()  # reading an iterator would use it up
+    documents = given if isinstance(given, Collection) else ()  # reading an iterator would use it up
     texts = [getattr(document, "page_content", document) for document in documents]
     return sent(query if isinstance(query, str) else "", texts)
 
@@ -71,6 +70,11 @@ def _sent(call: Call, args: Args, options: Options) -> Sent | None:
 def _documents(args: Args, options: Options) -> Any:
     """What every one of the methods takes first."""
     return args[0] if args else options.get("documents")
+
+
+def _is_nothing(documents: Any) -> bool:
+    """Tell by the length: arrays have no truth of their own."""
+    return documents is None or (isinstance(documents, Sized) and not len(documents))
 
 
 def _returned(call: Call, documents: Any) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pytest
 from langchain_classic.retrievers import ContextualCompressionRetriever
 from langchain_classic.retrievers.document_compressors import (
@@ -30,6 +32,7 @@ from spanmeter import semconv
 from spanmeter.langchain import rerank as door
 
 FOUND = [Document(page_content="four"), Document(page_content="seventeen"), Document(page_content="six")]
+ARRAY: Any = np.array(FOUND, dtype=object)
 NAME = "rerank rerank-v3.5"
 OPENED = {"spanmeter.operation": "rerank", "spanmeter.framework": "langchain"}
 
@@ -195,11 +198,23 @@ def test_compressors_that_order_nothing_are_no_calls_of_their_own(provider: Any,
     assert operations == ["embeddings", "embeddings", "chat"]
 
 
-def test_nobody_is_asked_to_order_nothing(instrumented: Any) -> None:
+@pytest.mark.parametrize("nothing", [[], np.array([])], ids=["list", "array"])
+def test_nobody_is_asked_to_order_nothing(nothing: Any, instrumented: Any) -> None:
     with spanmeter.measure() as bill:
-        assert CohereRerank().compress_documents([], "which") == []
+        assert CohereRerank().compress_documents(nothing, "which") == []
 
     assert (bill.calls, instrumented.finished) == (0, ())
+
+
+@pytest.mark.usefixtures("instrumented")
+def test_documents_of_an_array_are_counted_and_held() -> None:
+    with spanmeter.measure() as bill:
+        assert len(CohereRerank().compress_documents(ARRAY, "which")) == 2
+    assert bill.calls == 1
+
+    budget = spanmeter.Budget("day", limit_usd="0.000001")
+    with contextlib.closing(budget), pytest.raises(spanmeter.BudgetExceeded):
+        CohereRerank().compress_documents(ARRAY, "which")
 
 
 def test_an_iterator_reaches_the_reranker_unread(instrumented: Any) -> None:
