@@ -102,7 +102,9 @@ class Account:
                 return self._take(sums, likely.most)
             lease = self._valid_lease(sums)
             if self.wake is None or lease is not None:
-                return self._fit(sums, likely, lease, asker)
+                found = self._fit(sums, likely, lease, asker)
+                goes_on = found is Verdict.HELD and self.is_away and self.away == "allow"
+                return self._fit(sums, likely, None, asker) if goes_on else found
             if not self.is_away and waited_s < LEASE_WAIT_S:
                 return self._ask(likely.most, likely, asker, Verdict.UNASKED)
             return Verdict.AWAY if self.away == "stop" else self._fit(sums, likely, None, asker)

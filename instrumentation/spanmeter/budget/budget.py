@@ -113,8 +113,8 @@ class Budget:
         return self._account.sums().ends_at
 
     def close(self) -> None:
-        """Have it hold no longer in this process."""
-        budgets.remove(self.definition.name)
+        """Have it hold no longer in this process, until one of its name is made again."""
+        budgets.close(self.definition.name)
 
 
 def _account(definition: BudgetDefinition, *, away: Away, wait_s: float) -> Account:

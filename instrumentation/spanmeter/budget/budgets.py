@@ -40,6 +40,8 @@ class Budgets:
     def __init__(self) -> None:
         self.groups: Sequence[Group] = ()
         self.accounts: Mapping[str, Account] = {}
+        self.closed: set[str] = set()
+        """Names of those that the application closed: the sidecar knows them still."""
         self.service = ""
         self._told: list[Callable[[], None]] = []
         self._forecast: Forecast | None = None
@@ -53,7 +55,13 @@ class Budgets:
         """Have a budget hold from now on, in the place of one of the same name."""
         with self._lock:
             self.accounts = {**self.accounts, account.definition.name: account}
+            self.closed.discard(account.definition.name)
             self._arrange()
+
+    def close(self, name: str) -> None:
+        """Have a budget hold no longer until the application makes one of that name again."""
+        self.closed.add(name)
+        self.remove(name)
 
     def remove(self, name: str) -> None:
         """Have a budget hold no longer."""

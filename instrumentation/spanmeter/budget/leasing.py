@@ -131,7 +131,8 @@ class Leasing:
             next_s = self._round() or monotonic() + RENEW_S
             self._told.wait(max(0.0, next_s - monotonic()))
             self._told.clear()
-        self._release()
+        for share in self._shares.values():
+            self._give_back(share)
         self._door.close()
 
     @barrier
@@ -145,13 +146,14 @@ class Leasing:
                 self._shares[name] = share = Share(account)
             if not self._closed and share.next_s() <= monotonic():
                 self._renew(share)
-        due = [share.next_s() for name, share in self._shares.items() if name in self._budgets.accounts]
-        return min([self._look_s, *due])
+        for name in self._shares.keys() - self._budgets.accounts.keys():
+            self._give_back(self._shares.pop(name))
+        return min([self._look_s, *(share.next_s() for share in self._shares.values())])
 
     def _look(self) -> None:
         """Take up the budgets that only the sidecar defines."""
         told = self._ask("GET")
-        self._look_s = monotonic() + (LOOK_EVERY_S if told.status else LONGEST_AWAY_S)
+        self._look_s = monotonic() + (LOOK_EVERY_S if 0 < told.status < 500 else LONGEST_AWAY_S)
         rows = told.fields.get("rows")
         if told.status != 200 or not isinstance(rows, list):
             return
@@ -159,7 +161,7 @@ class Leasing:
         for name, account in self._budgets.accounts.items():
             if account.is_theirs and name not in found:
                 self._budgets.remove(name)
-        for name in found.keys() - self._budgets.accounts.keys():
+        for name in found.keys() - self._budgets.accounts.keys() - self._budgets.closed:
             account = Account(found[name])
             account.is_theirs = True
             account.wake = self._wake
@@ -236,10 +238,10 @@ class Leasing:
         reason = _reason(told, self._destination.url)
         _log.warning("budget %r is not shared, %s: %s", account.definition.name, goes_on, reason)
 
-    def _release(self) -> None:
-        for name, share in self._shares.items():
-            if share.account.lease is not None and name in self._budgets.accounts:
-                barrier(self._lease)(share, LeaseRequest(share.account), release=True)
+    def _give_back(self, share: Share) -> None:
+        """Report what was spent and stopped, and return what is left of a lease."""
+        if share.account.lease is not None:
+            barrier(self._lease)(share, LeaseRequest(share.account), release=True)
 
     def _ask(self, method: str, name: str = "", *, below: str = "", body: Mapping[str, Any] | None = None) -> Told:
         assert self._door is not None  # noqa: S101

@@ -280,6 +280,17 @@ def test_while_the_sidecar_is_away_the_users_policy_holds(hands: Hands) -> None:
     assert (held(allowing, 1).picos, ask(allowing, 1)) == (1 * DOLLAR, Verdict.HELD)
 
 
+@pytest.mark.parametrize(("away", "goes"), [("allow", True), ("stop", False)])
+def test_no_lease_of_a_sidecar_that_is_away_keeps_a_call_waiting_that_may_go_on(
+    hands: Hands, away: str, *, goes: bool
+) -> None:
+    money = shared(hands, away=away)
+    money.adopt(lease(hands, money, 2), money.sums())
+    assert ask(money, 5) is Verdict.HELD
+    money.lost()
+    assert isinstance(ask(money, 5), Hold) is goes
+
+
 def test_nobody_waits_long_for_a_sidecar_that_says_nothing(hands: Hands) -> None:
     money = shared(hands)
     assert held(money, 2, waited_s=LEASE_WAIT_S).picos == 2 * DOLLAR

@@ -17,8 +17,11 @@ import httpx
 import pytest
 
 from spanmeter.budget.account import Account
-from spanmeter.budget.leasing import FIRST_AWAY_S, Share
+from spanmeter.budget.budgets import Budgets
+from spanmeter.budget.door import Told
+from spanmeter.budget.leasing import FIRST_AWAY_S, Leasing, Share
 from spanmeter.budget_definition import BudgetDefinition
+from spanmeter.destination import Destination
 
 SPENDER = Path(__file__).with_name("spender.py")
 CALL_USD = Decimal("0.000325")  # 100 tokens at 1.25 and 20 at 10 USD per million
@@ -104,6 +107,37 @@ def test_a_budget_that_is_shared_again_is_told_of_once(caplog: pytest.LogCapture
         share.came_back()
     assert [record.getMessage() for record in caplog.records] == ["budget 'daily' is shared again"]
     assert share.away_s == FIRST_AWAY_S
+
+
+@pytest.mark.parametrize(("status", "pause_s"), [(0, 10), (503, 10), (200, 60), (404, 60)])
+def test_a_sidecar_that_could_not_answer_is_asked_for_its_budgets_again_soon(
+    monkeypatch: pytest.MonkeyPatch, status: int, pause_s: int
+) -> None:
+    leasing = Leasing(Budgets(), Destination.of("traces", "http://127.0.0.1:9"))
+    monkeypatch.setattr(leasing, "_ask", lambda _: Told(status, {}))
+    leasing._look()
+    assert leasing._look_s - time.monotonic() == pytest.approx(pause_s, abs=1)
+
+
+def test_a_budget_that_is_closed_gives_back_and_stays_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours = Budgets()
+    asked: list[tuple[str, str, str, object]] = []
+
+    def answer(method: str, name: str = "", *, below: str = "", body: dict[str, Any] | None = None) -> Told:
+        body = body or {}
+        asked.append((method, name, below, body.get("release")))
+        rows = [{"name": known, "limit_usd": "1"} for known in ("daily", "theirs")]
+        return Told(200, {"rows": rows, "granted_usd": "1", "period": body.get("period")})
+
+    leasing = Leasing(ours, Destination.of("traces", "http://127.0.0.1:9"))
+    monkeypatch.setattr(leasing, "_ask", answer)
+    ours.put(Account(BudgetDefinition.of("daily", {"limit_usd": "1"})))
+    leasing._round()
+    ours.close("daily")
+    leasing._look()
+    leasing._round()
+    assert asked[-1] == ("POST", "daily", "lease", True)
+    assert set(ours.accounts) == {"theirs"}
 
 
 def test_where_spans_go_elsewhere_budgets_are_shared_by_the_sidecar_that_is_named(
