@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from clickhouse_connect.driver.exceptions import ClickHouseError, OperationalError
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from spanmeter_collector.answers import Refusal
 from spanmeter_collector.asker import GoneError
@@ -70,8 +71,9 @@ def _add_excuses(api: FastAPI) -> None:
     def wait_for_room(_: Request, error: RoomError) -> Response:
         return respond(Refusal(error=str(error)), status_code=503, headers={"retry-after": "10"})
 
+    @api.exception_handler(ClientDisconnect)
     @api.exception_handler(GoneError)
-    def tell_nobody(_: Request, __: GoneError) -> Response:
+    def tell_nobody(_: Request, __: Exception) -> Response:
         return respond(Refusal(error="nobody waits for this answer"), status_code=499)
 
 

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+from typing import Any
+
 import httpx
 import pytest
+from fastapi import FastAPI, Request
 from tests.collector.conftest import client_of
 
 from spanmeter_collector.api import create_api
+from spanmeter_collector.api_refusal import add_refusals
 from spanmeter_collector.budgets import Budgets
 from spanmeter_collector.status import Status
 from spanmeter_collector.store import Store
@@ -98,3 +102,23 @@ async def test_a_budget_that_a_full_disk_might_lose_is_not_taken(store: Store, m
     assert (response.status_code, response.headers["retry-after"]) == (503, "10")
     assert response.json()["error"].startswith("the disk is full: ")
     assert budgets.register.all() == []
+
+
+async def test_who_leaves_before_a_body_is_whole_is_no_fault_of_the_sidecars() -> None:
+    api = FastAPI()
+    sent: list[Any] = []
+    add_refusals(api)
+
+    @api.post("/")
+    async def read(request: Request) -> None:
+        await request.body()
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": "POST", "path": "/", "headers": [], "query_string": b"", "root_path": ""}
+    await api(scope, receive, send)
+    assert sent[0]["status"] == 499
