@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -63,7 +63,7 @@ class JsonLines(logging.Formatter):
             line["error"] = self.formatException(record.exc_info)
         if record.stack_info:
             line["stack"] = self.formatStack(record.stack_info)
-        return json.dumps(line, default=str, ensure_ascii=False)
+        return _json(line)
 
 
 class ReadableLines(logging.Formatter):
@@ -81,6 +81,15 @@ class ReadableLines(logging.Formatter):
         if record.stack_info:
             lines.append(self.formatStack(record.stack_info))
         return "\n".join(lines)
+
+
+def _json(line: Mapping[str, Any]) -> str:
+    """Spell what JSON has no word for: keys that are no texts, infinite numbers, circles, halves of characters."""
+    try:
+        text = json.dumps(line, default=str, ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError):
+        text = json.dumps({name: str(value) for name, value in line.items()}, ensure_ascii=False)
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _message(record: logging.LogRecord) -> str:

@@ -59,8 +59,14 @@ def test_what_is_not_known_is_left_out() -> None:
     assert sorted(line) == ["level", "logger", "message", "time"]
 
 
-def test_a_value_that_json_does_not_know_is_spelled() -> None:
-    assert json.loads(JsonLines().format(record("done", key={1})))["key"] == "{1}"
+@pytest.mark.parametrize(
+    ("value", "spelled"),
+    [({1}, "{1}"), (float("nan"), "nan"), ({(1, 2): 3}, "{(1, 2): 3}"), ("half \ud83d", "half \ud83d")],
+    ids=["a set", "no number", "a key that is no text", "half a character"],
+)
+def test_a_value_that_json_does_not_know_is_spelled(value: object, spelled: str) -> None:
+    text = JsonLines().format(record("done", key=value))
+    assert json.loads(text.encode(), parse_constant=pytest.fail)["key"] == spelled
 
 
 def failed() -> logging.LogRecord:
