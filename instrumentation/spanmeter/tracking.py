@@ -31,6 +31,8 @@ class track:  # noqa: N801  reads as a word of the language: @spanmeter.track("r
     """
 
     def __init__(self, name: str) -> None:
+        if not isinstance(name, str):
+            raise TypeError(f'track is given {name!r}; it takes a name, as in @spanmeter.track("rerank")')
         self._name = name
         self._entered: list[contextlib.AbstractContextManager[Call | None]] = []
 
@@ -45,7 +47,11 @@ class track:  # noqa: N801  reads as a word of the language: @spanmeter.track("r
         self._entered.pop().__exit__(kind, error, trace)
 
     def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
-        """Measure each call of `function`."""
+        """Measure each call of `function`, also of one that is bound to a class or to nothing."""
+        if isinstance(function, classmethod | staticmethod):
+            given: Any = function
+            bound: Callable[P, R] = type(given)(self(given.__func__))
+            return bound
         kind = next(wrapped for fits, wrapped in _WRAPPERS if fits(function))
         wrapper: Callable[P, R] = functools.wraps(function)(kind(self._name, function))
         return wrapper

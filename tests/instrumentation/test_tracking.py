@@ -51,6 +51,22 @@ def test_a_function_has_a_span_a_latency_and_its_own_name(instrumented: Any) -> 
     assert (plain.__name__, plain.__doc__) == ("plain", "Return the value.")
 
 
+async def test_functions_of_a_class_and_of_nothing_are_measured_too(instrumented: Any) -> None:
+    named: Any = classmethod(lambda kind: kind.__name__)
+    found: Any = staticmethod(coroutine)
+    tracked = {"named": spanmeter.track("of a class")(named), "found": spanmeter.track("of nothing")(found)}
+    shelf: Any = type("Shelf", (), tracked)
+
+    assert (shelf.named(), shelf().named(), await shelf.found(1)) == ("Shelf", "Shelf", 1)
+    assert len(instrumented.named("of a class")) == 2
+    assert instrumented.path_of("plain") == ["plain", "coroutine", "of nothing"]
+
+
+def test_a_name_that_is_missing_is_asked_for() -> None:
+    with pytest.raises(TypeError, match=r'it takes a name, as in @spanmeter.track\("rerank"\)'):
+        spanmeter.track(plain)  # type: ignore[arg-type]
+
+
 async def test_a_coroutine_is_measured_to_its_end(instrumented: Any) -> None:
     assert await coroutine(1) == 1
     assert instrumented.path_of("plain") == ["plain", "coroutine"]
