@@ -19,7 +19,7 @@ setup: $(DEV)  ## everything for working on Spanmeter, in .venv
 demo: $(DEMO)  ## the main job: reference RAG, sidecar and cost explorer, until Ctrl-C
 	@$(BIN)/spanmeter demo $(ARGS)
 
-test: $(DEV)  ## all tests, on up to four cores (ARGS="-k cost" for some, ARGS="-n 0" for one core)
+test: $(DEV)  ## all tests, in a process more than there are cores and at most four (ARGS="-k cost" for some, ARGS="-n 0" in one)
 	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 faults: $(DEV)  ## kill the sidecar at 50 moments, flood it for a minute, fill its disk

@@ -103,18 +103,16 @@ def counted(
 
 @contextlib.contextmanager
 def _collecting() -> Iterator[None]:
-    """Collect the garbage of a block at its end, quickly: without looking through all that was there before.
+    """Collect the garbage of a block at its end and not before.
 
-    And not before its end: a dropped stream is closed under a lock that the thread holds while it sends a request.
+    A dropped stream is closed under a lock that the thread holds while it sends a request.
     """
-    gc.freeze()
     gc.disable()
     try:
         yield
         gc.collect()
     finally:
         gc.enable()
-        gc.unfreeze()
 
 
 def _wait_for_threads() -> None:

@@ -42,11 +42,9 @@ def auditor(
     logging.getLogger().addHandler(complaints)
     # pytest keeps the errors of threads, and with them the streams on their stacks, to the end of the test.
     monkeypatch.setattr(threading, "excepthook", lambda _: None)
-    gc.freeze()  # an audit collects garbage several times, of what the application left and not of all that is loaded
     gc.disable()  # or it closes a dropped stream while httpcore holds the lock that closing takes, and waits for ever
     yield Auditor(app, provider, exporter, tracer_provider, begun, complaints)
     gc.enable()
-    gc.unfreeze()
     logging.getLogger().removeHandler(complaints)
 
 
