@@ -140,7 +140,7 @@ def _handler(provider: Provider) -> type[BaseHTTPRequestHandler]:
             if self.path.startswith("/v1/traces") or self.path.startswith("/v1/metrics"):
                 return self.answer(200, b"", "application/x-protobuf")
             if provider.wait is not None:
-                provider.wait.wait(5)
+                provider.wait.wait(30)  # longer than a busy machine takes until all the others wait
             asked = json.loads(body)
             if provider.fail_next:
                 error = {"error": {"message": "no", "type": "rate_limit", "code": "x"}}
