@@ -30,6 +30,8 @@ _PATHS: Final[Mapping[str, Signal]] = {"/v1/traces": Signal.TRACES, "/v1/metrics
 _LARGE_PROTOBUF: Final = 2**20
 _LARGE_OTHER: Final = 64 * 2**10
 """From these bytes on a body is read in a thread of its own; JSON and what is compressed take longer a byte."""
+_PATIENCE_S: Final = 0.5
+"""How long a sender that is to wait waits for this answer: not all heed `Retry-After`, and refusing takes time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,7 @@ class Door:
             await _answer(send, 200, answer_type, body)
         except Refusal as refusal:
             self.status.refused_requests.labels(reason=refusal.reason).inc()
+            await asyncio.sleep(min(refusal.wait_s, _PATIENCE_S))
             await _answer(send, refusal.status, answer_type, refusal.body(answer_type), *refusal.headers)
 
     async def _accept(self, scope: Scope, headers: Mapping[bytes, bytes], content_type: str, receive: Receive) -> bytes:
@@ -72,6 +75,7 @@ class Door:
             await self._submit(signal, intake)
         finally:
             self._room.give_back(sum(map(len, chunks)))
+            chunks.clear()
         self.status.note_intake(refused=len(intake.refused), too_old=intake.too_old, lost=intake.lost)
         return write_answer(signal, intake, content_type=content_type)
 

@@ -40,7 +40,7 @@ class Refusal(Exception):  # noqa: N818  a refusal is an answer, not an error of
         super().__init__(sentence)
         self.reason = reason
         self.status, self._code = _CODES[reason]
-        self._wait_s = wait_s
+        self.wait_s = wait_s
         wait = ((b"retry-after", str(math.ceil(wait_s)).encode()),) if wait_s else ()
         self.headers = (*headers, *wait)
 
@@ -50,6 +50,6 @@ class Refusal(Exception):  # noqa: N818  a refusal is an answer, not an error of
         return write_status(said, content_type=content_type)
 
     def _details(self) -> tuple[Message, ...]:
-        if self._wait_s:
-            return (retry_info(self._wait_s),)
+        if self.wait_s:
+            return (retry_info(self.wait_s),)
         return (bad_request(str(self)),) if self.status == 400 else ()

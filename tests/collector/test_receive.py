@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import gzip
 import json
 import selectors
@@ -7,7 +8,8 @@ import socket
 import urllib.request
 import zlib
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -26,6 +28,14 @@ from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+
+from spanmeter.pricing import PriceBook
+from spanmeter_collector.backlog import Limits
+from spanmeter_collector.log import Log
+from spanmeter_collector.pipeline import Pipeline
+from spanmeter_collector.receive import Door
+from spanmeter_collector.status import Status
+from spanmeter_collector.store import Store
 
 MakeSpan = Callable[..., Span]
 MakeRequest = Callable[..., ExportTraceServiceRequest]
@@ -209,6 +219,22 @@ def test_bodies_that_never_end_take_128_mb_at_most(start_sidecar: Callable[..., 
         assert [sender.recv(12) for sender in _readable(senders)] == [b"HTTP/1.1 503"]
 
     assert sidecar.post("/v1/traces", b"", **PROTOBUF).status_code == 200
+
+
+async def test_a_sender_that_is_to_wait_waits_for_the_refusal_too(store: Store, tmp_path: Path) -> None:
+    full, book, status = Limits(pending_spans=0), PriceBook.load(), Status()
+    with closing(Log.open(tmp_path / "log")) as log:
+        pipeline = Pipeline(log=log, store=store, book=book, status=status, limits=full)
+        pipeline.start()
+        headers = {"content-type": "application/x-protobuf"}
+        transport = httpx.ASGITransport(app=Door(pipeline, status))
+        async with httpx.AsyncClient(transport=transport, base_url="http://sidecar") as client:
+            asked = asyncio.ensure_future(client.post("/v1/traces", headers=headers))
+            assert (await asyncio.wait([asked], timeout=0.1))[0] == set()
+            answer = await asked
+        pipeline.close(within_s=10)
+
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "OPTIONS"])
