@@ -54,8 +54,11 @@ class Outbox:
             _logger.exception("the webhook of budget %s is not kept over a restart", message.budget)
 
     def drop(self, message: Message) -> None:
-        """Keep a message no longer."""
-        self._path(message).unlink(missing_ok=True)
+        """Keep a message no longer; where it cannot be taken away, that is logged, and it is told once more later."""
+        try:
+            self._path(message).unlink(missing_ok=True)
+        except OSError:
+            _logger.exception("the webhook of budget %s may be told again after the next start", message.budget)
 
     def waiting(self) -> Iterator[Message]:
         """What was not delivered, the oldest first; what is too old, or damaged, is dropped."""

@@ -45,3 +45,13 @@ def test_a_folder_that_cannot_be_written_stops_nothing(tmp_path: Path, caplog: p
     outbox.keep(message("0.5"))
     outbox.drop(message("0.5"))
     assert caplog.messages == ["the webhook of budget b is not kept over a restart"]
+
+
+def test_what_cannot_be_taken_away_stops_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    outbox = Outbox(tmp_path)
+    outbox.keep(message("0.5"))
+    (kept,) = tmp_path.iterdir()
+    kept.unlink()
+    kept.mkdir()
+    outbox.drop(message("0.5"))
+    assert caplog.messages == ["the webhook of budget b may be told again after the next start"]
