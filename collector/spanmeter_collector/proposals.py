@@ -81,17 +81,13 @@ def _wasted(kind: str) -> Callable[[Group], Touched]:
     return _whole(lambda group: group.waste == kind)
 
 
-def _is_embedding(group: Group) -> bool:
-    return group.operation == "embeddings"
-
-
 _KNOWN_IN_PART: Final = _part(
     lambda group: group.is_known_in_part, lambda group: group.repeated_tokens, lambda group: group.most_repeated
 )
 
 
 def _embedded_again(group: Group) -> Touched:
-    if not _is_embedding(group):
+    if not group.is_embedding:
         return _NONE
     return _all_of(group) if group.is_repeated else _KNOWN_IN_PART(group)
 
@@ -146,6 +142,10 @@ def _deferred(state: State, group: Group, prices: Prices) -> State | None:
     return State(key, lines, state.used, state.usd - saved, state.is_limited)
 
 
+def _hashed(tell: str) -> str:
+    return f"Only calls that carry a hash of what they asked {tell}: with SPANMETER_HASH_KEY=off none does."
+
+
 def _swap_assumption(terms: Terms) -> str:
     if not terms.swaps:
         return "No model is named: ask with swap=MODEL=OTHER. Whether another one answers well enough, no figure tells."
@@ -160,7 +160,7 @@ def _documents_assumption(terms: Terms) -> str:
         f"Answers need no more than the first {terms.top_k:,} documents of each search. The others are taken for the "
         "share of a call's input that their bytes are of its prompt, at the prices that was billed at: those found "
         "since the call before in its trace, or left by the last reranking or filter among these, where the prompt is "
-        "long enough to hold them all. The answers stay as long."
+        f"long enough to hold them all. The answers stay as long. {_hashed('tell how long their prompt is')}"
     )
 
 
@@ -221,18 +221,18 @@ PROPOSALS: Final = (
         "answer_cache",
         lambda terms: (
             f"One cache for all, emptied every {terms.ttl}, answers a request that is equal to one answered "
-            "before it began: same model, messages, tools and parameters. The same answer has to do again. Only calls "
-            "that carry a hash of what they asked are known to be equal: with SPANMETER_HASH_KEY=off none does."
+            "before it began: same model, messages, tools and parameters. The same answer has to do again. "
+            f"{_hashed('are known to be equal')}"
         ),
-        _whole(lambda group: bool(group.is_repeated) and not _is_embedding(group)),
+        _whole(lambda group: bool(group.is_repeated) and not group.is_embedding),
         _gone,
     ),
     Proposal(
         "embedding_cache",
         lambda terms: (
             f"One cache for all, emptied every {terms.ttl}, keeps the vectors of equal requests; of other requests "
-            "count the texts that the same process had embedded before, by their share of the length. Only calls that "
-            "carry a hash of what they asked are known to be equal: with SPANMETER_HASH_KEY=off none does."
+            "count the texts that the same process had embedded before, by their share of the length. "
+            f"{_hashed('are known to be equal')}"
         ),
         _embedded_again,
         _without_known_texts,
@@ -255,7 +255,7 @@ PROPOSALS: Final = (
             "The provider's cache keeps the beginning of a prompt for 5 minutes: beginnings of 4, 8, 16 … KiB that "
             "were asked within that time are read from it, from 1,024 tokens on in steps of 128, and written once at "
             "its price. Tokens are taken by their share of the length. What storing costs by the hour, as with "
-            "Gemini's caches, is in no figure."
+            f"Gemini's caches, is in no figure. {_hashed('tell how their prompt begins')}"
         ),
         _part(lambda group: group.is_shared, lambda group: group.read_tokens, lambda group: group.most_shared),
         _prefixed,

@@ -233,7 +233,7 @@ def rolled_up(rollup: Rollup, period: Period, names: Iterable[str], columns: Seq
         raise ValueError(f"{rollup.name} has nothing whole between {period.since} and {period.until}")
     parameters: dict[str, object] = {}
     for number, (piece, part) in enumerate(pieces):
-        since, until = (_second(part.since_us), _second(part.until_us)) if piece else (part.since_us, part.until_us)
+        since, until = (second_of(part.since_us), second_of(part.until_us)) if piece else (part.since_us, part.until_us)
         parameters |= {f"since_{number}": since, f"until_{number}": until}
     within = " OR ".join(f"({_rows(piece, number)})" for number, (piece, _) in enumerate(pieces) if piece)
     ends = [_between(rollup.source_time, number) for number, (piece, _) in enumerate(pieces) if not piece]
@@ -270,9 +270,9 @@ def _rows(rollup: Rollup, number: int) -> str:
     return f"level = '{rollup.name}' AND time >= {since} AND time < {until}"
 
 
-def _second(microseconds: int) -> str:
+def second_of(microseconds: int) -> str:
     """A time as a rollup tells it, which knows none after 2106; of fewer digits the engine takes four for a year."""
-    return f"{min(microseconds // 1_000_000, _LAST_SECOND):010d}"
+    return f"{min(max(0, microseconds) // 1_000_000, _LAST_SECOND):010d}"
 
 
 def _between(time: str, number: int) -> str:

@@ -26,7 +26,7 @@ class Group(NamedTuple):
     epoch: int
     provider: str
     model: str
-    operation: str
+    is_embedding: int
     tenant: str
     service_tier: str
     price_region: str

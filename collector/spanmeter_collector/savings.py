@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import date, datetime
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from itertools import pairwise, starmap
 from string import Template
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from spanmeter import semconv
 from spanmeter.pricing import PriceBook, PriceKey
-from spanmeter.pricing.money import MONEY
 from spanmeter_collector.clauses import Clauses, filtered
 from spanmeter_collector.money import usd_text
-from spanmeter_collector.proposals import GENERATIONS, PROPOSALS, Prices, Proposal, Touched
-from spanmeter_collector.saving_group import Epochs, Example, Group, State
+from spanmeter_collector.proposals import GENERATIONS, PROPOSALS, Prices
+from spanmeter_collector.rollup import BILLED, LEDGER, chosen, rolled_up, second_of, stored
+from spanmeter_collector.saving_account import Account
+from spanmeter_collector.saving_group import Epochs, Group
 from spanmeter_collector.saving_terms import Terms
-from spanmeter_collector.savings_answer import CallAnswer, ProposalAnswer, SavingsAnswer
+from spanmeter_collector.savings_answer import SavingsAnswer
 from spanmeter_collector.selection import SAVINGS, SPANS, Selection
 from spanmeter_collector.statement import read_sql
 from spanmeter_collector.store import Store
@@ -35,73 +37,77 @@ PARSE_ERRORS: Final = (
 )
 """How the errors are called that parsers of answers raise, by `error.type`."""
 _CALLS_AT_ONCE: Final = 300_000
-_EXAMPLES: Final = 5
+_FEW_CALLS: Final = 50_000
+"""So many take so little that nothing of it is worth keeping."""
+_AROUND: Final = timedelta(hours=1)
+"""How far beside a piece of a period lies what tells of its calls."""
+_KEPT_ROWS: Final = len(PROPOSALS)
+_NONE_SUPPLIED: Final = "SELECT toUInt64(0) AS id, toUInt64(0) AS surplus_bytes WHERE false"
+"""In place of the question how many documents calls were given too many, which takes long and is rarely asked."""
+_DAY: Final = timedelta(days=1)
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _ZERO: Final = Decimal(0)
 
 
-@dataclass(slots=True)
-class _Sums:
-    """What one proposal comes to so far."""
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """A question about savings: where, by which prices and on which terms, and the models that were asked."""
 
-    calls: int = 0
-    unpriced_calls: int = 0
-    input_tokens: int = 0
-    output_tokens: int = 0
-    alone: Decimal = _ZERO
-    saved: Decimal = _ZERO
-    examples: list[tuple[Decimal, Example]] = field(default_factory=list)
+    store: Store
+    book: PriceBook
+    selection: Selection
+    terms: Terms
+    now: datetime
+    models: Sequence[Mapping[str, Any]]
 
-    def answer(self, proposal: Proposal, terms: Terms) -> ProposalAnswer:
-        is_known = not self.calls or self.unpriced_calls < self.calls
-        return ProposalAnswer(
-            name=proposal.name,
-            assumption=proposal.assumption(terms),
-            calls=self.calls,
-            unpriced_calls=self.unpriced_calls,
-            input_tokens=self.input_tokens,
-            output_tokens=self.output_tokens,
-            alone_usd=usd_text(self.alone) if is_known else None,
-            saved_usd=usd_text(self.saved) if is_known else None,
-            examples=[
-                CallAnswer(trace_id=trace.hex(), span_id=span.hex(), usd=usd_text(usd))
-                for _, (_, trace, span, usd) in self.examples
-            ],
+    def account(self) -> Account:
+        """What the proposals come to over the whole period."""
+        account, asked = Account(), self.selection.period
+        first, last = (_midnight(pick(pick(row["days"]) for row in self.models)) for pick in (min, max))
+        period = Period(max(asked.since, first), min(asked.until, last + _DAY))
+        pieces = list(_pieces(period, self.terms, calls=sum(row["calls"] for row in self.models)))
+        counted = _counted(self.store, period) if len(pieces) > 1 else {}
+        prices = Prices(self.book, Epochs(_changes(self.book, self.models, self.terms)), self.terms)
+        for piece in pieces:
+            account.add(self._piece(piece, prices, counted))
+        return account
+
+    def _piece(self, piece: Period, prices: Prices, counted: Mapping[int, int]) -> Account:
+        """What they come to over a piece of the period: as it was found before, while no row came to what it reads."""
+        around = Period(piece.since - _AROUND, piece.until + _AROUND)
+        since_s, until_s = around.since_us // 1_000_000 - 3600, around.until_us / 1_000_000
+        rows = sum(count for hour, count in counted.items() if since_s < hour < until_s)
+        name = ("savings", piece, self.terms, tuple(self.selection.filters.items()))
+        found, book, account = self.store.lately.find(name) or (None, None, Account())
+        if found == rows and book is self.book:
+            return cast("Account", account)
+        account = Account()
+        for group in self._groups(piece, prices):
+            account.count(group, prices)
+        if counted and around.until <= self.now:
+            self.store.lately.keep(name, (rows, self.book, account), _KEPT_ROWS)
+        return account
+
+    def _groups(self, piece: Period, prices: Prices) -> Iterator[Group]:
+        named, bound = self.terms.fragments()
+        supplied = read_sql("savings_supplied") if self.terms.top_k else _NONE_SUPPLIED
+        charges, spans = filtered(self.selection, SAVINGS), filtered(self.selection, SPANS)
+        # The same values are bound for both tables; only what the keys of tags begin with differs.
+        tags = {f"span_{name}": key for name, key in spans.parameters.items() if name.startswith("filter_key_")}
+        span_filters = spans.fragments["filters"].replace("{filter_key_", "{span_filter_key_")
+        times = {"since": piece.since_us, "until": piece.until_us, "now": Period(piece.since, self.now).until_us}
+        rows = self.store.query(
+            "savings",
+            {**charges.parameters, **tags, **bound, **_parameters(self.book, self.models, prices), **times},
+            {
+                **charges.fragments,
+                **named,
+                "span_filters": span_filters,
+                "cache_writes": cache_writes(charges),
+                "supplied": supplied,
+            },
         )
-
-    def count(self, touched: Touched, before: State, after: State | None) -> None:
-        """Add the calls that a proposal touches, what it alone makes of them, and those that save most by it."""
-        self.calls += touched.calls
-        self.unpriced_calls += touched.calls if after is None else 0
-        self.input_tokens += touched.input_tokens
-        self.output_tokens += touched.output_tokens
-        saved = _saved(before, after)
-        self.alone = MONEY.add(self.alone, saved)
-        each = saved / touched.whole if touched.whole else _ZERO
-        found = [(each * example[0], example) for example in touched.examples]
-        self.examples = sorted([*self.examples, *found], key=_most_saved)[:_EXAMPLES]
-
-
-@dataclass(slots=True)
-class _Account:
-    """What each proposal would have saved of what calls cost."""
-
-    prices: Prices
-    sums: dict[str, _Sums] = field(default_factory=lambda: {proposal.name: _Sums() for proposal in PROPOSALS})
-    hashed_calls: int = 0
-
-    def add(self, group: Group) -> None:
-        """Ask every proposal what it would have made of a group: of the whole of it, and of what those before left."""
-        self.hashed_calls += group.hashed_calls
-        touching = [(each, touched) for each in PROPOSALS if (touched := each.touches(group)).calls]
-        if not touching:
-            return
-        first = left = State.of(group, self.prices.lines(group.key, group))
-        for proposal, touched in touching:
-            sums = self.sums[proposal.name]
-            sums.count(touched, first, proposal.change(first, group, self.prices))
-            after = proposal.change(left, group, self.prices)
-            sums.saved = MONEY.add(sums.saved, _saved(left, after))
-            left = left if after is None else after
+        return map(Group.of, rows)
 
 
 def answer_savings(store: Store, book: PriceBook, selection: Selection, *, now: datetime) -> SavingsAnswer:
@@ -111,39 +117,41 @@ def answer_savings(store: Store, book: PriceBook, selection: Selection, *, now: 
         QuestionError: An option is not allowed.
     """
     terms = Terms.of(selection)
-    clauses = filtered(selection, SAVINGS)
-    models = store.query("savings_models", clauses.parameters, clauses.fragments)
-    epochs = Epochs(_changes(book, models, terms))
-    account = _Account(Prices(book, epochs, terms))
-    if models:
-        asked = {**_parameters(book, models, terms, epochs), "now": Period(selection.period.since, now).until_us}
-        for since, until in _slices(selection, terms, calls=sum(row["calls"] for row in models)):
-            for group in _groups(store, selection, terms, {**asked, "since": since, "until": until}):
-                account.add(group)
+    models = _models(store, book, selection)
+    account = _Question(store, book, selection, terms, now, models).account() if models else Account()
     return SavingsAnswer(
-        proposals=[account.sums[proposal.name].answer(proposal, terms) for proposal in PROPOSALS],
+        proposals=account.answers(terms),
         calls=sum(row["calls"] for row in models),
         unpriced_calls=sum(row["unpriced_calls"] for row in models),
         compared_calls=account.hashed_calls,
         spend_usd=usd_text(sum((row["usd"] or _ZERO for row in models), _ZERO)) or "0",
-        saved_usd=usd_text(sum((sums.saved for sums in account.sums.values()), _ZERO)) or "0",
+        saved_usd=usd_text(account.saved) or "0",
         since=write_time(selection.period.since),
         until=write_time(selection.period.until),
     )
 
 
-def _groups(store: Store, selection: Selection, terms: Terms, asked: Mapping[str, object]) -> Iterator[Group]:
-    named, bound = terms.fragments()
-    charges, spans = filtered(selection, SAVINGS), filtered(selection, SPANS)
-    # The same values are bound for both tables; only what the keys of tags begin with differs.
-    tags = {f"span_{name}": key for name, key in spans.parameters.items() if name.startswith("filter_key_")}
-    span_filters = spans.fragments["filters"].replace("{filter_key_", "{span_filter_key_")
-    rows = store.query(
-        "savings",
-        {**charges.parameters, **tags, **bound, **asked},
-        {**charges.fragments, "span_filters": span_filters, "cache_writes": cache_writes(charges), **named},
+def _models(store: Store, book: PriceBook, selection: Selection) -> list[dict[str, Any]]:
+    """Which models were asked, how often and for what money, and by whose tenants where any has prices of its own."""
+    by_tenant = book.listing.has_tenants
+    names = ["provider", "model", "grade", *(["tenant"] if by_tenant else []), *selection.filters]
+    rollup = chosen(LEDGER, names, selection.period)
+    source = (
+        stored("charges", selection.period, columns=f"*, {BILLED}")
+        if rollup is None
+        else rolled_up(rollup, selection.period, names, ("time", *rollup.dimensions, "billed", "usd"))
     )
-    return map(Group.of, rows)
+    clauses = filtered(selection, SAVINGS)
+    tenants = "groupUniqArray(1000)(charges.tenant)" if by_tenant else "emptyArrayString()"
+    fragments = {**clauses.fragments, **source.fragments, "tenants": tenants}
+    return store.query("savings_models", {**clauses.parameters, **source.parameters}, fragments)
+
+
+def _counted(store: Store, period: Period) -> dict[int, int]:
+    """How many spans and entries of the ledger stand in each hour around a period: only ever more come."""
+    hour_us = 3_600_000_000
+    asked = {"since": second_of(period.since_us - 2 * hour_us), "until": second_of(period.until_us + hour_us)}
+    return {row["hour"]: row["entries"] for row in store.query("savings_counted", asked)}
 
 
 def cache_writes(charges: Clauses) -> str:
@@ -151,11 +159,13 @@ def cache_writes(charges: Clauses) -> str:
     return Template(read_sql("cache_writes")).substitute(charges.fragments)
 
 
-def _parameters(
-    book: PriceBook, models: Sequence[Mapping[str, Any]], terms: Terms, epochs: Epochs
-) -> dict[str, object]:
+def _parameters(book: PriceBook, models: Sequence[Mapping[str, Any]], prices: Prices) -> dict[str, object]:
+    terms, epochs = prices.terms, prices.epochs
     tenants = {tenant for row in models for tenant in row["tenants"]}
+    named = {name: sorted({row[name] for row in models}) for name in ("provider", "model")}
     return {
+        "providers": named["provider"],
+        "models": named["model"],
         "ttl_ms": terms.ttl_ms,
         "top_k": terms.top_k,
         "input_limit": terms.input_limit,
@@ -163,7 +173,7 @@ def _parameters(
         "generations": GENERATIONS,
         "parse_errors": list(PARSE_ERRORS),
         "price_changes": [round(start.timestamp() * 1000) for start in epochs.starts],
-        "priced_tenants": sorted(tenant for tenant in tenants if tenant and book.listing.names_tenant(tenant)),
+        "priced_tenants": ["", *sorted(filter(book.listing.names_tenant, tenants))],
         "thresholds": sorted(
             {
                 threshold
@@ -176,9 +186,13 @@ def _parameters(
 
 
 def _changes(book: PriceBook, models: Sequence[Mapping[str, Any]], terms: Terms) -> list[datetime]:
-    """When the prices of any of the models, or of those they are swapped for, begin to hold."""
-    days: set[date] = {day for row in models for day in row["days"]}
+    """When prices of the models, or of those they are swapped for, begin to hold; calls may end a day later."""
+    days: set[date] = {day + later for row in models for day in row["days"] for later in (timedelta(0), _DAY)}
     return sorted({start for key in _keys(models, terms) for day in days for start in book.changes(key, day)})
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(0), UTC)
 
 
 def _keys(models: Sequence[Mapping[str, Any]], terms: Terms) -> set[PriceKey]:
@@ -187,28 +201,16 @@ def _keys(models: Sequence[Mapping[str, Any]], terms: Terms) -> set[PriceKey]:
     return asked | others
 
 
-def _slices(selection: Selection, terms: Terms, *, calls: int) -> Iterator[tuple[int, int]]:
-    """The period in pieces of some calls each, in microseconds: cut where a cache is emptied, nothing is missed."""
-    since, until = selection.period.since_us, selection.period.until_us
-    ttl_us = terms.ttl_ms * 1000
-    pieces = -(-calls // _CALLS_AT_ONCE)
-    length = max(1, (until - since) // max(1, pieces) // ttl_us) * ttl_us
-    if pieces <= 1:
-        yield since, until
-        return
-    start = since
-    while start < until:
-        end = min(until, (start // length + 1) * length)
-        yield start, end
-        start = end
+def _pieces(period: Period, terms: Terms, *, calls: int) -> Iterator[Period]:
+    """The period in pieces of some calls each, cut where a cache is emptied, so that nothing is missed.
 
-
-def _saved(before: State, after: State | None) -> Decimal:
-    if after is None or before.usd is None or after.usd is None:
-        return _ZERO
-    return MONEY.subtract(before.usd, after.usd)
-
-
-def _most_saved(found: tuple[Decimal, Example]) -> tuple[Decimal, bytes]:
-    owed, (_, _, span_id, _) = found
-    return owed, span_id
+    Whatever the ends of the period, most pieces are those of the question before.
+    """
+    emptied = timedelta(milliseconds=terms.ttl_ms)
+    first, last = (_EPOCH + (end - _EPOCH) // emptied * emptied for end in (period.since + emptied, period.until))
+    length = max(1, (period.until - period.since) // max(1, -(-calls // _CALLS_AT_ONCE)) // emptied) * emptied
+    start = _EPOCH + (period.since - _EPOCH) // length * length
+    between = (start + number * length for number in range(1, (period.until - start) // length + 1))
+    cuts = {first, last, *between} if calls > _FEW_CALLS else set()
+    inside = (cut for cut in cuts if period.since < cut < period.until)
+    yield from starmap(Period, pairwise([period.since, *sorted(inside), period.until]))

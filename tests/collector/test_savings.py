@@ -7,10 +7,11 @@ of that; claude-sonnet-4-5 3 in, 0.30 cached, 3.75 written for 5 minutes, 6 for 
 
 from __future__ import annotations
 
+import copy
 import itertools
 import random
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -508,6 +509,12 @@ def _random_searches(chance: random.Random) -> list[tuple[Said, tuple[float, flo
     return told
 
 
+def _cut(monkeypatch: pytest.MonkeyPatch, *, calls: int) -> None:
+    """Have periods gone over in pieces of so many calls."""
+    monkeypatch.setattr(savings, "_FEW_CALLS", 0)
+    monkeypatch.setattr(savings, "_CALLS_AT_ONCE", calls)
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_no_dollar_is_saved_twice(
     store: Store, take: Take, ask: Ask, seed: int, monkeypatch: pytest.MonkeyPatch
@@ -520,7 +527,7 @@ def test_no_dollar_is_saved_twice(
         ("swap", "gpt-4o=gpt-4o-mini"),
         ("ttl", chance.choice(["10m", "24h"])),
     ]
-    monkeypatch.setattr(savings, "_CALLS_AT_ONCE", chance.choice([10, 1_000_000]))
+    _cut(monkeypatch, calls=chance.choice([10, 1_000_000]))
 
     answer = ask(*query)
 
@@ -543,10 +550,40 @@ def test_a_period_in_pieces_has_the_figures_of_the_whole(take: Take, ask: Ask, m
     take(*_random_calls(random.Random(7)), *_random_searches(random.Random(7)))
     query = [("input_limit", "2000"), ("top_k", "2"), ("ttl", "10m")]
     whole = ask(*query)
-    monkeypatch.setattr(savings, "_CALLS_AT_ONCE", 7)
+    _cut(monkeypatch, calls=7)
     pieces = ask(*query)
 
     def without_examples(answer: dict[str, Any]) -> dict[str, Any]:
         return answer | {"proposals": [row | {"examples": len(row["examples"])} for row in answer["proposals"]]}
 
     assert without_examples(pieces) == without_examples(whole)
+
+
+def test_what_a_piece_came_to_is_known_until_rows_or_prices_change(
+    store: Store, take: Take, book: PriceBook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    query = store.query
+
+    def counted(name: str, *rest: Any) -> list[dict[str, Any]]:
+        asked.append(name)
+        return query(name, *rest)
+
+    monkeypatch.setattr(store, "query", counted)
+    _cut(monkeypatch, calls=1)
+    selection = read_selection([("ttl", "1h"), ("since", "6h")], OPTIONS, now=NOW)
+
+    def saved(book: PriceBook, *, hours: int = 1) -> tuple[str, int]:
+        """What a cache would have saved, and how many pieces were gone over for it."""
+        asked.clear()
+        answer = answer_savings(store, book, selection, now=NOW + timedelta(hours=hours))
+        return answer.saved_usd, asked.count("savings")
+
+    take(*(call(MINI | {HASH: A}, (at, at + 1)) for at in (-14_000, -13_900, 0, 100)))
+
+    assert saved(book, hours=0) == ("0.00042", 6)
+    assert saved(book) == ("0.00042", 1)  # the last hour could still have changed
+    assert saved(book) == ("0.00042", 0)
+    take(call(MINI | {HASH: A}, (-13_800, -13_799)))
+    assert saved(book) == ("0.00063", 3)  # an hour, and those beside it
+    assert saved(copy.copy(book)) == ("0.00063", 6)

@@ -1,15 +1,15 @@
--- What the calls of a period cost, by whom they asked: how many there are, on which days they ended and for whose tenants.
+-- What the calls of a period cost, by whom they asked: how many there are, on which days and for whose tenants. From the ledger, or a
+-- rollup of it.
 SELECT
     provider,
     model,
-    groupUniqArrayIf(toDate(greatest(ended_at, charges.time)), component = 'call') AS days,
-    groupUniqArrayIf(1000)(tenant, component = 'call') AS tenants,
-    sumIf(if(entry = 'reversal', -1, 1), component = 'call') AS calls,
-    sumIf(if(entry = 'reversal', -1, 1), component = 'call' AND grade = 'unpriced') AS unpriced_calls,
+    groupUniqArray(toDate(charges.time)) AS days,
+    $tenants AS tenants,
+    sum(billed) AS calls,
+    sumIf(billed, grade = 'unpriced') AS unpriced_calls,
     sum(charges.usd) AS usd
-FROM charges
-WHERE time >= fromUnixTimestamp64Micro({since:Int64}, 'UTC')
-  AND time < fromUnixTimestamp64Micro({until:Int64}, 'UTC')
+FROM $source AS charges
+WHERE $within
   AND grade != ''
   AND $filters
 GROUP BY provider, model
