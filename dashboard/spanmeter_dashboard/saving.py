@@ -21,8 +21,11 @@ _UNNAMED = {
     "swap": "Name a model and another one above. Whether the other answers well enough, no figure tells.",
     "top k": "Name the most documents of a search above.",
     "input limit": "Name the most input tokens of a prompt above.",
+    "batch": "Name calls that nobody waits for above, or give them the tag offline=true.",
 }
-"""What stands below a proposal that nobody named yet."""
+"""What stands below a proposal that is about no call while nobody named any."""
+_NAMED_BY = {"batch": "offline"}
+"""The API's parameter that names a proposal, where it is not called as the proposal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +88,8 @@ class Savings:
 def table(savings: Savings, *, address: Callable[[str], str], named: Collection[str] = ()) -> str:
     """The proposals in the order in which they count, each with what it supposes and links to calls behind it.
 
-    `named` are those that the reader asked for, by the API's parameters.
+    `named` are those that the reader asked for, by the API's parameters; others say how, unless calls do it themselves.
+    What could be about calls and is not stands in `rest`.
     """
     header = (
         Cell("Proposal"),
@@ -95,10 +99,35 @@ def table(savings: Savings, *, address: Callable[[str], str], named: Collection[
         Cell("Alone", number=True, room="half"),
         Cell("Saved", number=True),
     )
-    unnamed = {name: text for name, text in _UNNAMED.items() if name.replace(" ", "_") not in named}
-    proposals = (replace(one, assumption=unnamed.get(one.name, one.assumption)) for one in savings.proposals)
-    lines = (_line(proposal, savings, address) for proposal in proposals)
+    proposals = (
+        replace(one, assumption=_UNNAMED[one.name]) if _is_unnamed(one, named) else one for one in savings.proposals
+    )
+    lines = (
+        _line(proposal, savings, address) for proposal in proposals if proposal.calls or _is_unnamed(proposal, named)
+    )
     return markup.table(header, lines, label="What would have been saved")
+
+
+def rest(savings: Savings, *, named: Collection[str] = ()) -> str:
+    """The sentences about the proposals without calls, and about calls that cannot be compared; empty for none."""
+    without = [_title(one).lower() for one in savings.proposals if not (one.calls or _is_unnamed(one, named))]
+    sentences = [f"No call to save by: {', '.join(without)}."] if without else []
+    if savings.compared_calls < savings.calls:
+        sentences.append(
+            f"{figures.count(savings.calls - savings.compared_calls)} of {figures.count(savings.calls)} calls carry no "
+            "hash of what they asked and cannot be compared: their application writes none, or has "
+            "SPANMETER_HASH_KEY=off."
+        )
+    return " ".join(sentences)
+
+
+def _is_unnamed(proposal: Proposal, named: Collection[str]) -> bool:
+    name = _NAMED_BY.get(proposal.name, proposal.name.replace(" ", "_"))
+    return proposal.name in _UNNAMED and not proposal.calls and name not in named
+
+
+def _title(proposal: Proposal) -> str:
+    return _TITLES.get(proposal.name, proposal.name.capitalize())
 
 
 def _line(proposal: Proposal, savings: Savings, address: Callable[[str], str]) -> tuple[Cell, ...]:
@@ -109,7 +138,7 @@ def _line(proposal: Proposal, savings: Savings, address: Callable[[str], str]) -
     unknown = markup.chip(f"{figures.count(proposal.unpriced_calls)} without a price", "warn")
     below = [markup.text(proposal.assumption), unknown if proposal.unpriced_calls else "", links and f"Calls: {links}"]
     sub = "".join(f"<span>{each}</span>" for each in below if each)
-    name = markup.text(_TITLES.get(proposal.name, proposal.name.capitalize()))
+    name = markup.text(_title(proposal))
     kind = "sm-cell sm-muted" if proposal.saved_usd == 0 else "sm-cell"
     title = f'<div class="{kind}"><b>{name}</b><div class="sm-sub">{sub}</div></div>'
     return (

@@ -175,7 +175,7 @@ def test_savings_are_told_on_the_terms_of_the_address(page: Page, dashboard: str
     expect(page.locator(".sm-table")).to_contain_text(
         "gpt-4.1 → gpt-4.1-nano: the same tokens at the prices of that time"
     )
-    expect(page.locator(".sm-table tbody tr")).to_have_count(11)
+    expect(page.locator(".sm-table")).to_contain_text("Name the most documents of a search above.")
 
 
 def test_a_trace_that_is_not_stored_says_so(page: Page, dashboard: str) -> None:

@@ -8,7 +8,7 @@ from decimal import Decimal
 from html import unescape
 from typing import Any, Final
 
-from spanmeter_dashboard.saving import Proposal, Savings, table
+from spanmeter_dashboard.saving import Proposal, Savings, rest, table
 
 TOLD: Final[dict[str, Any]] = {
     "proposals": [
@@ -45,6 +45,7 @@ CACHE: Final = Proposal(
     "answer cache", "One cache <b> for all.", 3, 1, 1200, Decimal("0.5"), Decimal("0.25"), ("ab" * 16,)
 )
 SWAP: Final = Proposal("swap", "No model is named.", 1, 1, 2, None, None, ())
+NOTHING: Final = replace(SWAP, calls=0, unpriced_calls=0, alone_usd=Decimal(0), saved_usd=Decimal(0))
 KNOWN: Final = Savings((CACHE, SWAP), 10, 1, 9, Decimal(1), Decimal("0.25"))
 
 
@@ -66,7 +67,19 @@ def test_the_table_shows_each_proposal_with_its_assumption_and_calls() -> None:
 
 
 def test_a_proposal_that_nobody_named_says_where_to_name_it_and_is_muted() -> None:
-    html = table(replace(KNOWN, proposals=(replace(SWAP, saved_usd=Decimal(0)),)), address=str)
+    html = table(replace(KNOWN, proposals=(NOTHING,)), address=str)
     assert '<div class="sm-cell sm-muted"><b>Another model</b>' in html
     assert "Name a model and another one above." in html
     assert "No model is named." not in html
+
+
+def test_what_is_about_no_call_is_told_in_a_sentence() -> None:
+    batch, cache = replace(NOTHING, name="batch"), replace(NOTHING, name="answer cache")
+    known = replace(KNOWN, proposals=(cache, batch, NOTHING), compared_calls=10)
+    assert rest(known) == "No call to save by: answer cache."
+    assert rest(known, named=["swap", "offline"]) == "No call to save by: answer cache, batch tier, another model."
+    assert rest(replace(KNOWN, proposals=(CACHE,))) == (
+        "1 of 10 calls carry no hash of what they asked and cannot be compared: their application writes none, or has "
+        "SPANMETER_HASH_KEY=off."
+    )
+    assert "Answer cache" not in table(known, address=str)

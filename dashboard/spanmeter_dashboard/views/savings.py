@@ -61,6 +61,8 @@ def _body(client: Client, period: Period, chosen: Filters, terms: Terms) -> None
     with st.container(border=True):
         named = {name for name, value in terms if value != "0"}
         st.html(saving.table(answer, address=controls.trace_address(period, chosen), named=named))
+    if rest := saving.rest(answer, named=named):
+        st.caption(rest)
     st.caption(
         "“Saved” counts each proposal on what those above it left, so no dollar is saved twice; “alone” is what it "
         "would save by itself. What caches saved already is not here: it was never spent."
