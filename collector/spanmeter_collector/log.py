@@ -71,15 +71,19 @@ class Log:
 
         Raises:
             LogInUseError: another process has it open.
-            OSError: the directory cannot be written.
+            OSError: the directory cannot be written, or one of its files not be read.
         """
         _make_directory(directory)
         lock = (directory / "lock").open("wb")
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+            for path in directory.glob(f"*{_SUFFIX}"):
+                path.open("rb").close()
+        except OSError as error:
             lock.close()
-            raise LogInUseError(f"another process writes to {directory}") from error
+            if isinstance(error, BlockingIOError):
+                raise LogInUseError(f"another process writes to {directory}") from error
+            raise
         return cls(directory, lock, now=now)
 
     @property
@@ -177,13 +181,11 @@ class Log:
         directory.mkdir()
         stored, end, found = self.stored, self.end, {}
         for number, path in sorted(self._segments().items()):
-            if not stored.segment <= number <= end.segment:
-                continue
-            linked = directory / path.name
-            with suppress(FileNotFoundError):  # stored meanwhile
-                linked.hardlink_to(path)
-                stop = end.offset if number == end.segment else linked.stat().st_size
-                found[linked] = range(stored.offset if number == stored.segment else 0, stop)
+            if stored.segment <= number <= end.segment:
+                with suppress(FileNotFoundError):  # stored meanwhile
+                    (linked := directory / path.name).hardlink_to(path)
+                    stop = end.offset if number == end.segment else linked.stat().st_size
+                    found[linked] = range(stored.offset if number == stored.segment else 0, stop)
         return {linked: held for linked, held in found.items() if held}
 
     def drop_stored(self) -> None:

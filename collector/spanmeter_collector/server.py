@@ -201,15 +201,15 @@ def open_log(settings: Settings) -> Log:
     Raises:
         SettingError: another sidecar uses it, a restore into it is not finished, or it cannot be written.
     """
-    refuse_unfinished(settings)
     directory = settings.data_dir
     try:
+        refuse_unfinished(settings)
         return Log.open(directory / "log")
     except LogInUseError as error:
         reason = "another sidecar uses this directory; stop it, or set SPANMETER_DATA_DIR to another"
         raise SettingError("SPANMETER_DATA_DIR", str(directory), reason) from error
     except OSError as error:
-        reason = f"the directory cannot be written: {error.strerror}"
+        reason = f"the sidecar has to read and write all of it: {error.strerror}: {error.filename}"
         raise SettingError("SPANMETER_DATA_DIR", str(directory), reason) from error
 
 

@@ -301,6 +301,15 @@ def test_a_checkpoint_with_a_wrong_digit_hides_nothing_that_was_acknowledged(tmp
     assert replayed(tmp_path) == [FIRST, SECOND]
 
 
+def test_a_segment_that_cannot_be_read_stops_the_start(tmp_path: Path) -> None:
+    (tmp_path / "1.log").mkdir()
+
+    with pytest.raises(OSError, match=r"1\.log"):
+        Log.open(tmp_path)
+    (tmp_path / "1.log").rmdir()
+    assert replayed(tmp_path) == []
+
+
 def test_a_segment_that_was_cut_below_what_is_stored_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     log = Log.open(tmp_path)
     log.checkpoint(log.append([FIRST, SECOND])[0])
