@@ -44,7 +44,10 @@ class Merging:
             return
         self._store.execute("stop_merges" if should_stop else "start_merges", {})
         self.is_stopped = should_stop
-        _logger.warning("the disk is nearly full: nothing is merged" if should_stop else "parts are merged again")
+        if should_stop:
+            _logger.warning("the disk is nearly full: nothing is merged")
+        else:
+            _logger.info("parts are merged again")
 
 
 @contextmanager
