@@ -6,7 +6,7 @@ import json
 import logging
 import sys
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import quote
@@ -43,6 +43,10 @@ class JsonLines(logging.Formatter):
     def _clean(self, said: object) -> object:
         if isinstance(said, int | float | bool | None):
             return said
+        if isinstance(said, Mapping):
+            return {self._clean(str(key)): self._clean(part) for key, part in said.items()}
+        if isinstance(said, list | tuple):
+            return [self._clean(part) for part in said]
         text = said if isinstance(said, str) else str(said)
         for secret in self._secrets:
             text = text.replace(secret, "…")

@@ -51,3 +51,9 @@ def test_numbers_stay_numbers() -> None:
         "ok": True,
         "what": None,
     }
+
+
+def test_what_has_parts_stays_an_object_without_secrets() -> None:
+    said = json.loads(JsonLines(["p4ss"]).format(record("defined", budget={"url": "x?p4ss", "steps": ["p4ss", 1]})))
+
+    assert said["budget"] == {"url": "x?…", "steps": ["…", 1]}
