@@ -121,7 +121,7 @@ class Wire:
                 answer.close()
         except (OSError, HTTPError) as error:  # of requests, of certificates on disk, and of urllib3
             waited = isinstance(error, (requests.Timeout, ReadTimeoutError))
-            return Reply(Outcome.AWAY, f"{type(error).__name__}: {_root(error)}", absent=not waited)
+            return Reply(Outcome.AWAY, f"{type(error).__name__}: {_words(error)}", absent=not waited)
         return self._reply(answer, content)
 
     def _reply(self, answer: requests.Response, content: bytes) -> Reply:
@@ -182,11 +182,12 @@ def _taken(content: bytes) -> Reply:
     return Reply(Outcome.TAKEN, part.error_message, part.rejected_spans)
 
 
-def _root(error: BaseException) -> BaseException:
+def _words(error: BaseException) -> str:
     """Return what the connection failed of, without the layers that passed it on."""
     while (cause := error.__cause__ or error.__context__) is not None:
         error = cause
-    return error
+    said = str(error)
+    return said if said.isprintable() else "what answers is no HTTP; a port for gRPC, such as 4317, is not meant here"
 
 
 def _seconds(text: str) -> float:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import grpc  # type: ignore[import-untyped]
 import pytest
 import requests
 from google.rpc.error_details_pb2 import RetryInfo  # type: ignore[import-untyped]
@@ -77,6 +79,18 @@ def test_a_sidecar_that_is_not_there_is_absent(sink: Any) -> None:
     assert "refused" in reply.reason
     assert sender.post(SPAN) == Reply(Outcome.TAKEN)
     sender.close()
+
+
+def test_a_door_for_grpc_is_told_in_words() -> None:
+    server = grpc.server(ThreadPoolExecutor())
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+
+    reply = Wire(Destination.of("traces", f"http://127.0.0.1:{port}")).post(SPAN)
+
+    server.stop(None)
+    assert reply.outcome is Outcome.AWAY
+    assert "what answers is no HTTP; a port for gRPC, such as 4317, is not meant here" in reply.reason
 
 
 def test_a_sidecar_that_does_not_answer_costs_the_timeout_only(sink: Any) -> None:
