@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
@@ -17,6 +18,7 @@ class Waiting(MetaPathFinder):
 
     def __init__(self) -> None:
         self._actions: dict[str, Callable[[], None]] = {}
+        self._looking: set[tuple[int, str]] = set()
         sys.meta_path.insert(0, self)
 
     def when_imported(self, module: str, action: Callable[[], None]) -> None:
@@ -36,10 +38,15 @@ class Waiting(MetaPathFinder):
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         """Find an awaited module as everybody else does, and have its execution followed by the action."""
-        if fullname not in self._actions:
+        looked_for = (threading.get_ident(), fullname)
+        if fullname not in self._actions or looked_for in self._looking:  # by another finder that asks all others
             return None
-        others = (finder for finder in sys.meta_path if finder is not self)
-        spec = next(filter(None, (finder.find_spec(fullname, path, target) for finder in others)), None)
+        self._looking.add(looked_for)
+        try:
+            others = (finder for finder in sys.meta_path if finder is not self)
+            spec = next(filter(None, (finder.find_spec(fullname, path, target) for finder in others)), None)
+        finally:
+            self._looking.discard(looked_for)
         if spec and spec.loader:
             execute = functools.partial(self._execute, spec.loader.exec_module)
             spec.loader.exec_module = execute  # type: ignore[method-assign]

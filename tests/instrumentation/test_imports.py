@@ -58,6 +58,18 @@ def test_the_action_runs_at_once_for_a_module_already_there(waiting: Waiting) ->
     assert seen == ["json"]
 
 
+def test_finders_that_each_ask_all_others_find_a_module_once(module: str, waiting: Waiting) -> None:
+    seen: list[str] = []
+    waiting.when_imported(module, lambda: seen.append("first"))
+    other = Waiting()
+    other.when_imported(module, lambda: seen.append("other"))
+
+    importlib.import_module(module)
+    other.close()
+
+    assert sorted(seen) == ["first", "other"]
+
+
 def test_nothing_happens_after_closing(module: str, waiting: Waiting) -> None:
     seen: list[str] = []
     waiting.when_imported(module, lambda: seen.append(module))
