@@ -42,6 +42,7 @@ class Tally:
         self.dropped: Counter[str] = Counter()
         self.usage_contradictions = 0
         self.unestimated_calls = 0
+        self._before: dict[tuple[str, object], float] = {}
         self._reading = self.read()
 
     def add(self, receipt: Receipt) -> None:
@@ -104,10 +105,12 @@ class Tally:
         return sum(faults.values())
 
     def observe_by(self, meter: Meter) -> None:
-        """Export the counts as cumulative counters `spanmeter.client.*`, all of one moment.
+        """Export the counts as cumulative counters `spanmeter.client.*`, all of one moment, that begin at 0 now.
 
         What the sampler left out carries `sampled` false, what was given up its `reason`: each counter adds up to all.
+        Readers add up counters of several beginnings, so the next meter tells nothing again that one before has told.
         """
+        self._before = {_key(name, seen): seen.value for name, values in self.read().items() for seen in values}
         for name, unit in _COUNTERS:
             meter.create_observable_counter(f"{semconv.COUNTER_PREFIX}{name}", [self._reader(name)], unit=unit)
 
@@ -116,7 +119,10 @@ class Tally:
             if name == _FIRST:
                 settling.now()
                 self._reading = self.read()
-            return self._reading[name]
+            return [
+                Observation(seen.value - self._before.get(_key(name, seen), 0), seen.attributes)
+                for seen in self._reading[name]
+            ]
 
         return read
 
@@ -135,6 +141,10 @@ class Tally:
 
 def _observation(value: Decimal | int, attributes: Mapping[str, str | bool]) -> Observation:
     return Observation(float(value) if isinstance(value, Decimal) else value, attributes)
+
+
+def _key(name: str, seen: Observation) -> tuple[str, object]:
+    return name, tuple((seen.attributes or {}).items())
 
 
 _FIRST: Final = "calls"

@@ -7,6 +7,8 @@ from dataclasses import replace
 from decimal import Decimal
 
 import pytest
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
 from spanmeter.barrier import faults
 from spanmeter.pricing import Usage
@@ -45,6 +47,18 @@ def test_what_the_sampler_left_out_and_what_was_given_up_are_told_apart() -> Non
     assert told["cost_usd"] == [(2.0, {}), (4.0, left_out)]
     assert told["dropped_spans"] == [(3, {"spanmeter.reason": "refused"}), (4, {"spanmeter.reason": "queue_full"})]
     assert told["spans"] == [(0, {})]
+
+
+def test_a_meter_tells_only_what_is_counted_from_its_beginning_on() -> None:
+    tally, reader = Tally(), InMemoryMetricReader()
+    tally.add_span()
+    tally.add_dropped(3, "refused")
+    tally.observe_by(MeterProvider([reader]).get_meter("again"))
+    tally.add_span()
+
+    told = reader.get_metrics_data().resource_metrics[0].scope_metrics[0].metrics  # type: ignore[union-attr]
+    values = {metric.name: [point.value for point in metric.data.data_points] for metric in told}  # type: ignore[union-attr]
+    assert (values["spanmeter.client.spans"], values["spanmeter.client.dropped_spans"]) == ([1], [0])
 
 
 def test_faults_are_counted() -> None:
