@@ -6,9 +6,11 @@ import atexit
 import contextlib
 import functools
 import importlib
+import logging
 import multiprocessing
 import os
 import threading
+from collections.abc import Sequence
 from multiprocessing import util
 from typing import Final
 
@@ -52,6 +54,7 @@ ADAPTERS: Final = (
 The package of an adapter may itself be what imports the framework, and is then not ready yet.
 """
 
+_log: Final = logging.getLogger(__name__)
 _lock: Final = threading.Lock()
 _active: Final[list[Instrumentation]] = []
 
@@ -68,6 +71,7 @@ class Instrumentation:
         metrics_port: int | None,
         sidecar_at: str | None,
     ) -> None:
+        self.given: Sequence[object] = (service_name, endpoint, tracer_provider, metrics_port, sidecar_at)
         destination = sidecar_of(sidecar_at, endpoint=endpoint)
         self._port = None if metrics_port is None else start_http_server(metrics_port, "127.0.0.1", metrics.registry)
         with contextlib.ExitStack() as undo:
@@ -147,10 +151,14 @@ def instrument(
     http://127.0.0.1:4318). Spans go through `tracer_provider`, else the application's global one, else one made here.
     `metrics_port` serves the process's own metrics on 127.0.0.1. `sidecar` is where processes that share budgets meet
     when spans go elsewhere first, as to an OpenTelemetry Collector (`SPANMETER_SIDECAR`, else who takes the spans).
-    Does nothing when already on, or when `OTEL_SDK_DISABLED` is true. Reads the price list, some 0.4 s.
+    Does nothing when already on, and says so where other arguments are given, or when `OTEL_SDK_DISABLED` is true.
+    Reads the price list, some 0.4 s.
     """
     with _lock:
-        if _active or os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
+        if os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
+            return
+        if _active:
+            _say_if_other((service_name, endpoint, tracer_provider, metrics_port, sidecar), than=_active[0].given)
             return
         _active.append(
             Instrumentation(
@@ -160,6 +168,14 @@ def instrument(
                 metrics_port=metrics_port,
                 sidecar_at=sidecar,
             )
+        )
+
+
+def _say_if_other(given: Sequence[object], *, than: Sequence[object]) -> None:
+    if any(new is not None and new != first for new, first in zip(given, than, strict=True)):
+        _log.warning(
+            "spanmeter.instrument() was called again with other arguments, and stays as it first was: "
+            "call spanmeter.uninstrument() before, if they shall count"
         )
 
 

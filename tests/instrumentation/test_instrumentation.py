@@ -39,11 +39,15 @@ def ask(provider: Any) -> None:
     ChatOpenAI(model="gpt-5", base_url=f"{provider.url}/v1", api_key=SecretStr("none")).invoke("a")
 
 
-def test_instrumenting_twice_counts_once(provider: Any, instrumented: Any) -> None:
+def test_instrumenting_twice_counts_once(provider: Any, instrumented: Any, caplog: pytest.LogCaptureFixture) -> None:
+    spanmeter.instrument()
+    assert caplog.messages == []
+
     spanmeter.instrument(service_name="again", endpoint=provider.url, tracer_provider=instrumented.tracer_provider)
     ask(provider)
 
     assert len(instrumented.calls()) == provider.calls == 1
+    assert "called again with other arguments, and stays as it first was" in caplog.text
 
 
 def test_importing_loads_no_framework_exporter_or_price_list() -> None:
