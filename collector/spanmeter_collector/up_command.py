@@ -14,13 +14,14 @@ from types import FrameType
 from typing import Final
 
 from spanmeter_collector.collector_command import MODULES as SIDECAR_MODULES
-from spanmeter_collector.console import say
+from spanmeter_collector.console import complain, say
 from spanmeter_collector.dashboard_command import PORT, check_free, dashboard_command, port
 from spanmeter_collector.extra import require
 from spanmeter_collector.sidecar import default_url
 
 GRACE_S: Final = 15.0
 _POLL_S: Final = 0.2
+_PARTS: Final = ("the sidecar", "the cost explorer")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,8 +47,13 @@ def run(arguments: argparse.Namespace) -> int:
         say(f"sidecar        {url}\ncost explorer  http://127.0.0.1:{arguments.dashboard_port}\nCtrl-C stops both.")
         while not told and all(process.poll() is None for process in processes):
             time.sleep(_POLL_S)
-        ended = [process.returncode for process in processes if process.returncode is not None]
-    return abs(ended[0]) if ended and not told else 0
+        ended = [part for part in zip(_PARTS, processes, strict=True) if part[1].returncode is not None]
+        if told or not ended:
+            return 0
+        name, status = ended[0][0], int(ended[0][1].returncode)
+        how = f"was ended by signal {-status}" if status < 0 else f"ended with status {status}"
+        complain(f"spanmeter up: {name} {how}, so both stop")
+        return abs(status)
 
 
 @contextmanager

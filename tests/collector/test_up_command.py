@@ -82,4 +82,5 @@ def test_one_part_that_ends_takes_the_other_with_it(up: StartUp) -> None:
             _, stderr = process.communicate(timeout=60)
     assert process.returncode == 1
     assert f"SPANMETER_LISTEN='127.0.0.1:{port}'" in stderr
+    assert "spanmeter up: the sidecar ended with status 1, so both stop" in stderr
     assert not answers(f"http://127.0.0.1:{dashboard}/_stcore/health")
