@@ -22,27 +22,42 @@ from spanmeter_rag.settings import Retrieval
 
 
 class SectionsRetriever(BaseRetriever):
-    """Searches the sections, each in its own thread or task or one after the other, and keeps the best passages."""
+    """Embeds a question once, searches the sections, beside each other or in turn, and keeps the best passages."""
 
-    def __init__(self, indexes: Sequence[VectorStoreIndex], *, patience: Patience, retrieval: Retrieval) -> None:
+    def __init__(
+        self,
+        indexes: Sequence[VectorStoreIndex],
+        embeddings: BaseEmbedding,
+        *,
+        patience: Patience,
+        retrieval: Retrieval,
+    ) -> None:
         self._retrievers = [index.as_retriever(similarity_top_k=retrieval.top_k_each) for index in indexes]
+        self._embeddings = embeddings
         self._patience = patience
         self._retrieval = retrieval
         super().__init__()
 
     def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
+        question = query_bundle.query_str
+        asked = QueryBundle(question, embedding=self._patience.call(self._embeddings.get_query_embedding, question))
+
         def search(retriever: BaseRetriever) -> list[NodeWithScore]:
             with searching():
-                return self._patience.call(retriever.retrieve, query_bundle.query_str)
+                return retriever.retrieve(asked)
 
         with ThreadPoolExecutor(len(self._retrievers) if self._retrieval.parallel else 1) as pool:
             searches = [pool.submit(copy_context().run, search, retriever) for retriever in self._retrievers]
         return self._best([node for search in searches for node in search.result()])
 
     async def _aretrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
+        question = query_bundle.query_str
+        vector = await self._patience.call_async(self._embeddings.aget_query_embedding, question)
+        asked = QueryBundle(question, embedding=vector)
+
         async def search(retriever: BaseRetriever) -> list[NodeWithScore]:
             with searching():
-                return await self._patience.call_async(retriever.aretrieve, query_bundle.query_str)
+                return await retriever.aretrieve(asked)
 
         if self._retrieval.parallel:
             found = await asyncio.gather(*map(search, self._retrievers))

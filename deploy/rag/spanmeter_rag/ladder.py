@@ -8,15 +8,13 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Final
 
-import openai
-
 import spanmeter
 from spanmeter.cache import Cache
 from spanmeter_rag.answer import Answer, Mode, Way
 from spanmeter_rag.breaker import refusal
 from spanmeter_rag.effects import note
 from spanmeter_rag.lexicon import Lexicon
-from spanmeter_rag.patience import is_outage
+from spanmeter_rag.patience import PROVIDER_ERRORS, is_outage
 
 Ask = Callable[[str, Mode], Awaitable[Answer]]
 NO_MODEL: Final = (
@@ -61,17 +59,17 @@ class Ladder:
         """Answer in a mode; once the budget is spent no further route is asked.
 
         Raises:
-            openai.APIError: No route answers, and no passages are to be given instead.
+            One of PROVIDER_ERRORS: No route answers, and no passages are to be given instead.
             spanmeter.BudgetExceeded: The same for want of money.
         """
-        outage: openai.APIError | None = None
+        outage: Exception | None = None
         for route, ask in zip(self.routes, self._answers, strict=True):
             try:
                 with _again() if outage else nullcontext():
                     return Outcome(await ask(question, mode), route.model)
             except spanmeter.BudgetExceeded as error:
                 return self._without_model(question, error)
-            except openai.APIError as error:
+            except PROVIDER_ERRORS as error:
                 if not is_outage(error):
                     raise
                 outage = error
@@ -109,4 +107,4 @@ def _again() -> Iterator[None]:
 
 
 def _reason(cause: Exception) -> str:
-    return str(refusal(cause) or (f"{type(cause).__name__}: {cause}" if isinstance(cause, openai.APIError) else cause))
+    return str(refusal(cause) or (f"{type(cause).__name__}: {cause}" if isinstance(cause, PROVIDER_ERRORS) else cause))

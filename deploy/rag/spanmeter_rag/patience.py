@@ -5,6 +5,7 @@ The clients' own retries are off, so that every attempt is one call that framewo
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
@@ -12,6 +13,7 @@ from email.utils import parsedate_to_datetime
 from itertools import chain
 from typing import Any, ParamSpec, TypeVar
 
+import httpx
 import openai
 from langchain_core.runnables import Runnable, RunnableConfig
 from tenacity import (
@@ -31,7 +33,11 @@ from spanmeter_rag.breaker import refusal
 from spanmeter_rag.effects import note
 from spanmeter_rag.settings import Resilience
 
-_TRANSIENT = (openai.RateLimitError, openai.InternalServerError, openai.APIConnectionError)
+_BROKEN = (httpx.TransportError, json.JSONDecodeError)
+"""A stream that breaks off and an answer that is cut, which the client packages pass on as they are."""
+_TRANSIENT = (openai.RateLimitError, openai.InternalServerError, openai.APIConnectionError, *_BROKEN)
+PROVIDER_ERRORS = (openai.APIError, *_BROKEN)
+"""Whatever a provider's failure is raised as."""
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -40,14 +46,14 @@ _Out = TypeVar("_Out")
 
 
 def is_transient(error: BaseException) -> bool:
-    """Tell whether another attempt may succeed: rate limits, server errors, broken connections, timeouts.
+    """Tell whether another attempt may succeed: rate limits, server errors, broken connections, cut answers, timeouts.
 
     While the breaker is open none does.
     """
     return isinstance(error, _TRANSIENT) and refusal(error) is None
 
 
-def is_outage(error: openai.APIError) -> bool:
+def is_outage(error: BaseException) -> bool:
     """Tell whether another model may answer: whatever is transient, an open breaker, a model that is gone."""
     return isinstance(error, (*_TRANSIENT, openai.NotFoundError))
 

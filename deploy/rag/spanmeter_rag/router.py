@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
-import openai
 from langchain_core.language_models import BaseChatModel
 from langchain_core.output_parsers import StrOutputParser
 from langchain_core.runnables import Runnable
 
 import spanmeter
 from spanmeter_rag.effects import note
-from spanmeter_rag.patience import Patience, Patient
+from spanmeter_rag.patience import PROVIDER_ERRORS, Patience, Patient
 from spanmeter_rag.prompts import ROUTE
 
 SMALL: Final = "langchain"
@@ -34,7 +33,7 @@ class Router:
             return SMALL
         try:
             word = await _ask(self._chain, question)
-        except openai.APIError:
+        except PROVIDER_ERRORS:
             return SMALL
         if _HARD in word.lower():
             return LARGE

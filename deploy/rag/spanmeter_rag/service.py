@@ -13,7 +13,6 @@ from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from typing import Any, Final
 
-import openai
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
@@ -26,7 +25,7 @@ from spanmeter_rag.breaker import refusal
 from spanmeter_rag.caches import Caches
 from spanmeter_rag.clients import Clients
 from spanmeter_rag.messages import Query, Reply, cited
-from spanmeter_rag.patience import is_outage
+from spanmeter_rag.patience import PROVIDER_ERRORS, is_outage
 from spanmeter_rag.readiness import OK, has_failed, indexes_check, models_check, provider_check, telemetry
 from spanmeter_rag.requests import Question, Requests
 from spanmeter_rag.settings import Settings
@@ -37,7 +36,7 @@ _log = structlog.stdlib.get_logger()
 _PROBES: Final = frozenset({"/health", "/ready", "/metrics"})
 _REQUEST_ID: Final = re.compile(r"[\w.:-]{1,64}", re.ASCII)
 _BUILD_AGAIN_S: Final = 2.0
-_EXPECTED: Final = (openai.APIError, spanmeter.BudgetExceeded)
+_EXPECTED: Final = (*PROVIDER_ERRORS, spanmeter.BudgetExceeded)
 
 
 class NotReadyError(Exception):
@@ -66,7 +65,8 @@ def create_app(settings: Settings, requests: Requests) -> FastAPI:
     app.get("/ready")(ready)
     app.get("/metrics")(metrics)
     app.exception_handler(NotReadyError)(_not_ready)
-    app.exception_handler(openai.APIError)(_provider_failed)
+    for kind in PROVIDER_ERRORS:
+        app.exception_handler(kind)(_provider_failed)
     app.exception_handler(spanmeter.BudgetExceeded)(_budget_exceeded)
     app.exception_handler(Exception)(_failed)
     return app
@@ -164,7 +164,7 @@ async def _build(clients: Clients, requests: Requests) -> Workload:
         try:
             with spanmeter.context(feature="index", team="documentation"):
                 return await asyncio.to_thread(_index, clients, requests)
-        except openai.APIError as error:
+        except PROVIDER_ERRORS as error:
             if not is_outage(error):
                 raise
             _log.warning("indexes not built", error=type(error).__name__, again_in_s=_BUILD_AGAIN_S)

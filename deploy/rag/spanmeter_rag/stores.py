@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Mapping
 from functools import partial
+from typing import Any
 
 from langchain_core.callbacks import AsyncCallbackManagerForRetrieverRun, CallbackManagerForRetrieverRun
 from langchain_core.documents import Document
@@ -16,7 +18,7 @@ from langchain_core.vectorstores import InMemoryVectorStore
 from spanmeter_rag.answer import Source, Sources
 from spanmeter_rag.corpus import Passage
 from spanmeter_rag.effects import note, searching
-from spanmeter_rag.patience import Patience, Patient
+from spanmeter_rag.patience import Patience
 from spanmeter_rag.selection import select
 from spanmeter_rag.settings import Retrieval
 
@@ -26,22 +28,26 @@ _Scored = list[tuple[Document, float]]
 
 
 class SectionRetriever(BaseRetriever):
-    """Finds the passages of one section, with their scores in the metadata."""
+    """Finds the passages of one section by a question's vector, with their scores in the metadata."""
 
     store: InMemoryVectorStore
     count: int
 
-    def _get_relevant_documents(self, query: str, *, run_manager: CallbackManagerForRetrieverRun) -> list[Document]:
-        del run_manager
-        with searching():
-            return _with_scores(self.store.similarity_search_with_score(query, k=self.count))
-
-    async def _aget_relevant_documents(
-        self, query: str, *, run_manager: AsyncCallbackManagerForRetrieverRun
+    def _get_relevant_documents(  # type: ignore[override]  # LangChain passes on what else a retriever is asked with
+        self, query: str, *, run_manager: CallbackManagerForRetrieverRun, vector: list[float]
     ) -> list[Document]:
-        del run_manager
+        del query, run_manager
+        return self._nearest(vector)
+
+    async def _aget_relevant_documents(  # type: ignore[override]  # as above
+        self, query: str, *, run_manager: AsyncCallbackManagerForRetrieverRun, vector: list[float]
+    ) -> list[Document]:
+        del query, run_manager
+        return await asyncio.to_thread(self._nearest, vector)
+
+    def _nearest(self, vector: list[float]) -> list[Document]:
         with searching():
-            return _with_scores(await self.store.asimilarity_search_with_score(query, k=self.count))
+            return _with_scores(self.store.similarity_search_with_score_by_vector(vector, k=self.count))
 
 
 def fill_store(
@@ -54,15 +60,26 @@ def fill_store(
     return store
 
 
-def search_stores(stores: Mapping[str, InMemoryVectorStore], *, patience: Patience, retrieval: Retrieval) -> Search:
-    """Return a search over all sections that keeps the best passages."""
-    retrievers: dict[str, Runnable[str, list[Document]]] = {
-        section: Patient(SectionRetriever(store=store, count=retrieval.top_k_each), patience)
-        for section, store in stores.items()
+def search_stores(
+    stores: Mapping[str, InMemoryVectorStore], embeddings: Embeddings, *, patience: Patience, retrieval: Retrieval
+) -> Search:
+    """Return a search that embeds the question once, goes over all sections and keeps the best passages."""
+    retrievers = {
+        section: SectionRetriever(store=store, count=retrieval.top_k_each) for section, store in stores.items()
     }
-    merge = RunnableLambda(partial(_merge, retrieval))
-    every = RunnableParallel[str](retrievers) if retrieval.parallel else one_after_another(retrievers)
-    return (every | merge).with_config(run_name="search")
+
+    def every(vector: list[float]) -> Runnable[str, Found]:
+        asked = {section: retriever.bind(vector=vector) for section, retriever in retrievers.items()}
+        return RunnableParallel[str](asked) if retrieval.parallel else one_after_another(asked)
+
+    def search(query: str) -> Runnable[str, Found]:
+        return every(patience.call(embeddings.embed_query, query))
+
+    async def search_async(query: str) -> Any:  # noqa: ANN401 - RunnableLambda takes the type from the sync function
+        return every(await patience.call_async(embeddings.aembed_query, query))
+
+    found: Runnable[str, Found] = RunnableLambda(search, afunc=search_async, name="sections")
+    return (found | RunnableLambda(partial(_merge, retrieval))).with_config(run_name="search")
 
 
 def one_after_another(runnables: Mapping[str, Runnable[str, list[Document]]]) -> Runnable[str, Found]:

@@ -57,9 +57,10 @@ def build(clients: Clients) -> Workload:
 def _searches(clients: Clients, patience: Patience) -> tuple[Search, SectionsRetriever]:
     """Fill what each framework searches."""
     how: dict[str, Any] = {"patience": patience, "retrieval": clients.settings.retrieval}
-    stores = _each_section(partial(fill_store, embeddings=clients.chat_embeddings(), **how))
-    indexes = _each_section(partial(fill_index, embeddings=clients.index_embeddings(), **how))
-    return search_stores(stores, **how), SectionsRetriever(list(indexes.values()), **how)
+    chat, index = clients.chat_embeddings(), clients.index_embeddings()
+    stores = _each_section(partial(fill_store, embeddings=chat, **how))
+    indexes = _each_section(partial(fill_index, embeddings=index, **how))
+    return search_stores(stores, chat, **how), SectionsRetriever([*indexes.values()], index, **how)
 
 
 def _makes(search: Search, retriever: SectionsRetriever, clients: Clients, patience: Patience) -> tuple[Make, ...]:

@@ -22,7 +22,8 @@ def _engine(provider: RunningProvider) -> Engine:
     whole, streaming = (
         Clients(settings).index_model("gpt-4.1-mini", streaming=streaming) for streaming in (False, True)
     )
-    retriever = SectionsRetriever([fill_index(LOOPS, Clients(settings).index_embeddings(), **HOW)], **HOW)
+    embeddings = Clients(settings).index_embeddings()
+    retriever = SectionsRetriever([fill_index(LOOPS, embeddings, **HOW)], embeddings, **HOW)
     return Engine(retriever, whole, streaming, patience=Patience())
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import httpx
@@ -28,7 +29,7 @@ def _error(kind: type[openai.APIStatusError], status: int) -> openai.APIStatusEr
 class Scripted:
     """A way that raises an error, or answers, and notes how it was asked."""
 
-    def __init__(self, error: openai.APIError | None = None) -> None:
+    def __init__(self, error: Exception | None = None) -> None:
         self.error = error
         self.asked: list[str] = []
 
@@ -66,8 +67,18 @@ def test_the_first_that_answers_is_the_last_asked(finish: Finish, mode: Mode) ->
     assert [way.asked for way in ways] == [[mode], []]
 
 
-@pytest.mark.parametrize("error", [DOWN, _error(openai.NotFoundError, 404), openai.APITimeoutError(REQUEST)], ids=str)
-def test_another_model_is_asked_when_one_is_out(finish: Finish, error: openai.APIError) -> None:
+@pytest.mark.parametrize(
+    "error",
+    [
+        DOWN,
+        _error(openai.NotFoundError, 404),
+        openai.APITimeoutError(REQUEST),
+        httpx.ReadError("a stream broke off"),
+        json.JSONDecodeError("an answer was cut", "{", 1),
+    ],
+    ids=str,
+)
+def test_another_model_is_asked_when_one_is_out(finish: Finish, error: Exception) -> None:
     counters = EffectCounters(CollectorRegistry())
 
     async def ask() -> tuple[Outcome, object]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import TYPE_CHECKING
@@ -54,6 +55,8 @@ class Flaky:
         (_refusal(500), True),
         (openai.APIConnectionError(request=REQUEST), True),
         (openai.APITimeoutError(request=REQUEST), True),
+        (httpx.RemoteProtocolError("a stream broke off"), True),
+        (json.JSONDecodeError("an answer was cut", "{", 1), True),
         (_refusal(400), False),
         (ValueError("x"), False),
     ],

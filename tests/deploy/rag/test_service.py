@@ -101,7 +101,6 @@ def test_what_the_settings_did_is_told(ready: RunningService) -> None:
     reply = _query(ready, way="llama_index").json()
     assert (reply["degraded"], reply["reason"], reply["model"]) == (False, "", "gpt-4.1-mini")
     assert reply["effects"]["top_k"]["tokens"] > 100
-    assert reply["effects"]["parallel_search"]["seconds"] > 0
     assert _metric(ready, 'rag_effect_requests_total{effect="embedding_batch"}') > 800
 
 
