@@ -53,7 +53,7 @@ def answer_cost(store: Store, selection: Selection) -> CostAnswer:
         rows=rows[:limit],
         total=total,
         priced_share=priced_share(total),
-        unpriced=_unpriced(store, selection, columns["unpriced"][0]) if total.unpriced_calls else [],
+        unpriced=_unpriced(store, selection, columns) if total.unpriced_calls else [],
         since=write_time(selection.period.since),
         until=write_time(selection.period.until),
         truncated=len(rows) > limit,
@@ -77,14 +77,22 @@ def _figures(columns: Columns, selection: Selection) -> tuple[CostFigures, list[
     return CostFigures.model_validate(total), rows[1:]
 
 
-def _unpriced(store: Store, selection: Selection, told: str) -> list[UnpricedModel]:
-    """The models without a price: as they were told with the total, else asked for on their own."""
-    if told:
+def _unpriced(store: Store, selection: Selection, columns: Columns) -> list[UnpricedModel]:
+    """The models without a price: as they were told with the total, else asked for on their own.
+
+    They are those that they were while the ledger has as many entries of the selection.
+    """
+    if told := columns["unpriced"][0]:
         models = (
             UnpricedModel(provider=provider, model=model, calls=calls, input_tokens=asked, output_tokens=answered)
             for (provider, model), calls, asked, answered in zip(*json.loads(told), strict=True)
         )
         return sorted(filter(_has_calls, models), key=_most_tokens)[:MOST_UNPRICED]
+    question = ("unpriced", selection.period, tuple(selection.filters.items()))
+    return store.lately.find_or_ask(question, columns["entries"][0], lambda: _asked_for(store, selection), rows=len)
+
+
+def _asked_for(store: Store, selection: Selection) -> list[UnpricedModel]:
     clauses, source = filtered(selection, CHARGES), _source(selection, _MODEL)
     parameters = {**clauses.parameters, **source.parameters, "limit": MOST_UNPRICED}
     rows = store.query("unpriced", parameters, {**clauses.fragments, **source.fragments})
@@ -110,9 +118,9 @@ def _source(selection: Selection, names: Iterable[str]) -> Source:
     asked = [*names, *selection.filters]
     rollup = chosen(LEDGER, asked, selection.period)
     if rollup is None:
-        return stored("charges", selection.period)
+        return stored("charges", selection.period, "*, toUInt64(1) AS entries")
     told = [name for name in rollup.dimensions if name in asked]
-    return rolled_up(rollup, selection.period, asked, ("time", *told, *COUNTS, "usd"))
+    return rolled_up(rollup, selection.period, asked, ("time", *told, *COUNTS, "usd", "entries"))
 
 
 def priced_share(figures: CostFigures) -> float:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Hashable
-from typing import Any, Final
+from collections.abc import Callable, Hashable
+from typing import Any, Final, TypeVar, cast
 
 MOST: Final = 20_000
 """How many rows are kept, of all questions together: some 20 MB."""
+
+Found = TypeVar("Found")
 
 
 class Lately:
@@ -30,6 +32,19 @@ class Lately:
                 return None
             self._found[question] = kept
             return kept[0]
+
+    def find_or_ask(
+        self, question: Hashable, mark: object, ask: Callable[[], Found], *, rows: Callable[[Found], int]
+    ) -> Found:
+        """What was found for a question when its mark was the same; else what is found now, which is kept.
+
+        The mark, read before, tells whether what it was found in is still the same. `rows` says how many are found.
+        """
+        kept_with, found = self.find(question) or (None, None)
+        if found is None or kept_with != mark:
+            found = ask()
+            self.keep(question, (mark, found), rows(found) + 1)
+        return cast("Found", found)
 
     def keep(self, question: Hashable, found: object, rows: int) -> None:
         """Keep what was found for a question in place of what was before; more than everything may take is left out."""

@@ -200,6 +200,7 @@ _OF_ENTRIES: Final = {
     "time": "toDateTime(charges.time, 'UTC') AS time",
     "billed": f"{_BILLING} * greatest(1, abs(charges.calls)) AS billed",
     "billed_priced": f"{_BILLING} * isNotNull(charges.usd) AS billed_priced",
+    "entries": "toUInt64(1) AS entries",
 }
 """What a rollup holds of one entry of the ledger, where it is no column of the entry's own."""
 BILLED: Final = f"{_OF_ENTRIES['billed']}, {_OF_ENTRIES['billed_priced']}"

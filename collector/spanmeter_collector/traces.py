@@ -57,11 +57,9 @@ def answer_traces(store: Store, selection: Selection) -> TracesAnswer:
     question = ("traces", selection.period, tuple(selection.options.items()), tuple(selection.filters.items()))
     period = {"since": selection.period.since_us, "until": selection.period.until_us}
     counted = store.query("traces_counted", period)
-    found, answer = store.lately.find(question) or (None, None)
-    if found != counted or answer is None:
-        answer = _asked(store, selection)
-        store.lately.keep(question, (counted, answer), len(answer.traces) + 1)
-    return answer
+    return store.lately.find_or_ask(
+        question, counted, lambda: _asked(store, selection), rows=lambda answer: len(answer.traces)
+    )
 
 
 def _asked(store: Store, selection: Selection) -> TracesAnswer:
@@ -84,7 +82,7 @@ def _page(store: Store, selection: Selection) -> tuple[Sequence[Row], int]:
     fragments = {
         "matches": clauses.fragments["matches"] + failed * only_failed,
         "order": ORDERS[order],
-        "through": "until" if every and order != "duration" else "until + INTERVAL 1 DAY",
+        "through": "until" if every and order == "time" else "until + INTERVAL 1 DAY",
         "threads": "1" if every else "2",
     }
     question = "traces_page_by_cost" if order == "cost" else "traces_page"
@@ -98,10 +96,22 @@ def _page(store: Store, selection: Selection) -> tuple[Sequence[Row], int]:
 
 
 def _summaries(store: Store, places: Sequence[Row], period: Period) -> list[TraceSummary]:
-    times = {"first": min(place["start_ns"] for place in places), "until": period.until_us}
-    rows = store.query("traces", {**times, "traces": [place["trace"] for place in places]})
-    known = {row["trace"]: row for row in rows}
+    """What the traces of a page did; those are read that are not known with the mark that they have on it."""
+    known = {place["trace"]: row for place in places if (row := _known(store, place)) is not None}
+    lacking = [place for place in places if place["trace"] not in known]
+    if lacking:
+        times = {"first": min(place["start_ns"] for place in lacking), "until": period.until_us}
+        rows = store.query("traces", {**times, "traces": [place["trace"] for place in lacking]})
+        known |= {row["trace"]: row for row in rows}
+    for place in lacking:
+        if "mark" in place:
+            store.lately.keep(("trace", place["trace"]), (place["mark"], known[place["trace"]]), 1)
     return [_summary(place, known[place["trace"]]) for place in places]
+
+
+def _known(store: Store, place: Row) -> Row | None:
+    mark, row = store.lately.find(("trace", place["trace"])) or (None, None)
+    return row if mark is not None and mark == place.get("mark") else None
 
 
 def _summary(place: Row, row: Row) -> TraceSummary:

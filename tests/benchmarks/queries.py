@@ -3,6 +3,9 @@
 The store is filled by SQL with synthetic spans of thirty days and the ledger that follows from them, without prompts
 or answers. `--store` keeps it: the next run starts at once, whatever the store's age, and takes some minutes. The
 sidecar has one core to itself; its CPU time is what to compare on a machine that has other work.
+
+Then a copy of the store is asked once more while spans come in: they begin in the hour after the filled ones, and the
+periods asked for end with that hour. CPU time has that of storing in it there.
 """
 
 from __future__ import annotations
@@ -16,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -28,6 +31,7 @@ from typing import Any, Final
 import clickhouse_connect
 import httpx
 from collector import sidecar  # noqa: TID251  the benchmark beside, not the folder
+from incoming import sending
 
 from spanmeter.pricing import PriceBook
 from spanmeter_collector.store import Store
@@ -36,6 +40,9 @@ DAYS: Final = 30
 RUNS: Final = 20
 FEWEST: Final = 5
 LONGEST_S: Final = 8.0  # a question is asked no longer than that, but five times
+HOUR: Final = timedelta(hours=1)
+PAUSE_S: Final = 0.17  # between questions while spans come in, so that answers meet storing at any of its moments
+SETTLED_S: Final = 30
 DAY_NS: Final = 86_400_000_000_000
 FILL: Final = ("spans", "charges", "duplicates")
 SETTINGS: Final = {"max_threads": 1, "max_insert_threads": 1, "max_partitions_per_insert_block": 0}
@@ -68,10 +75,13 @@ class Figures:
         return quantiles(self.milliseconds, n=20, method="inclusive")[-1]
 
 
-def questions(until: datetime, trace_id: str) -> Iterator[Question]:
-    """Every question with a bound; the periods end at whole hours and in the middle of one."""
+def questions(until: datetime, trace_id: str, *, days_ago: int) -> Iterator[Question]:
+    """Every question with a bound; the periods end at whole hours and in the middle of one.
+
+    Traces are asked for of the day that ended `days_ago`.
+    """
     month = {"since": _text(until - timedelta(days=DAYS)), "until": _text(until)}
-    day = {"since": _text(until - timedelta(days=2)), "until": _text(until - timedelta(days=1))}
+    day = {name: _text(until - timedelta(days=days_ago + one)) for name, one in (("since", 1), ("until", 0))}
     ragged = {"since": _text(until - timedelta(days=29, minutes=17)), "until": _text(until - timedelta(minutes=41))}
     by_hour = month | {"group_by": "hour"}
     yield Question("cost by model and day, 30 days", "cost", 50, month | {"group_by": "model,day", "limit": "10000"})
@@ -134,9 +144,10 @@ def filled(directory: Path | None, spans: int) -> Iterator[tuple[Path, datetime]
 class Asker:
     """Asks a running sidecar, on its own core, and reads the CPU time that it takes."""
 
-    def __init__(self, client: httpx.Client, pid: int) -> None:
+    def __init__(self, client: httpx.Client, pid: int, *, pause_s: float = 0) -> None:
         self._client = client
         self._pid = pid
+        self._pause_s = pause_s
 
     def ask(self, question: Question, path: str) -> Figures:
         """Ask once to warm up and then up to twenty times."""
@@ -146,10 +157,17 @@ class Asker:
         took: list[float] = []
         cpu_s = self._cpu_s()
         while len(took) < RUNS and (len(took) < FEWEST or sum(took) < LONGEST_S * 1000):
+            time.sleep(self._pause_s)
             began = time.perf_counter()
             answer = self._answer(question, path)
             took.append((time.perf_counter() - began) * 1000)
         return Figures(question, first_ms, took, (self._cpu_s() - cpu_s) * 1000 / len(took), len(answer.content) / 1000)
+
+    def some_trace(self, until: datetime) -> str:
+        """The id of one of the last day's traces."""
+        period = {"since": _text(until - timedelta(days=1)), "until": _text(until), "limit": "1"}
+        found = self._client.get("/api/v1/traces", params=period).raise_for_status().json()
+        return str(found["traces"][0]["trace_id"])
 
     def _answer(self, question: Question, path: str) -> httpx.Response:
         answer = self._client.request(question.method, path, params=question.parameters)
@@ -164,18 +182,48 @@ class Asker:
 
 def run(directory: Path, until: datetime) -> Iterator[str]:
     """Start a sidecar on the store and ask everything: the lines of the table as they come, then what it took."""
+    began = time.monotonic()
+    with _asked(directory) as (client, pid, _):
+        ready_s = time.monotonic() - began
+        yield from _lines(Asker(client, pid), until, days_ago=1)
+        yield f"\nready after {ready_s:.1f} s; {_resident_mb(pid):.0f} MB at the end; up to {RUNS} runs\n"
+
+
+def run_beside(directory: Path, until: datetime, spans_per_s: int) -> Iterator[str]:
+    """Ask a copy of the store everything while spans come in, and check that the ledger has their calls afterwards."""
+    with tempfile.TemporaryDirectory(prefix="copy-", dir=directory) as name:
+        shutil.copytree(directory / "store", Path(name) / "store", symlinks=True)
+        with _asked(Path(name)) as (client, pid, url):
+            with sending(url, since=until, spans_per_s=spans_per_s) as sender:
+                time.sleep(2)
+                yield from _lines(Asker(client, pid, pause_s=PAUSE_S), until + HOUR, days_ago=0)
+            _settle(client, until, sender.calls)
+            yield f"\n{sender.calls:,} calls came in meanwhile, all of them in the ledger; {_resident_mb(pid):.0f} MB\n"
+
+
+@contextmanager
+def _asked(directory: Path) -> Iterator[tuple[httpx.Client, int, str]]:
     cores = sorted(os.sched_getaffinity(0))
     os.sched_setaffinity(0, cores[1:] or cores)
-    began = time.monotonic()
     with sidecar(directory, core=cores[0]) as (process, url), httpx.Client(base_url=url, timeout=120) as client:
-        ready_s = time.monotonic() - began
-        found = client.get("/api/v1/traces", params={"since": _text(until - timedelta(days=1)), "limit": "1"})
-        trace_id = found.raise_for_status().json()["traces"][0]["trace_id"]
-        asker = Asker(client, process.pid)
-        for question in questions(until, trace_id):
-            yield _line(asker.ask(question, f"/api/v1/{question.path}"))
-        yield _line(asker.ask(Question("a scrape of /metrics", "", 100, {}), "/metrics"))
-        yield f"\nready after {ready_s:.1f} s; {_resident_mb(process.pid):.0f} MB at the end; up to {RUNS} runs\n"
+        yield client, process.pid, url
+    os.sched_setaffinity(0, cores)
+
+
+def _lines(asker: Asker, until: datetime, *, days_ago: int) -> Iterator[str]:
+    for question in questions(until, asker.some_trace(until), days_ago=days_ago):
+        yield _line(asker.ask(question, f"/api/v1/{question.path}"))
+    yield _line(asker.ask(Question("a scrape of /metrics", "", 100, {}), "/metrics"))
+
+
+def _settle(client: httpx.Client, since: datetime, calls: int) -> None:
+    until, deadline = _text(since + HOUR), time.monotonic() + SETTLED_S
+    while (
+        found := client.get("/api/v1/cost", params={"since": _text(since), "until": until}).json()["total"]["calls"]
+    ) < calls:
+        if time.monotonic() > deadline:
+            raise SystemExit(f"the ledger has {found} calls, {calls} were sent")
+        time.sleep(0.2)
 
 
 def _resident_mb(pid: int) -> float:
@@ -220,11 +268,18 @@ def _about(spans: int) -> str:
     )
 
 
+def _print(lines: Iterable[str]) -> None:
+    for line in lines:
+        sys.stdout.write(f"{line}\n")
+        sys.stdout.flush()
+
+
 def main() -> None:
     """Fill a store unless it is there, ask everything and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--spans", type=int, default=10_000_000, help="how many (%(default)s)")
     parser.add_argument("--store", type=Path, help="where the store is kept; else it is made anew and removed")
+    parser.add_argument("--beside", type=int, default=300, help="spans a second that come in, 0: none (%(default)s)")
     parser.add_argument("--fill-until", type=datetime.fromisoformat, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.fill_until:
@@ -232,9 +287,10 @@ def main() -> None:
         return
     with filled(options.store, options.spans) as (directory, until):
         sys.stdout.write(f"{_about(options.spans)}\n{HEAD}\n")
-        for line in run(directory, until):
-            sys.stdout.write(f"{line}\n")
-            sys.stdout.flush()
+        _print(run(directory, until))
+        if options.beside:
+            _print([f"The same while {options.beside} spans a second come in\n\n{HEAD}"])
+            _print(run_beside(directory, until, options.beside))
         sys.stdout.write(f"{_disk(directory)}\n")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -12,6 +12,8 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
+from spanmeter_collector.batch import Batch
+from spanmeter_collector.charge import Charge
 from spanmeter_collector.cost import OPTIONS, answer_cost
 from spanmeter_collector.question_error import QuestionError
 from spanmeter_collector.selection import CHARGES, read_selection
@@ -85,6 +87,24 @@ def test_calls_of_which_no_price_is_known_cost_an_unknown_amount(known: Store) -
 
 def test_models_without_a_price_are_listed_as_far_as_they_are_asked_for(known: Store) -> None:
     assert [len(ask(known, service=service)["unpriced"]) for service in ("batch", "shop-rag")] == [1, 0]  # type: ignore[arg-type]
+
+
+def test_a_model_without_a_price_is_told_as_soon_as_it_has_come_in(store: Store) -> None:
+    def models() -> list[str]:
+        answer = answer_cost(store, read_selection([("tenant", "acme"), ("since", "3d")], OPTIONS, now=NOW))
+        return [one.model for one in answer.unpriced]
+
+    told = []
+    for number, model in enumerate(("one", "other"), start=1):
+        at = round((NOW - timedelta(days=2)).timestamp()) * 10**9
+        entry = Charge(
+            *(at, 1, "charge", bytes([number]) * 16, bytes(8), "call"),
+            calls=1, unpriced_calls=1, grade="unpriced", tenant="acme", model=model,
+        )  # fmt: skip
+        store.write(Batch(charges=[entry]), token=model)
+        told += [models(), models()]
+
+    assert told == [["one"], ["one"], ["one", "other"], ["one", "other"]]
 
 
 def test_hours_ascend_whatever_they_cost(known: Store) -> None:

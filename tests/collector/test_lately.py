@@ -40,3 +40,11 @@ def test_what_grew_too_much_is_forgotten() -> None:
     lately.keep("same", "2", 6)
 
     assert lately.find("same") is None
+
+
+def test_what_was_found_is_found_again_while_its_mark_is_the_same() -> None:
+    lately, numbers = Lately(most=5), iter("1234")
+
+    answers = [lately.find_or_ask("same", mark, lambda: next(numbers), rows=len) for mark in (1, 1, 2, 2)]
+
+    assert answers == ["1", "1", "2", "2"]

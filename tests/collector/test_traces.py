@@ -155,8 +155,12 @@ def test_a_page_of_a_period_that_is_named_is_made_again_once_something_came_in(
         return [(trace.trace_id[:2], trace.spans, trace.cost_usd) for trace in answer.traces]
 
     at = round((NOW - timedelta(hours=2)).timestamp()) * 10**9
-    sent = [span(number, trace_id=bytes([number]) * 16, start_time_unix_nano=at) for number in (1, 2)]
-    first, second = ([read_span({}, "spanmeter", one, received_at=1)[0]] for one in sent)
+    starts = ((1, at), (2, at), (1, at + 5400 * 10**9))  # the last one half an hour after the period
+    sent = [
+        span(number, trace_id=bytes([trace]) * 16, start_time_unix_nano=start)
+        for number, (trace, start) in enumerate(starts, start=1)
+    ]
+    first, second, third = ([read_span({}, "spanmeter", one, received_at=1)[0]] for one in sent)
     store.write(Batch(rows=first), token="1")
     pages = [page(), page()]
     store.write(Batch(rows=second), token="2")
@@ -164,10 +168,13 @@ def test_a_page_of_a_period_that_is_named_is_made_again_once_something_came_in(
     entry = Charge(at, 1, "charge", bytes([2]) * 16, bytes(8), "input", usd=Decimal("0.5"))
     store.write(Batch(charges=[entry]), token="3")
     pages.append(page())
+    store.write(Batch(rows=third), token="4")
+    pages.append(page())
 
     assert pages[0] is pages[1]
     assert [*map(told, pages[1:])] == [
         [("01", 1, "0")],
         [("01", 1, "0"), ("02", 1, "0")],
         [("02", 1, "0.5"), ("01", 1, "0")],
+        [("02", 1, "0.5"), ("01", 2, "0")],
     ]

@@ -1,5 +1,6 @@
 -- What the calls of a period cost, by the asked dimensions and in total. One scan, so rows and total agree.
--- With the total may come the models of which no price is known.
+-- With the total may come the models of which no price is known. `entries` tells whether any was added: the ledger only
+-- grows.
 -- The source is the ledger, or a rollup of it with the ledger's entries at the ends that are no whole hours.
 SELECT
     $dimensions,
@@ -18,6 +19,7 @@ SELECT
         sum(usd)
     ) AS cost_usd,
     sum(charges.unpriced_calls) AS unpriced_calls,
+    sum(charges.entries) AS entries,
     $unpriced AS unpriced
 FROM $source AS charges
 WHERE $within AND $filters
