@@ -56,7 +56,9 @@ def test_importing_loads_no_framework_exporter_or_price_list() -> None:
         import json, sys
         import spanmeter
         heavy = {"genai_prices", "langchain_core", "llama_index", "openai", "requests", "prometheus_client", "chdb"}
-        print(json.dumps(sorted(heavy & sys.modules.keys())))
+        loaded = heavy & sys.modules.keys()
+        spanmeter.context, spanmeter.measure, spanmeter.track
+        print(json.dumps(sorted(loaded | {"requests", "google.protobuf"} & sys.modules.keys())))
         """
     )
 

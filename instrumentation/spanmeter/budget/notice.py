@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 import threading
 from typing import Final
-
-import requests
-from opentelemetry import context
-from urllib3.exceptions import HTTPError
 
 from spanmeter.barrier import barrier
 from spanmeter.budget.account import Account
 from spanmeter.budget.exceeded import Refusal
 from spanmeter.budget.sums import Sums
-from spanmeter.version import __version__
-from spanmeter.wire import unseen
 
-WEBHOOK_TIMEOUT_S: Final = 5.0
 _log: Final = logging.getLogger("spanmeter.budget")
 _WHAT_HAPPENS: Final = {
     "stop": "calls are stopped once it is spent",
@@ -66,15 +60,4 @@ def _post_later(url: str, body: dict[str, str | None]) -> None:
 
 @barrier
 def _post(url: str, body: dict[str, str | None]) -> None:
-    """Try once; the log has told it already. The address may hold a secret, and errors quote it: none is shown."""
-    token = context.attach(unseen())
-    headers = {"user-agent": f"spanmeter/{__version__}"}
-    try:
-        answer = requests.post(url, json=body, headers=headers, timeout=WEBHOOK_TIMEOUT_S, allow_redirects=False)
-        refusal = "" if answer.status_code < 300 else f"status {answer.status_code}"
-    except (OSError, HTTPError) as error:  # of requests, of certificates on disk, and of urllib3
-        refusal = type(error).__name__
-    finally:
-        context.detach(token)
-    if refusal:
-        _log.warning("the webhook of budget %r was not reached: %s", body["budget"], refusal)
+    importlib.import_module("spanmeter.budget.webhook").post(url, body)  # only now: it needs an HTTP client
