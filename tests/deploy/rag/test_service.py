@@ -164,13 +164,12 @@ def test_without_degraded_replies_it_is_not_ready_until_the_provider_is_back_and
         health = httpx.get(f"{strict_service.url}/health", trust_env=False)
     alone = _query(strict_service)
     _until_ready(strict_service)
-    *_, refused = [_query(strict_service) for _ in range(3)]
+    refused = next(reply for _ in range(6) if (reply := _query(strict_service)).status_code == 429)
 
     assert (failed.status_code, alone.status_code) == (502, 502)
     assert "asked again in" in alone.json()["error"]
     assert (readiness.status_code, readiness.json()["ready"], readiness.json()["degraded"]) == (503, False, False)
     assert (health.status_code, health.json()["status"]) == (200, "up")
-    assert refused.status_code == 429
     assert 1 <= int(refused.headers["Retry-After"]) <= 86_400
     assert "rag-answers" in refused.json()["error"]
     lines = [json.loads(line) for line in strict_service.log.read_text().splitlines()]
