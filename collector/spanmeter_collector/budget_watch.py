@@ -12,8 +12,6 @@ from pathlib import Path
 from time import monotonic
 from typing import Final
 
-from clickhouse_connect.driver.exceptions import Error as StoreError
-
 from spanmeter.budget_definition import BudgetDefinition
 from spanmeter_collector.budgets import Budgets, Standing
 from spanmeter_collector.budgets_gauge import BudgetsCollector
@@ -115,7 +113,7 @@ def _look_on(watch: BudgetWatch, ended: threading.Event) -> None:
         try:
             watch.look()
             watch.standing = OK
-        except (StoreError, OSError):
+        except Exception:  # the barrier: no fault of one round ends all that follow
             if watch.standing == OK:
                 _logger.exception("the store cannot say how budgets stand; it is asked again")
             watch.standing = "the store cannot say how budgets stand"

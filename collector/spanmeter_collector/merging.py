@@ -14,8 +14,6 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from clickhouse_connect.driver.exceptions import Error as StoreError
-
 from spanmeter_collector.repeating import repeating
 from spanmeter_collector.room import MERGING_BYTES, has_room
 from spanmeter_collector.store import Store
@@ -64,5 +62,5 @@ def _look_on(merging: Merging, ended: threading.Event) -> None:
     while not ended.wait(_EVERY_S):
         try:
             merging.look()
-        except (StoreError, OSError):
+        except Exception:  # the barrier: no fault of one round ends all that follow
             _logger.exception("the engine does not say whether it merges; it is asked again")

@@ -19,8 +19,6 @@ from itertools import islice
 from typing import Final
 from uuid import uuid4
 
-from clickhouse_connect.driver.exceptions import Error as StoreError
-
 from spanmeter_collector.batch import Batch
 from spanmeter_collector.charge import Charge, standing, usd_of
 from spanmeter_collector.double import corrections, is_sent_twice
@@ -124,7 +122,7 @@ def _every_minute(store: Store, neighbours: Neighbours, ended: threading.Event) 
         try:
             store.read_closed_days()
             neighbours.run()
-        except (StoreError, OSError):
+        except Exception:  # the barrier: no fault of one round ends all that follow
             _logger.exception("the store cannot be asked what other sidecars wrote; it is asked again in a minute")
         if ended.wait(_EVERY_S):
             return

@@ -14,8 +14,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from clickhouse_connect.driver.exceptions import Error as StoreError
-
 from spanmeter_collector.repeating import repeating
 from spanmeter_collector.retention import OVER_SIZE, SWEPT, Due, Partition, Retention, due
 from spanmeter_collector.status import OK, Status
@@ -149,7 +147,7 @@ def _sweep_hourly(sweep: Sweep, status: Status, ended: threading.Event) -> None:
         try:
             sweep.run()
             sweep.standing = OK
-        except (StoreError, OSError):
+        except Exception:  # the barrier: no fault of one round ends all that follow
             sweep.standing = "what is due could not be dropped; it is tried again in an hour"
             status.failed_sweeps.inc()
             _logger.exception("retention could not drop what is due; it is tried again in an hour")
