@@ -33,6 +33,16 @@ class Part(NamedTuple):
     inserted: bool
 
 
+class Damages(NamedTuple):
+    """How many parts a start found damaged, and how many all starts did."""
+
+    found: int = 0
+    ever: int = 0
+
+
+NONE: Final = Damages()
+
+
 def damaged(client: Any, *, since: int) -> list[Part]:  # noqa: ANN401  a client of clickhouse-connect
     """The parts written since a time, in seconds after 1970, whose files are not what was written."""
     found = client.query(read_sql("parts_since"), parameters={"since": since}).result_rows
@@ -60,8 +70,8 @@ def mend(client: Any, *, since: int) -> bool:  # noqa: ANN401
     return bool(parts)
 
 
-def note_detached(client: Any) -> int:  # noqa: ANN401
-    """Let what sums the parts be made again that the engine found damaged at its start; how many there ever were.
+def note_detached(client: Any) -> Damages:  # noqa: ANN401
+    """Let what sums the parts be made again that the engine found damaged at its start.
 
     Their files stay in the folder `detached` of their table.
     """
@@ -72,7 +82,8 @@ def note_detached(client: Any) -> int:  # noqa: ANN401
         kept = Path(path).with_name(f"{_NOTED}{time.time_ns()}-{part.name}")
         _logger.error("part %s of %s is damaged; its files are now in %s", part.name, part.table, kept)
         Path(path).rename(kept)
-    return len(client.query(read_sql("detached_parts"), parameters={"prefix": _NOTED}).result_rows)
+    ever = client.query(read_sql("detached_parts"), parameters={"prefix": _NOTED}).result_rows
+    return Damages(len(parts), len(ever))
 
 
 def _forget_sums(client: Any, parts: Sequence[Part]) -> None:  # noqa: ANN401

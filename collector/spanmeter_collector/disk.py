@@ -26,6 +26,8 @@ class DiskCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         """Bytes and rows of every table of the store, and the room that is left."""
         free = shutil.disk_usage(self._directory).free
+        damaged, left_out = self._store.damaged_parts, "Parts of tables that the start found damaged and left out."
+        yield GaugeMetricFamily("spanmeter_collector_damaged_parts", left_out, value=damaged)
         yield GaugeMetricFamily("spanmeter_collector_disk_free_bytes", "Room left for log and store.", value=free)
         taken, held = Counter[str](), Counter[str]()
         for partition in self._store.query("partitions", {}):

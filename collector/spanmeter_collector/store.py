@@ -21,7 +21,7 @@ from spanmeter_collector.batch import Batch
 from spanmeter_collector.bundle import Bundle
 from spanmeter_collector.charge import Charge
 from spanmeter_collector.connection import connector
-from spanmeter_collector.damage import note_detached
+from spanmeter_collector.damage import NONE, Damages, note_detached
 from spanmeter_collector.duplicate import Duplicate
 from spanmeter_collector.lately import Lately
 from spanmeter_collector.layout import Layout
@@ -53,11 +53,15 @@ class Store:
     The embedded engine holds one path per process; a second path in the same process is refused by it.
     """
 
-    def __init__(self, connect: Callable[[], Any], *, directory: Path | None, layout: Layout, damages: int = 0) -> None:
+    def __init__(
+        self, connect: Callable[[], Any], *, directory: Path | None, layout: Layout, damages: Damages = NONE
+    ) -> None:
         self._connect = connect
         self.layout = layout
         self.directory = directory
         """Where the embedded engine keeps everything; None for a server."""
+        self.damaged_parts = damages.found
+        """How many parts the start found damaged and left out; their files are kept."""
         self._is_embedded = directory is not None
         self._writer = connect()
         self._closed = False
@@ -73,7 +77,7 @@ class Store:
         self.read_closed_days()
         self.recent = self._read_recent()
         """What was taken in lately; held together with `ledger`."""
-        self._writing = Writing(self._writer, directory=directory, damages=damages)
+        self._writing = Writing(self._writer, directory=directory, damages=damages.ever)
 
     @classmethod
     def open(cls, url: str) -> Self:
@@ -100,7 +104,7 @@ class Store:
                 client.command(statement)
             if unindexed:  # entries of an older version; the engine does it beside everything else
                 client.command(f"ALTER TABLE {layout.altered('charges')} MATERIALIZE INDEX recorded_index")
-            damages = 0
+            damages = NONE
             if is_embedded:
                 damages = note_detached(client)
                 create_rollups(client)

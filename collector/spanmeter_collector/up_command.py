@@ -19,7 +19,7 @@ from spanmeter_collector.dashboard_command import PORT, check_free, dashboard_co
 from spanmeter_collector.extra import require
 from spanmeter_collector.sidecar import default_url
 
-GRACE_S: Final = 15.0
+GRACE_S: Final = 30.0
 _POLL_S: Final = 0.2
 _PARTS: Final = ("the sidecar", "the cost explorer")
 

@@ -132,5 +132,6 @@ def test_what_a_start_finds_damaged_is_stored_again_from_the_log(
     again = Store.open(store_url)
 
     assert figures(again) == WHOLE
+    assert (reopened.damaged_parts, again.damaged_parts) == (len(tables), 0)
     again.close()
     reopened.close()

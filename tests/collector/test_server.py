@@ -184,7 +184,7 @@ def test_health_names_every_part_of_a_sidecar_and_files_that_changed(
     changed = sidecar.get("/health")
     sidecar.post("/api/v1/reprice", b"")
 
-    names = ("backlog", "budgets", "disk", "forward", "log", "prices", "retention", "store")
+    names = ("backlog", "budgets", "damage", "disk", "forward", "log", "prices", "retention", "store")
     well, off = {"status": "ok", "reason": ""}, {"status": "off", "reason": ""}
     assert before == {"status": "ok", "components": dict.fromkeys(names, well) | {"forward": off}}
     assert (changed["status"], changed["components"]["prices"]) == (
