@@ -16,7 +16,7 @@ from spanmeter_collector.store import Store
 
 Message = MutableMapping[str, Any]
 ENDLESS: Final = {
-    "source": "(SELECT * FROM charges AS charges RIGHT JOIN (SELECT 1 FROM numbers(1000000000000)) AS endless ON true)",
+    "source": "(SELECT *, 1 AS entries FROM charges RIGHT JOIN (SELECT 1 FROM numbers(1000000000000)) AS many ON true)",
     "dimensions": "materialize('') AS dim_0",
     "keys": "dim_0",
     "filters": "true",
@@ -111,7 +111,7 @@ async def test_an_answer_in_time_stops_nothing() -> None:
 
 
 MANY_GROUPS: Final = ENDLESS | {
-    "source": "(SELECT *, number FROM charges AS charges RIGHT JOIN numbers(2100000) AS many ON false)",
+    "source": "(SELECT *, 1 AS entries, number FROM charges RIGHT JOIN numbers(2100000) AS many ON false)",
     "dimensions": "number AS dim_0",
 }
 

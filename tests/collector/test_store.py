@@ -50,7 +50,9 @@ def known(store: Store, table: str, *numbers: int) -> set[int]:
 def total(store: Store) -> tuple[int, Decimal | None]:
     fragments = {"dimensions": "materialize('') AS dim_0", "keys": "dim_0", "filters": "true", "order": "dim_0"}
     fragments |= {"within": "true", "unpriced": "''"}
-    fragments["source"] = "(SELECT * FROM charges WHERE time < fromUnixTimestamp64Micro({until:Int64}, 'UTC'))"
+    fragments["source"] = (
+        "(SELECT *, 1 AS entries FROM charges WHERE time < fromUnixTimestamp64Micro({until:Int64}, 'UTC'))"
+    )
     row, *_ = store.query("cost", {"until": 2 * START // 1000, "limit": 2}, fragments)
     return row["calls"], row["cost_usd"]
 
