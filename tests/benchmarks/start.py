@@ -30,7 +30,7 @@ def empty(directory: Path) -> str:
 
 def full(directory: Path, *, store: Path) -> str:
     """The same on a copy of a data directory."""
-    shutil.copytree(store, directory, dirs_exist_ok=True)
+    shutil.copytree(store, directory, symlinks=True, dirs_exist_ok=True)
     size = sum(file.stat().st_size for file in directory.rglob("*") if file.is_file())
     with sidecar(directory) as running:
         memory = running.memory_mb("VmHWM")
