@@ -17,6 +17,7 @@ from spanmeter_collector.rollup import PLACES
 from spanmeter_collector.rollup_repair import forget_sums, mend_rollups
 from spanmeter_collector.room import RoomError
 from spanmeter_collector.statement import read_sql
+from spanmeter_collector.status import OK
 
 _WHOLE: Final = 1
 _FOUND: Final = "broken"
@@ -84,6 +85,13 @@ def note_detached(client: Any) -> Damages:  # noqa: ANN401
         Path(path).rename(kept)
     ever = client.query(read_sql("detached_parts"), parameters={"prefix": _NOTED}).result_rows
     return Damages(len(parts), len(ever))
+
+
+def standing(parts: int) -> str:
+    """How the store stands whose start found so many parts damaged, as a component of /health tells it."""
+    if not parts:
+        return OK
+    return f"this start left out damaged parts of the store: {parts}; the log names them and where their files are"
 
 
 def _forget_sums(client: Any, parts: Sequence[Part]) -> None:  # noqa: ANN401

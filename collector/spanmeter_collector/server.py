@@ -23,6 +23,7 @@ from spanmeter_collector.budget_file import read_budgets
 from spanmeter_collector.budget_watch import at_work
 from spanmeter_collector.budgets import Budgets
 from spanmeter_collector.connection import said
+from spanmeter_collector.damage import standing
 from spanmeter_collector.destination import refuse_itself
 from spanmeter_collector.disk import DiskCollector
 from spanmeter_collector.forward import Forwarder, way_to
@@ -43,7 +44,7 @@ from spanmeter_collector.restore import refuse_unfinished
 from spanmeter_collector.setting import Address, SettingError
 from spanmeter_collector.settings import Settings
 from spanmeter_collector.snapshot import Snapshots
-from spanmeter_collector.status import OFF, OK, Status
+from spanmeter_collector.status import OFF, Status
 from spanmeter_collector.store import Store
 from spanmeter_collector.storing import Forward
 from spanmeter_collector.sweep import Sweep, sweeping
@@ -114,7 +115,7 @@ def _api(settings: Settings, status: Status, works: _Works, budgets: Budgets) ->
     """The API, with `/metrics` telling of the disk and of losses as well, and `/health` of the user's files."""
     prices = ReadFile(settings.prices, remedy="`spanmeter reprice` has it read again")
     status.tell("prices", prices.standing)
-    status.tell("damage", partial(_damage, works.store.damaged_parts))
+    status.tell("damage", partial(standing, works.store.damaged_parts))
     if settings.budgets:
         status.tell("budgets_file", ReadFile(settings.budgets, remedy="a restart has it read again").standing)
     api = create_api(
@@ -131,12 +132,6 @@ def _api(settings: Settings, status: Status, works: _Works, budgets: Budgets) ->
     status.registry.register(DiskCollector(works.store, settings.data_dir))
     status.registry.register(LossCollector(works.store, settle=settings.loss_settle))
     return api
-
-
-def _damage(parts: int) -> str:
-    if not parts:
-        return OK
-    return f"this start left out damaged parts of the store: {parts}; the log names them and where their files are"
 
 
 def _noting(prices: ReadFile, use: Callable[[PriceBook], None]) -> Callable[[PriceBook], None]:
