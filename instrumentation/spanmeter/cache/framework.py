@@ -32,7 +32,7 @@ class Kept:
     def __init__(self, cache: Cache, codec: Codec) -> None:
         self.cache = cache
         self.codec = codec
-        self._led: WeakKeyDictionary[Call, set[str]] = WeakKeyDictionary()
+        self._led: WeakKeyDictionary[Call, dict[str, None]] = WeakKeyDictionary()
 
     def key(self, *parts: str) -> str:
         """The cache's key for a key of the framework."""
@@ -60,9 +60,9 @@ class Kept:
 
     def _leading(self, key: str, call: Call) -> Wait:
         """Look behind memory for a key that is now this call's to compute."""
-        led = self._led.setdefault(call, set())
+        led = self._led.setdefault(call, {})
         is_first = not led
-        led.add(key)
+        led[key] = None
         if not is_first:
             return self._finding(key)
         call.when_closed = partial(_both, call.when_closed, partial(self._land_all, call))
@@ -121,7 +121,8 @@ class Kept:
         self.cache.claims.free(key)
 
     def _land_all(self, call: Call) -> None:
-        for key in self._led.pop(call, ()):
+        """Land what a call did not compute, the first key last: who waits for that finds the others free, too."""
+        for key in reversed(self._led.pop(call, {})):
             self._land(key, None)
 
     @barrier
